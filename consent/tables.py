@@ -1,0 +1,286 @@
+"""What is kept about people, decisions and their way into every store (`docs/data-model.md`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from database.base_table import Base
+
+
+class Person(Base):
+    """Whom data and decisions are about. `person_no` is a dense number for bitmaps and never leaves."""
+
+    __tablename__ = "person"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_no: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+    language: Mapped[str | None]
+    zone: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
+class PersonAlias(Base):
+    """One name by which a provider or practice knows a person, sealed; found by its keyed index."""
+
+    __tablename__ = "person_alias"
+    __table_args__ = (UniqueConstraint("issued_by", "system", "value_index"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    issued_by: Mapped[str]
+    practice_id: Mapped[str | None]
+    system: Mapped[str]
+    value_index: Mapped[bytes] = mapped_column(index=True)
+    value_sealed: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class PersonLink(Base):
+    """Two persons joined, or parted again, by the person's own act; rows are only added, the newest counts."""
+
+    __tablename__ = "person_link"
+    __table_args__ = (CheckConstraint("person_id < other_person_id", name="ordered"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    other_person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    linked: Mapped[bool]
+    made_by_account: Mapped[UUID]
+    made_at: Mapped[datetime]
+
+
+class Practice(Base):
+    """A practice of a hospital system; CancerLinQ takes part by practice."""
+
+    __tablename__ = "practice"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    provider_id: Mapped[str]
+
+
+class Effort(Base):
+    """A research effort people may donate to, as configured and as its page states it."""
+
+    __tablename__ = "effort"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    via_cancerlinq: Mapped[bool]
+    invented: Mapped[bool]
+    text_id: Mapped[str]
+
+
+class ConsentText(Base):
+    """One version of a consent text in one language, exactly as shown; never edited (LANG-02)."""
+
+    __tablename__ = "consent_text"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[str]
+    sha256: Mapped[bytes]
+    reviewer: Mapped[str]
+    review_state: Mapped[str]
+    major: Mapped[bool]
+    published_at: Mapped[datetime]
+
+
+class DecisionRow(Base):
+    """One decision, for ever. `version` is the person's own count and FHIR's `meta.versionId`."""
+
+    __tablename__ = "decision"
+    __table_args__ = (
+        UniqueConstraint("person_id", "version"),
+        UniqueConstraint("person_id", "idempotency_key"),
+        CheckConstraint("choice IN ('cancerlinq', 'donation')", name="choice"),
+        CheckConstraint("answer IN ('yes', 'no')", name="answer"),
+        CheckConstraint("(choice = 'donation') = (effort_id IS NOT NULL)", name="effort"),
+        CheckConstraint("actor_kind <> 'care-team' OR answer = 'no'", name="care_team_only_no"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    version: Mapped[int]
+    choice: Mapped[str]
+    effort_id: Mapped[str | None]
+    answer: Mapped[str]
+    categories: Mapped[list[str]]
+    sensitive: Mapped[list[str]]
+    actor_kind: Mapped[str]
+    actor_account: Mapped[UUID | None]
+    actor_reference: Mapped[str | None]
+    means: Mapped[str]
+    language: Mapped[str]
+    text_id: Mapped[str | None]
+    text_version: Mapped[int | None]
+    practice_id: Mapped[str | None]
+    provider_id: Mapped[str | None]
+    reason: Mapped[str | None]
+    evidence_sealed: Mapped[bytes | None]
+    confirmed_by_person: Mapped[bool]
+    asked_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    starts_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    idempotency_key: Mapped[str]
+    salt: Mapped[bytes]
+
+
+class Unsequenced(Base):
+    """A committed decision waiting for its place in the one order."""
+
+    __tablename__ = "unsequenced"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    decision_id: Mapped[UUID] = mapped_column(unique=True)
+    person_id: Mapped[UUID]
+
+
+class Position(Base):
+    """The dense global order: Merkle leaf index and every store's cursor."""
+
+    __tablename__ = "position"
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    decision_id: Mapped[UUID] = mapped_column(ForeignKey("decision.id"), unique=True)
+    person_id: Mapped[UUID] = mapped_column(index=True)
+    version: Mapped[int]
+    leaf: Mapped[bytes]
+    sequenced_at: Mapped[datetime]
+
+
+class TreeHead(Base):
+    """A signed head over the first `size` positions (RFC 9162 section 4.10 in spirit)."""
+
+    __tablename__ = "tree_head"
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes]
+    signed_at: Mapped[datetime]
+    key_id: Mapped[str]
+    signature: Mapped[bytes]
+
+
+class StoreRow(Base):
+    """A store as last configured, for pages and for what was promised when."""
+
+    __tablename__ = "store"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    holds: Mapped[str]
+    basis: Mapped[str]
+    effort_id: Mapped[str | None]
+    deadline_seconds: Mapped[int] = mapped_column(BigInteger)
+    contact: Mapped[str]
+    added_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+
+class StoreSubject(Base):
+    """The random code under which one store knows a person; derived from nothing (HIP-22)."""
+
+    __tablename__ = "store_subject"
+    __table_args__ = (UniqueConstraint("store_id", "subject"),)
+    store_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    subject: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class StoreCursor(Base):
+    """How far one store's sender has read, and how it fares."""
+
+    __tablename__ = "store_cursor"
+    store_id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger)
+    event_number: Mapped[int] = mapped_column(BigInteger)
+    failures: Mapped[int]
+    last_error: Mapped[str | None]
+    next_try_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+
+
+class StoreBatch(Base):
+    """A run of dense event numbers made for one store. `positions[i]` is the position of event `first_event + i`.
+
+    The batch is written before it is sent, so that a retry carries the same events and the same message id.
+    """
+
+    __tablename__ = "store_batch"
+    __table_args__ = (
+        UniqueConstraint("store_id", "first_event"),
+        Index("ix_store_batch_range", "store_id", "first_position", "last_position"),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    store_id: Mapped[str]
+    first_event: Mapped[int] = mapped_column(BigInteger)
+    last_event: Mapped[int] = mapped_column(BigInteger)
+    first_position: Mapped[int] = mapped_column(BigInteger)
+    last_position: Mapped[int] = mapped_column(BigInteger)
+    positions: Mapped[list[int]]
+    made_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+
+
+class Receipt(Base):
+    """What a store signed about a batch (`event_number` null: all of it) or about one event of it."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (Index("ix_receipt_event", "store_id", "event_number"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    store_id: Mapped[str]
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("store_batch.id"), index=True)
+    event_number: Mapped[int | None] = mapped_column(BigInteger)
+    version: Mapped[int | None]
+    state: Mapped[str]
+    removed: Mapped[int | None]
+    detail: Mapped[dict[str, Any]]
+    signature: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class ParkedItem(Base):
+    """One decision one store would not take: set aside alone, alarmed, never dropped."""
+
+    __tablename__ = "parked_item"
+    __table_args__ = (UniqueConstraint("store_id", "position"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    store_id: Mapped[str]
+    person_id: Mapped[UUID]
+    position: Mapped[int] = mapped_column(BigInteger)
+    event_number: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str]
+    attempts: Mapped[int]
+    parked_at: Mapped[datetime]
+    next_try_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+
+
+class AuditEventRow(Base):
+    """Who did what to whose record or choices, with what outcome (CON-13). Added, never changed."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (Index("ix_audit_event_person", "person_id", "recorded_at"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    person_id: Mapped[UUID | None]
+    recorded_at: Mapped[datetime]
+    event: Mapped[str]
+    action: Mapped[str]
+    outcome: Mapped[str]
+    actor_kind: Mapped[str]
+    actor_account: Mapped[UUID | None]
+    actor_reference: Mapped[str | None]
+    detail: Mapped[dict[str, Any]]
+
+
+class StaffTask(Base):
+    """Something only a person can settle: not found, ambiguous, a clinic not linked."""
+
+    __tablename__ = "staff_task"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID | None]
+    practice_id: Mapped[str | None]
+    store_id: Mapped[str | None]
+    kind: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]

@@ -1,0 +1,83 @@
+"""Whose rows a transaction may reach. PostgreSQL's row security enforces it; this only says it.
+
+The context is set by one statement at the start of each transaction with transaction-local settings, so that a
+connection handed back to the pool carries nothing over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import BindParameter, TextClause, bindparam, text
+from sqlalchemy.orm import Session
+
+WideRole = Literal["portal_propagation", "portal_release"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a transaction is for.
+
+    `persons`: people whose rows may be read and written. `account`: the signed-in account. `lookups`: keyed indexes
+    the caller already knows (of a session cookie, a login state, an alias, a phone number); rows carrying one of
+    them may be read. `practices`: for staff work. `role`: one of the two roles that read across persons.
+    """
+
+    persons: tuple[UUID, ...] = ()
+    account: UUID | None = None
+    lookups: tuple[bytes, ...] = ()
+    practices: tuple[str, ...] = ()
+    role: WideRole | None = None
+
+    def as_statement(self) -> TextClause:
+        """The one statement that puts this context into force until the transaction ends."""
+        columns = [
+            f"set_config('app.{name}', :{name}, true)" for name in ("persons", "account", "lookups", "practices")
+        ]
+        if self.role:
+            columns.append("set_config('role', :role, true)")
+        bound: list[BindParameter[str]] = [
+            bindparam("persons", _comma(self.persons)),
+            bindparam("account", str(self.account) if self.account else ""),
+            bindparam("lookups", _comma(value.hex() for value in self.lookups)),
+            bindparam("practices", _comma(self.practices)),
+        ]
+        if self.role:
+            bound.append(bindparam("role", self.role))
+        return text(f"SELECT {', '.join(columns)}").bindparams(*bound)
+
+
+def _comma(values: Iterable[object]) -> str:
+    return ",".join(str(value) for value in values)
+
+
+def as_nobody() -> Context:
+    """Reaches only what belongs to nobody: practices, efforts, texts, store records."""
+    return Context()
+
+
+def as_persons(*persons: UUID, account: UUID | None = None) -> Context:
+    return Context(persons=persons, account=account)
+
+
+def knowing(*lookups: bytes, persons: tuple[UUID, ...] = (), account: UUID | None = None) -> Context:
+    """Reaches the rows that carry one of these keyed indexes: who holds the secret may see its row."""
+    return Context(persons=persons, account=account, lookups=lookups)
+
+
+def as_propagation() -> Context:
+    """The sequencer and the senders: reads decisions across persons, column by column."""
+    return Context(role="portal_propagation")
+
+
+def as_release() -> Context:
+    """Builds for research: reads donors across persons."""
+    return Context(role="portal_release")
+
+
+def widen(session: Session, context: Context) -> None:
+    """Replace the context inside a transaction, once the gate has found whom it is about."""
+    session.execute(context.as_statement())
