@@ -1,0 +1,138 @@
+"""One decision of one person, as it was made. Decisions are added, never changed (ADR: the ledger)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from vocabulary.actor import ActorKind
+
+
+class Choice(StrEnum):
+    """The two kinds of choice the ledger holds; texts and the hospital connection are kept elsewhere (X-01)."""
+
+    CANCERLINQ = "cancerlinq"
+    DONATION = "donation"
+
+
+class Answer(StrEnum):
+    """For CancerLinQ `no` is the opt-out and `yes` lifts it; for an effort `yes` donates and `no` withdraws."""
+
+    YES = "yes"
+    NO = "no"
+
+
+class DataCategory(StrEnum):
+    """The three kinds of information the CancerLinQ leaflet names (X-03)."""
+
+    GENERAL = "general"
+    CLINICAL = "clinical"
+    THERAPY = "therapy"
+
+
+class SensitiveClass(StrEnum):
+    """Kinds of information that are off in every donation unless switched on one by one (CON-06)."""
+
+    SUBSTANCE_USE = "substance-use"
+    HIV = "hiv"
+    MENTAL_HEALTH = "mental-health"
+    REPRODUCTIVE = "reproductive"
+    GENETIC = "genetic"
+    VIOLENCE = "violence"
+
+
+class Means(StrEnum):
+    """How the decision reached us."""
+
+    WEB = "web"
+    CARE_TEAM = "care-team"
+    PAPER = "paper"
+    PHONE = "phone"
+
+
+ALL_CATEGORIES = frozenset(DataCategory)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a choice is about: CancerLinQ (`effort` is None) or one research effort."""
+
+    choice: Choice
+    effort: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.choice is Choice.DONATION) != (self.effort is not None):
+            raise ValueError("a donation names its effort, and CancerLinQ names none")
+
+
+CANCERLINQ = Subject(Choice.CANCERLINQ)
+
+
+def donation_to(effort: str) -> Subject:
+    """The choice whether to donate to `effort`."""
+    return Subject(Choice.DONATION, effort)
+
+
+@dataclass(frozen=True)
+class ByWhom:
+    """Who acted, and with what authority: kept with each decision (house rule 2, X-04, CON-12).
+
+    `account_id` is the signed-in account; `practitioner` the opaque fhirUser reference of a care-team member;
+    `authority` describes a representative's right to act (HIP-10 vi) and is None for the person themself.
+    """
+
+    kind: ActorKind
+    account_id: UUID | None = None
+    provider_id: str | None = None
+    practitioner: str | None = None
+    authority: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A row of the ledger.
+
+    `version` counts 1, 2, 3 … per person over all choices, given out under the person's lock; it alone orders one
+    person's decisions and is FHIR `meta.versionId`. Times are aware and in UTC. `asked_at` is when the person said
+    it (evidence only), `recorded_at` when it was stored. `expires_at` None means until changed. `salt` (32 random
+    bytes) hides the row in its Merkle leaf. `text_id` and `text_version` name the exact words shown.
+    """
+
+    id: UUID
+    person_id: UUID
+    version: int
+    subject: Subject
+    answer: Answer
+    by: ByWhom
+    means: Means
+    language: str
+    text_id: str
+    text_version: str
+    asked_at: datetime
+    recorded_at: datetime
+    salt: bytes
+    categories: frozenset[DataCategory] = frozenset()
+    sensitive: frozenset[SensitiveClass] = frozenset()
+    starts_at: datetime | None = None
+    expires_at: datetime | None = None
+    confirmed_by_person: bool = True
+    reason: str | None = None
+    practice: str | None = None
+
+    @property
+    def choice(self) -> Choice:
+        return self.subject.choice
+
+    @property
+    def effort(self) -> str | None:
+        return self.subject.effort
+
+    @property
+    def is_no(self) -> bool:
+        return self.answer is Answer.NO
+
+    def for_person(self, person_id: UUID, version: int, decision_id: UUID, salt: bytes) -> Decision:
+        """The same decision for a linked person, with that person's own version, id and salt (CON-10)."""
+        return replace(self, id=decision_id, person_id=person_id, version=version, salt=salt)
