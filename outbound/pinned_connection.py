@@ -1,0 +1,150 @@
+"""Connections that go only where a check has just said, and end when their time is over.
+
+The name is looked up once, every address is checked, and the socket connects to a checked number: a second lookup
+that gives another answer (DNS rebinding) cannot happen. TLS still verifies the certificate for the name.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+from collections.abc import Sequence
+from contextvars import ContextVar
+from functools import partial
+from http.client import HTTPResponse
+from typing import Any
+
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from outbound.addresses import Resolver, usable_addresses
+from outbound.destinations import AllowList, Origin
+from outbound.limits import Deadline
+
+# urllib3 writes each path and query to its debug log; a query of ours names a patient (SEC-07).
+logging.getLogger("urllib3.connectionpool").disabled = True
+
+current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
+
+
+class Dialer:
+    """Looks up, checks, connects."""
+
+    def __init__(self, allow_list: AllowList, resolver: Resolver) -> None:
+        self.allow_list, self._resolver = allow_list, resolver
+
+    def dial(self, origin: Origin, timeout: float, options: Sequence[tuple[int, int, int | bytes]]) -> socket.socket:
+        """A connected socket; OutboundRefused before any connection when a check fails, OSError when none answers."""
+        allowed = self.allow_list.destination(origin)
+        host = origin.host.strip("[]")
+        deadline = Deadline(timeout)
+        trouble: OSError = OSError("no address answered")
+        for address in usable_addresses(self._resolver(host, origin.port), private=allowed.private):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            connection = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                for option in options:
+                    connection.setsockopt(*option)
+                connection.settimeout(max(0.001, deadline.remaining()))
+                connection.connect((address, origin.port))
+                connection.settimeout(timeout)
+                return connection
+            except OSError as error:
+                connection.close()
+                trouble = error
+        raise trouble
+
+
+class _TimedReader(io.RawIOBase):
+    """The bytes of an answer, as long as the call's time lasts: a slow drip ends at the deadline."""
+
+    def __init__(self, raw: Any, connection: socket.socket, read_seconds: float, deadline: Deadline) -> None:
+        self._raw, self._connection = raw, connection
+        self._read_seconds, self._deadline = read_seconds, deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        remaining = self._deadline.remaining()
+        if remaining <= 0:
+            raise TimeoutError("the call took too long")
+        self._connection.settimeout(min(self._read_seconds, remaining))
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _TimedResponse(HTTPResponse):
+    """http.client's response, reading head and body through a _TimedReader."""
+
+    def __init__(
+        self, sock: socket.socket, *args: Any, read_seconds: float, deadline: Deadline | None, **kwargs: Any
+    ) -> None:
+        super().__init__(sock, *args, **kwargs)
+        if deadline is not None:
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_TimedReader(raw, sock, read_seconds, deadline))
+
+
+class _Pinned(HTTPConnection):
+    """What both kinds of connection share; `scheme` is set by each."""
+
+    scheme = "http"
+
+    def __init__(self, *args: Any, dialer: Dialer, **kwargs: Any) -> None:
+        self._dialer = dialer
+        super().__init__(*args, **kwargs)
+
+    def _new_conn(self) -> socket.socket:
+        host = self._dns_host.strip("[]").lower()
+        origin = Origin(self.scheme, f"[{host}]" if ":" in host else host, int(self.port or 0))
+        timeout = float(self.timeout) if isinstance(self.timeout, int | float) else 5.0
+        try:
+            return self._dialer.dial(origin, timeout, self.socket_options or ())
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "connecting took too long") from error
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, "nothing answers there") from error
+
+    def getresponse(self) -> urllib3.response.HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
+        read_seconds = float(self.timeout) if isinstance(self.timeout, int | float) else 20.0
+        self.response_class = partial(  # type: ignore[assignment]  # http.client only calls it
+            _TimedResponse, read_seconds=read_seconds, deadline=current_deadline.get()
+        )
+        return super().getresponse()
+
+
+class _PinnedHttps(_Pinned, HTTPSConnection):
+    scheme = "https"
+
+
+class _HttpPool(HTTPConnectionPool):
+    def __init__(self, *args: Any, dialer: Dialer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ConnectionCls = partial(_Pinned, dialer=dialer)  # type: ignore[assignment]
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    def __init__(self, *args: Any, dialer: Dialer, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ConnectionCls = partial(_PinnedHttps, dialer=dialer)  # type: ignore[assignment]
+
+
+class PinnedTransport(HTTPAdapter):
+    """requests' transport with kept-alive, checked connections; safe to share between threads."""
+
+    def __init__(self, dialer: Dialer, pool_size: int) -> None:
+        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0)
+        self.dialer = dialer
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": partial(_HttpPool, dialer=dialer),
+            "https": partial(_HttpsPool, dialer=dialer),
+        }
