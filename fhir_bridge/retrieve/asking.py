@@ -1,0 +1,111 @@
+"""Asking the provider one thing: with the waits it asks for, and one renewal of the token at most (SMART-48)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from fhir_bridge.retrieve.retry import wait_before_retry
+from vocabulary.errors import PortalError
+
+FHIR_JSON = {"Accept": "application/fhir+json"}
+
+
+class Response(Protocol):
+    """An HTTP answer, read to its end (the transport limits time and size)."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class Fetch(Protocol):
+    """A GET bound to one connection: it adds the token and refuses every other origin.
+
+    It may raise PortalError or OSError when there is no answer. Called from several threads.
+    """
+
+    def __call__(self, url: str, headers: Mapping[str, str]) -> Response: ...
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What asking needs from the world: the time (aware), a sleep in seconds, a number in [0, 1)."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The last answer to one question; `status` None when there was none."""
+
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Asker:
+    """One retrieval's questions: shares the waiting budget and the single renewal among all threads."""
+
+    def __init__(self, fetch: Fetch, renew: Callable[[], bool], clock: Clock, budget_seconds: float) -> None:
+        self._fetch, self._renew, self.clock = fetch, renew, clock
+        self._left = budget_seconds
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._renewed: bool | None = None
+
+    def ask(self, url: str, headers: Mapping[str, str] = FHIR_JSON) -> Answer:
+        """GET `url`; waits and asks again when told to, renews the token once for the whole retrieval on a 401."""
+        tries, after_renewal = 0, False
+        while True:
+            generation = self._generation
+            answer = self._once(url, headers)
+            tries += 1
+            if answer.status == 401:
+                if after_renewal or not self._renew_since(generation):
+                    return answer
+                after_renewal = True
+                continue
+            if answer.status is not None and answer.status < 400:
+                return answer
+            wait = self._reserve(answer, tries)
+            if wait is None:
+                return answer
+            self.clock.sleep(wait)
+
+    def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
+        try:
+            response = self._fetch(url, headers)
+            return Answer(response.status, response.headers, response.body)
+        except (PortalError, OSError):
+            return Answer(None, {}, b"")
+
+    def _renew_since(self, generation: int) -> bool:
+        with self._lock:
+            if self._generation > generation:
+                return True
+            if self._renewed is None:
+                self._renewed = self._renew()
+                if self._renewed:
+                    self._generation += 1
+                    return True
+            return False
+
+    def _reserve(self, answer: Answer, tries: int) -> float | None:
+        with self._lock:
+            wait = wait_before_retry(
+                answer.status, answer.headers, tries, self._left, self.clock.now(), self.clock.chance()
+            )
+            if wait is not None:
+                self._left -= wait
+            return wait

@@ -1,0 +1,168 @@
+"""One page of a search, read from bytes: what to keep, what the provider said, what was left out and why.
+
+FHIR R4 http.html#search and bundle.html#searchset; FHIR-06 (search modes), FHIR-07 (notices), FHIR-17 (wrong patient).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from fhir_bridge.retrieve.json_body import Parsed, Unreadable, entry_texts, parse
+from fhir_bridge.retrieve.states import Dropped, Notice
+from fhir_bridge.retrieve.whose import is_about_another
+from vocabulary.resource import Resource
+
+
+@dataclass(frozen=True)
+class Received:
+    """One resource as received: `raw` is its JSON text, byte for byte where the page was valid JSON."""
+
+    type: str
+    id: str
+    resource: Resource
+    raw: bytes
+    included: bool = False
+
+    @property
+    def updated(self) -> str:
+        """`meta.lastUpdated` as text, empty when the server does not say."""
+        meta = self.resource.get("meta")
+        found = meta.get("lastUpdated") if isinstance(meta, dict) else None
+        return found if isinstance(found, str) else ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one answer held. `error` names why nothing could be read from it."""
+
+    received: tuple[Received, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    next: str | None = None
+    error: str | None = None
+
+
+@dataclass
+class _Basket:
+    received: list[Received] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+
+
+def read_page(body: bytes, searched: str, patient_id: str, base: str) -> Page:
+    """Read one answer to a search for the type `searched` about `patient_id` on the server at `base`. Never raises."""
+    parsed = parse(body)
+    if isinstance(parsed, Unreadable):
+        return Page(error=parsed.reason)
+    bundle = parsed.value
+    if not isinstance(bundle, dict):
+        return Page(error="not-fhir")
+    if bundle.get("resourceType") == "OperationOutcome":
+        return Page(notices=tuple(notices_of(bundle)), error="outcome-only")
+    if bundle.get("resourceType") != "Bundle":
+        return Page(error="not-a-bundle")
+    basket = _Basket()
+    entries = bundle.get("entry")
+    entries = entries if isinstance(entries, list) else []
+    texts = _texts(parsed, len(entries))
+    for entry, text in zip(entries, texts, strict=True):
+        _take(entry, text, searched, patient_id, base, basket)
+    return Page(tuple(basket.received), tuple(basket.notices), tuple(basket.dropped), _next_link(bundle))
+
+
+def read_resource(body: bytes, expected: str, patient_id: str, base: str) -> Page:
+    """Read one resource answered to a read of the type `expected`; a Page with at most one resource."""
+    parsed = parse(body)
+    if isinstance(parsed, Unreadable):
+        return Page(error=parsed.reason)
+    if isinstance(parsed.value, dict) and parsed.value.get("resourceType") == "OperationOutcome":
+        return Page(notices=tuple(notices_of(parsed.value)), error="outcome-only")
+    basket = _Basket()
+    _keep(parsed.value, parsed.text, expected, patient_id, base, False, basket)
+    for one in basket.received:
+        if one.type != expected:
+            return Page(dropped=(Dropped(one.type, one.id, "unexpected-type"),), error="unexpected-type")
+    return Page(tuple(basket.received), (), tuple(basket.dropped), None, None if basket.received else "unreadable")
+
+
+def notices_of(outcome: Resource) -> list[Notice]:
+    """The issues of an OperationOutcome as notices; never raises."""
+    issues = outcome.get("issue")
+    return [_notice(issue) for issue in (issues if isinstance(issues, list) else []) if isinstance(issue, dict)]
+
+
+def _texts(parsed: Parsed, count: int) -> list[bytes | None]:
+    texts = entry_texts(parsed.text) if parsed.text is not None else []
+    return texts if len(texts) == count else [None] * count
+
+
+def _take(entry: Any, text: bytes | None, searched: str, patient_id: str, base: str, basket: _Basket) -> None:
+    if not isinstance(entry, dict):
+        basket.dropped.append(Dropped(searched, "", "not-a-resource"))
+        return
+    resource, search = entry.get("resource"), entry.get("search")
+    mode = search.get("mode") if isinstance(search, dict) else None
+    if isinstance(resource, dict) and (resource.get("resourceType") == "OperationOutcome" or mode == "outcome"):
+        basket.notices.extend(notices_of(resource))
+        return
+    other_type = isinstance(resource, dict) and resource.get("resourceType") != searched
+    _keep(resource, text, searched, patient_id, base, mode == "include" or other_type, basket)
+
+
+def _keep(
+    resource: Any, text: bytes | None, searched: str, patient_id: str, base: str, included: bool, basket: _Basket
+) -> None:
+    if not isinstance(resource, dict):
+        basket.dropped.append(Dropped(searched, "", "not-a-resource"))
+        return
+    kind, identity = resource.get("resourceType"), resource.get("id")
+    known_id = identity if isinstance(identity, str) else ""
+    if not isinstance(kind, str) or not kind:
+        basket.dropped.append(Dropped(searched, known_id, "no-type"))
+    elif not known_id:
+        basket.dropped.append(Dropped(kind, "", "no-id"))
+    elif is_about_another(resource, patient_id, base):
+        basket.dropped.append(Dropped(kind, known_id, "wrong-patient"))
+    else:
+        basket.received.append(Received(kind, known_id, resource, _raw(resource, text), included))
+
+
+def _raw(resource: Resource, text: bytes | None) -> bytes:
+    if text is not None and orjson.loads(text) == resource:
+        return text
+    return orjson.dumps(resource)
+
+
+def _next_link(bundle: Resource) -> str | None:
+    links = bundle.get("link")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, dict) and link.get("relation") == "next":
+            url = link.get("url")
+            return url if isinstance(url, str) and url else "\x00"
+    return None
+
+
+_INCOMPLETE_CODES = frozenset({
+    "incomplete", "suppressed", "forbidden", "security", "processing",
+    "throttled", "timeout", "too-costly", "transient", "exception",
+})  # fmt: skip
+
+
+def _notice(issue: Resource) -> Notice:
+    severity, code = _str(issue.get("severity")), _str(issue.get("code"))
+    details = issue.get("details")
+    text = _str(issue.get("diagnostics"))
+    if isinstance(details, dict):
+        codings = details.get("coding")
+        shown = [_str(c.get("display")) for c in (codings if isinstance(codings, list) else []) if isinstance(c, dict)]
+        text = _str(details.get("text")) or next((one for one in shown if one), "") or text
+    nothing_found = "no results" in text.lower() or "not found" in text.lower()
+    incomplete = not nothing_found and severity != "information" and code in _INCOMPLETE_CODES
+    return Notice(severity, code, text[:500], incomplete)
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""
