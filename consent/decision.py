@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -79,15 +79,14 @@ def donation_to(effort: str) -> Subject:
 class ByWhom:
     """Who acted, and with what authority: kept with each decision (house rule 2, X-04, CON-12).
 
-    `account_id` is the signed-in account; `practitioner` the opaque fhirUser reference of a care-team member;
-    `authority` describes a representative's right to act (HIP-10 vi) and is None for the person themself.
+    `account_id` is the signed-in account; `reference` the opaque fhirUser of a care-team member, such as
+    `Practitioner/7`, at `provider_id`.
     """
 
     kind: ActorKind
     account_id: UUID | None = None
     provider_id: str | None = None
-    practitioner: str | None = None
-    authority: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,8 @@ class Decision:
     `version` counts 1, 2, 3 … per person over all choices, given out under the person's lock; it alone orders one
     person's decisions and is FHIR `meta.versionId`. Times are aware and in UTC. `asked_at` is when the person said
     it (evidence only), `recorded_at` when it was stored. `expires_at` None means until changed. `salt` (32 random
-    bytes) hides the row in its Merkle leaf. `text_id` and `text_version` name the exact words shown.
+    bytes) hides the row in its Merkle leaf. `text_id` and `text_version` name the exact words shown. What was signed
+    or who asked on paper or by phone is in `evidence_sealed`, encrypted.
     """
 
     id: UUID
@@ -108,8 +108,8 @@ class Decision:
     by: ByWhom
     means: Means
     language: str
-    text_id: str
-    text_version: str
+    text_id: str | None
+    text_version: int | None
     asked_at: datetime
     recorded_at: datetime
     salt: bytes
@@ -120,6 +120,8 @@ class Decision:
     confirmed_by_person: bool = True
     reason: str | None = None
     practice: str | None = None
+    idempotency_key: str = ""
+    evidence_sealed: bytes | None = None
 
     @property
     def choice(self) -> Choice:
@@ -132,7 +134,3 @@ class Decision:
     @property
     def is_no(self) -> bool:
         return self.answer is Answer.NO
-
-    def for_person(self, person_id: UUID, version: int, decision_id: UUID, salt: bytes) -> Decision:
-        """The same decision for a linked person, with that person's own version, id and salt (CON-10)."""
-        return replace(self, id=decision_id, person_id=person_id, version=version, salt=salt)

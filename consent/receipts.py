@@ -1,0 +1,172 @@
+"""What a store answers, read and checked before any of it is believed. Pure.
+
+A store may be down, slow, garbled or lying: an answer counts only when it is signed with the store's own secret,
+answers this very message, and speaks of exactly the events it was sent, at no lower version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from consent.store_config import Store
+from consent.wire_signature import is_genuine
+
+
+class State(StrEnum):
+    """What a store says it did with one event."""
+
+    ACCEPTED = "accepted"
+    APPLIED = "applied"
+    NOTHING_HELD = "nothing-held"
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    REFUSED = "refused"
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the decision is in force there. `accepted` is a promise, still to be kept."""
+        return self in (State.APPLIED, State.NOTHING_HELD)
+
+    @property
+    def needs_staff(self) -> bool:
+        return self in (State.NOT_FOUND, State.AMBIGUOUS, State.REFUSED)
+
+
+@dataclass(frozen=True)
+class StoreReceipt:
+    """One event's receipt, as signed. `removed` counts entries; `keeps` names the minimum kept; `reference` the
+    store's own reference; `at` its own time as text."""
+
+    event: int
+    version: int
+    state: State
+    removed: int | None = None
+    stopped: bool | None = None
+    keeps: str | None = None
+    reference: str | None = None
+    reason: str | None = None
+    at: str | None = None
+
+    def as_detail(self) -> dict[str, Any]:
+        """The compact form kept in the ledger."""
+        named = {
+            "event": self.event,
+            "version": self.version,
+            "state": self.state.value,
+            "removed": self.removed,
+            "stopped": self.stopped,
+            "keeps": self.keeps,
+            "reference": self.reference,
+            "reason": self.reason,
+            "at": self.at,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+class NotBelieved(Exception):
+    """The answer does not count as a delivery; `reason` is a stable code for the status and the logs."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+MAX_ANSWER_BYTES = 4_000_000
+
+
+def read_answer(
+    store: Store,
+    message_id: str,
+    told: Mapping[int, int],
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+) -> tuple[StoreReceipt, ...]:
+    """The receipts of one delivery, in event order; NotBelieved when any part of the answer cannot be trusted.
+
+    `told`: event number -> version of every event sent in the message.
+    """
+    if status != 200:
+        raise NotBelieved(f"status-{status}")
+    receipts = _signed_receipts(store, headers, body, now, message_id)
+    found = {receipt.event: receipt for receipt in receipts}
+    if len(found) != len(receipts) or found.keys() != told.keys():
+        raise NotBelieved("answers-other-events")
+    if any(found[event].version < version for event, version in told.items()):
+        raise NotBelieved("answers-older-version")
+    return tuple(found[event] for event in sorted(found))
+
+
+def read_late_receipts(
+    store: Store, headers: Mapping[str, str], body: bytes, now: datetime
+) -> tuple[StoreReceipt, ...]:
+    """Receipts that a store posts by itself after it had `accepted`; NotBelieved unless it signed them."""
+    receipts = _signed_receipts(store, headers, body, now, None)
+    if not receipts:
+        raise NotBelieved("no-receipts")
+    return receipts
+
+
+def _signed_receipts(
+    store: Store, headers: Mapping[str, str], body: bytes, now: datetime, message_id: str | None
+) -> tuple[StoreReceipt, ...]:
+    if len(body) > MAX_ANSWER_BYTES:
+        raise NotBelieved("too-large")
+    if not is_genuine(store.secrets, headers, body, now, message_id=message_id):
+        raise NotBelieved("not-signed")
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise NotBelieved("not-json") from None
+    if not isinstance(answer, dict) or answer.get("store") != store.id:
+        raise NotBelieved("names-another-store")
+    items = answer.get("receipts")
+    if not isinstance(items, list) or len(items) > 5_000:
+        raise NotBelieved("no-receipts")
+    return tuple(_receipt(item) for item in items)
+
+
+def _receipt(item: object) -> StoreReceipt:
+    if not isinstance(item, dict):
+        raise NotBelieved("receipt-is-not-an-object")
+    try:
+        state = State(str(item.get("state")))
+    except ValueError:
+        raise NotBelieved("unknown-state") from None
+    return StoreReceipt(
+        event=_count(item, "event", minimum=1),
+        version=_count(item, "version", minimum=1),
+        state=state,
+        removed=_count(item, "removed") if item.get("removed") is not None else None,
+        stopped=item["stopped"] if isinstance(item.get("stopped"), bool) else None,
+        keeps=_short(item, "keeps"),
+        reference=_short(item, "reference"),
+        reason=_short(item, "reason"),
+        at=_short(item, "at"),
+    )
+
+
+def _count(item: Mapping[str, object], key: str, minimum: int = 0) -> int:
+    value = item.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value < 2**53:
+        raise NotBelieved(f"{key}-is-not-a-count")
+    return value
+
+
+def _short(item: Mapping[str, object], key: str) -> str | None:
+    """Text from outside: short, printable, or left out. It is shown as text only, never as a link."""
+    value = item.get(key)
+    if not isinstance(value, str) or len(value) > 80 or not value.isprintable():
+        return None
+    return value
+
+
+def by_event(receipts: Sequence[StoreReceipt]) -> dict[int, StoreReceipt]:
+    return {receipt.event: receipt for receipt in receipts}
