@@ -66,8 +66,11 @@ class ConfigTable:
                 raise self.error(key, "is not a known key", f"Known keys: {', '.join(sorted(known))}")
 
 
-def read_tables(path: Path, name: str) -> list[ConfigTable]:
-    """All `[[name]]` tables of the TOML file at `path`, in order; ConfigError when the file cannot be read."""
+def read_tables(path: Path, name: str, *, reserved: Collection[str] = ()) -> list[ConfigTable]:
+    """All `[[name]]` tables of the TOML file at `path`, in order; ConfigError when the file cannot be read.
+
+    Tables named in `reserved` may stand in the file and are left to their own reader.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -81,7 +84,7 @@ def read_tables(path: Path, name: str) -> list[ConfigTable]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), f"is not valid TOML: {error}", "Correct the line named") from None
     for key in document:
-        if key != name:
+        if key != name and key not in reserved:
             raise ConfigError(
                 str(path), f"has a table or key {key!r} that is not known here", f"Use only [[{name}]] tables"
             )
@@ -96,11 +99,16 @@ def read_tables(path: Path, name: str) -> list[ConfigTable]:
 
 def _lines_of(text: str, name: str) -> list[tuple[int, dict[str, int]]]:
     header = re.compile(rf"\s*\[\[\s*{re.escape(name)}\s*\]\]")
+    other = re.compile(r"\s*\[")
     key = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
     found: list[tuple[int, dict[str, int]]] = []
+    inside = False
     for number, line in enumerate(text.splitlines(), start=1):
         if header.match(line):
             found.append((number, {}))
-        elif found and (match := key.match(line)):
+            inside = True
+        elif other.match(line):
+            inside = False
+        elif inside and (match := key.match(line)):
             found[-1][1].setdefault(match.group(1), number)
     return found
