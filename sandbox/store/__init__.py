@@ -1,0 +1,1 @@
+"""Sandbox data stores: strangers that are told of decisions over HTTP, and answer with signed receipts."""
