@@ -1,0 +1,84 @@
+# Everything a visitor needs, from a fresh clone: `make run` and `make test`. Needs Python 3.11 or newer, and make.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/sh
+
+PORT ?= 8000
+PYTEST_ARGS ?=
+BIN := .venv/bin
+# Two stamps in one environment: `make run` installs what the service needs, the others add the tools.
+RUN_READY := .venv/.ready-to-run
+DEV_READY := .venv/.ready-to-develop
+INSTALL_INPUTS := pyproject.toml uv.lock scripts/bootstrap.sh
+CATALOGS := $(wildcard patient_portal/translations/*/LC_MESSAGES/*.po)
+
+# A home that is absent or cannot be written (containers, service accounts) is replaced by one of our own.
+ifneq ($(shell test -n "$$HOME" && test -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.venv-uv/home
+endif
+# An environment that was moved, or whose Python is gone, is made anew.
+ifneq ($(shell $(BIN)/python -c "" 2>/dev/null && echo yes),yes)
+$(shell rm -f $(RUN_READY) $(DEV_READY))
+endif
+# What an activated environment leaves behind must not lead the tools elsewhere.
+unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH UV_PROJECT_ENVIRONMENT
+
+.PHONY: help run test check lint types imports pure bench messages style lock browser test-system-database
+
+help: ## Show this list
+	@echo "Usage: make TARGET"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-23s %s\n", $$1, $$2 }'
+
+run: $(RUN_READY) $(CATALOGS:.po=.mo) ## Start the portal with a sandbox world on http://127.0.0.1:8000 (PORT=8001 changes it)
+	@PORT=$(PORT) exec $(BIN)/portal demo
+
+check: $(DEV_READY) lint types imports pure ## Lint, types, import arrows and pure tests (under 30 s when warm)
+
+test: $(DEV_READY) $(CATALOGS:.po=.mo) browser ## The whole suite, in a real browser too (PYTEST_ARGS="-k name" narrows it)
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+test-system-database: $(DEV_READY) $(CATALOGS:.po=.mo) ## The tests with real parts once more, on the system's own PostgreSQL
+	@PORTAL_TEST_BINARIES="$$($(BIN)/python scripts/system_postgres.py)" && export PORTAL_TEST_BINARIES \
+		&& $(BIN)/pytest tests/parts $(PYTEST_ARGS)
+
+bench: $(DEV_READY) ## Run the benchmarks
+	@if ls benchmarks/*.py >/dev/null 2>&1; then \
+		set -e; for bench in benchmarks/[!_]*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done; \
+	else echo "There are no benchmarks yet."; fi
+
+messages: $(DEV_READY) ## Collect every visible sentence and bring the translation catalogs up to date
+	@sh scripts/messages.sh
+
+style: $(DEV_READY) ## Build the style sheet anew
+	@$(BIN)/python scripts/build_css.py
+
+lock: ## Resolve the dependencies anew into uv.lock
+	@sh scripts/bootstrap.sh lock
+
+lint: $(DEV_READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "Format these with: $(BIN)/ruff format ."; $(BIN)/ruff format --check .; }
+
+types: $(DEV_READY)
+	@$(BIN)/mypy --no-error-summary .
+
+imports: $(DEV_READY)
+	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
+
+pure: $(DEV_READY) $(CATALOGS:.po=.mo)
+	@$(BIN)/pytest -p no:schemathesis -p no:playwright tests/pure $(PYTEST_ARGS)
+
+browser: $(DEV_READY)
+	@$(BIN)/python -m tests.support.browser_install
+
+%.mo: %.po | $(RUN_READY)
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@
+
+$(RUN_READY): $(INSTALL_INPUTS)
+	@sh scripts/bootstrap.sh run
+	@touch $@
+
+$(DEV_READY): $(INSTALL_INPUTS)
+	@sh scripts/bootstrap.sh develop
+	@touch $(RUN_READY) $@
