@@ -40,9 +40,7 @@ KNOWN = (
 SHIPPED = ("en", "es")
 """Offered unless the settings list others. Arabic is a partial, unreviewed catalog that proves right-to-left pages."""
 
-_RANGE = re.compile(
-    r"^\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*$"
-)
+_RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?\s*")
 _MOST_RANGES = 20
 
 
@@ -86,10 +84,10 @@ def choose(
 
 
 def accepted(header: str) -> list[str]:
-    """The language ranges of an Accept-Language header, the most wanted first; those with q=0 are left out."""
+    """The language ranges of an Accept-Language header, the most wanted first; those with q=0 and `*` are left out."""
     ranges: list[tuple[float, int, str]] = []
     for place, part in enumerate(header.split(",", _MOST_RANGES)[:_MOST_RANGES]):
-        match = _RANGE.match(part)
+        match = _RANGE.fullmatch(part)
         if match is None:
             continue
         quality = float(match.group(2) or "1")

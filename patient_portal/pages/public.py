@@ -1,0 +1,79 @@
+"""The pages that anyone may read: home, questions, privacy, help, accessibility, and ways without an account."""
+
+from __future__ import annotations
+
+import datetime
+from functools import partial
+
+from flask import Blueprint, current_app, render_template, request
+from flask_babel import get_locale
+
+from patient_portal.faq import Faq, Names, highlighted, load, search, wanted_words
+from patient_portal.gates import Gate, gate
+from patient_portal.language_help import notices
+from patient_portal.languages import direction_of
+
+blueprint = Blueprint("public", __name__)
+
+SELF_ASSESSED = datetime.date(2026, 11, 22)
+"""The day on which the accessibility of the pages was last gone through by ourselves."""
+
+
+def _names() -> Names:
+    """What the installation calls things (`FAQ_NAMES` in the application's configuration), else what we know."""
+    names = current_app.config.get("FAQ_NAMES")
+    return names if isinstance(names, Names) else Names()
+
+
+def _faq() -> Faq:
+    locale = get_locale()
+    return load(locale.language if locale else "en", _names())
+
+
+@blueprint.get("/")
+@gate(Gate.PUBLIC)
+def home() -> str:
+    return render_template("public/home.html")
+
+
+@blueprint.get("/faq")
+@gate(Gate.PUBLIC)
+def faq() -> str:
+    """All questions, or with `?q=` those that hold its words."""
+    query = request.args.get("q", "").strip()[:200]
+    questions = _faq()
+    words = wanted_words(query, questions.ignore)
+    return render_template(
+        "public/faq.html",
+        faq=questions,
+        text_direction=direction_of(questions.language),
+        query=query,
+        answers=search(questions, query) if query else questions.answers,
+        highlighted=partial(highlighted, words=words),
+        names=_names(),
+    )
+
+
+@blueprint.get("/privacy")
+@gate(Gate.PUBLIC)
+def privacy() -> str:
+    return render_template("public/privacy.html")
+
+
+@blueprint.get("/help")
+@gate(Gate.PUBLIC)
+def help_page() -> str:
+    return render_template("public/help.html", notices=notices())
+
+
+@blueprint.get("/accessibility")
+@gate(Gate.PUBLIC)
+def accessibility() -> str:
+    return render_template("public/accessibility.html", assessed=SELF_ASSESSED)
+
+
+@blueprint.get("/without-account")
+@gate(Gate.PUBLIC)
+def without_account() -> str:
+    """Paper, phone and nurse, with a form to print."""
+    return render_template("public/without_account.html")
