@@ -112,9 +112,7 @@ def _notification_event(event: StoreEvent) -> Resource:
 def _entry(event: StoreEvent) -> Resource:
     return {
         "fullUrl": _url(event),
-        "resource": as_consent(
-            event.decision, event.system, event.value, subject=event.subject, answer=event.answer
-        ),
+        "resource": as_consent(event.decision, event.system, event.value, subject=event.subject, answer=event.answer),
         "request": {"method": "PUT", "url": f"Consent/{event.decision.id}"},
         "response": {
             "status": "200",

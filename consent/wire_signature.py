@@ -42,9 +42,7 @@ def is_genuine(
         return False
     made = [_mac(secret, identity, stamp, body) for secret in secrets]
     return any(
-        hmac.compare_digest(signature, expected)
-        for signature in _v1_signatures(signatures)
-        for expected in made
+        hmac.compare_digest(signature, expected) for signature in _v1_signatures(signatures) for expected in made
     )
 
 

@@ -1,0 +1,114 @@
+"""RFC 9162 trees, checked against the RFC's own definitions and pymerkle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pymerkle import InmemoryTree
+
+from consent.decision import Answer, Means
+from consent.leaf import leaf_of, row_for_leaf
+from consent.merkle import (
+    GrowingTree,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    root_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from tests.pure.consent.decisions import T0, decided
+
+
+def leaves(count: int) -> list[bytes]:
+    return [leaf_hash(bytes([number % 256, number // 256])) for number in range(count)]
+
+
+def test_known_answers() -> None:
+    """RFC 9162 2.1.1: the empty tree and the empty leaf."""
+    assert root_hash([]).hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert leaf_hash(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+
+
+@pytest.mark.parametrize("count", range(1, 34))
+def test_root_equals_an_independent_library(count: int) -> None:
+    """Threats section 6: pymerkle, as an independent verifier, computes the same root."""
+    tree = InmemoryTree(algorithm="sha256")
+    for number in range(count):
+        tree.append_entry(bytes([number % 256, number // 256]))
+    assert tree.get_root() == root_hash(leaves(count))
+
+
+@given(st.integers(1, 40), st.data())
+@settings(max_examples=150, deadline=None)
+def test_inclusion(count: int, data: st.DataObject) -> None:
+    """RFC 9162 2.1.3: every leaf proves itself, and no other leaf, place or size does."""
+    all_leaves = leaves(count)
+    index = data.draw(st.integers(0, count - 1))
+    proof, root = inclusion_proof(index, all_leaves), root_hash(all_leaves)
+    assert verify_inclusion(all_leaves[index], index, count, proof, root)
+    assert not verify_inclusion(leaf_hash(b"other"), index, count, proof, root)
+    assert not verify_inclusion(all_leaves[index], index, count, [*proof, root], root)
+    if proof:
+        assert not verify_inclusion(all_leaves[index], index, count, proof[:-1], root)
+
+
+@given(st.integers(1, 40), st.integers(0, 40))
+@settings(max_examples=150, deadline=None)
+def test_consistency(first: int, more: int) -> None:
+    """RFC 9162 2.1.4: a longer tree proves it kept the shorter; one with a changed leaf cannot."""
+    second = first + more
+    old, new = leaves(second)[:first], leaves(second)
+    proof = consistency_proof(first, new)
+    assert verify_consistency(first, second, proof, root_hash(old), root_hash(new))
+    changed = [leaf_hash(b"changed"), *old[1:]]
+    assert not verify_consistency(first, second, proof, root_hash(changed), root_hash(new))
+
+
+@given(st.integers(0, 70), st.integers(0, 70))
+def test_growing_resumes_from_its_peaks(first: int, more: int) -> None:
+    """Threats section 6: sealing a head goes on from the last one and never reads the whole ledger again."""
+    all_leaves = leaves(first + more)
+    start = GrowingTree()
+    for leaf in all_leaves[:first]:
+        start.append(leaf)
+    resumed = GrowingTree(start.peaks, first)
+    for leaf in all_leaves[first:]:
+        resumed.append(leaf)
+    assert resumed.root() == root_hash(all_leaves)
+
+
+def test_leaf_covers_every_field() -> None:
+    """Decisions (Merkle leaf): effort, scope, language, text version, actor: each change gives another leaf."""
+    decision = decided(3)
+    changes = {
+        "version": 4,
+        "answer": Answer.YES,
+        "language": "es",
+        "text_version": 2,
+        "means": Means.PAPER,
+        "reason": "asked on the phone",
+        "practice": "riverside-main",
+        "confirmed_by_person": False,
+        "expires_at": T0,
+        "asked_at": T0 + timedelta(microseconds=1),
+        "evidence_sealed": b"x",
+        "idempotency_key": "k",
+        "salt": b"t" * 32,
+    }
+    made = {leaf_of(decision)} | {leaf_of(replace(decision, **{name: value})) for name, value in changes.items()}  # type: ignore[arg-type]
+    assert len(made) == len(changes) + 1
+    assert "salt" not in row_for_leaf(decision)
+
+
+def test_leaf_is_the_published_form() -> None:
+    """Threats section 6: SHA-256(0x00 || salt || RFC 8785 form), recomputable with the standard library alone."""
+    decision = decided(3)
+    canonical = json.dumps(row_for_leaf(decision), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert leaf_of(decision) == hashlib.sha256(b"\x00" + decision.salt + canonical.encode()).digest()
