@@ -92,13 +92,12 @@ def fetch_json(http: OutboundClient, url: str) -> Any:
     """GET a small JSON document; ProviderUnavailable with the reason when there is none."""
     try:
         response = http.request("GET", url, headers={"Accept": "application/json"}, limits=METADATA_LIMITS)
-        if response.status != 200:
-            raise ProviderUnavailable(f"status-{response.status}")
-        return response.json()
-    except ProviderUnavailable:
-        raise
+        document = response.json() if response.status == 200 else None
     except PortalError as error:
         raise ProviderUnavailable(error.reason) from None
+    if response.status != 200:
+        raise ProviderUnavailable(f"status-{response.status}")
+    return document
 
 
 class ConfigurationCache:
