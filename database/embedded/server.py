@@ -137,6 +137,12 @@ class EmbeddedServer:
         shutil.rmtree(self._sockets, ignore_errors=True)
         self._cluster.close()
 
+    def discard(self) -> None:
+        """Stop, and delete the data with its folder; for throw-away servers such as a test run's."""
+        self.stop(immediate=True)
+        shutil.rmtree(self._cluster.home, ignore_errors=True)  # elsewhere, where the folder was closed to its account
+        shutil.rmtree(self._cluster.data_dir, ignore_errors=True)
+
     def kill(self) -> None:
         """SIGKILL the postmaster, as a crash would; for tests of crash safety."""
         if self._process is not None:

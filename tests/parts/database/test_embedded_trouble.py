@@ -223,6 +223,11 @@ def test_closed_folders_of_root(scratch: Path, monkeypatch: pytest.MonkeyPatch) 
         psycopg.connect(server.socket_url) as connection,
     ):
         assert connection.execute("select count(*) from kept").fetchone() == (2,)
+    server = EmbeddedServer.start(home / "data", binaries=programs)
+    server.discard()
+    assert not is_alive(server.pid)
+    assert not (home / "data").exists()
+    assert list((scratch / "far").iterdir()) == []
 
 
 def python_for(account: str) -> str:
