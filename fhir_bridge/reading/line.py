@@ -1,0 +1,104 @@
+"""One line of a list, quickly, from raw JSON alone. Never raises, whatever the JSON holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fhir_bridge.reading.dates import FhirDate, date_of
+from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, value_said
+from fhir_bridge.reading.said import Said
+from fhir_bridge.reading.shape import concept_text, key, obj, objects, text, without_tag
+from fhir_bridge.reading.standing import is_mistake, status_words, warnings_of
+from fhir_bridge.reading.titles import title_of
+from vocabulary.phrase import Phrase, phrase
+from vocabulary.resource import Resource
+
+
+@dataclass(frozen=True)
+class LineView:
+    """A line: plain `title`, `clinical` name beside it, the `date` as given, the value and where it stands.
+
+    `key` is `Type/id`; `date_text` the date as received; `sort_date` orders lines as text (UTC, empty when unknown);
+    `flag` is set when a result is out of its range; `mistake` lines are not facts and are shown apart or struck.
+    """
+
+    key: str
+    title: Said
+    clinical: str
+    date: FhirDate | None
+    date_text: str
+    sort_date: str
+    value_text: Said
+    flag: Phrase | None
+    status: Said
+    warning: Phrase | None
+    mistake: bool
+
+
+def read_line(resource: Resource, medication: Resource | None = None) -> LineView:
+    """The line for one entry; `medication` as in `title_of`. Total: any JSON object gives a line."""
+    title = title_of(resource, medication)
+    when = date_of(resource)
+    flag = flag_of(resource)
+    warnings = warnings_of(resource)
+    return LineView(
+        key=key(resource),
+        title=title.plain,
+        clinical=title.clinical,
+        date=when,
+        date_text=when.text if when is not None else "",
+        sort_date=sort_date(when),
+        value_text=_value(resource),
+        flag=flag if out_of_range(flag) else None,
+        status=status_words(resource),
+        warning=warnings[0] if warnings else None,
+        mistake=is_mistake(resource),
+    )
+
+
+def sort_date(when: FhirDate | None) -> str:
+    """A date as text that orders as dates do; empty when it is not known."""
+    if when is None or when.value is None:
+        return ""
+    return when.sort.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+
+
+_BLOOD_PRESSURE_PARTS = ("8480-6", "8462-4")
+
+
+def _value(resource: Resource) -> Said:
+    type_name = resource.get("resourceType")
+    if type_name == "Observation":
+        own = value_said(resource)
+        if own and own != NOT_RECORDED:
+            return own
+        return _components(resource) or own
+    if type_name in ("MedicationRequest", "MedicationDispense"):
+        dosage = objects(resource.get("dosageInstruction"))
+        return text(obj(dosage[0] if dosage else None).get("text"))
+    if type_name == "DiagnosticReport":
+        return text(resource.get("conclusion"))
+    if type_name == "AllergyIntolerance":
+        reactions = objects(resource.get("reaction"))
+        return ", ".join(filter(None, (without_tag(concept_text(one.get("manifestation"))) for one in reactions)))
+    if type_name == "FamilyMemberHistory":
+        return ", ".join(
+            filter(None, (without_tag(concept_text(one.get("code"))) for one in objects(resource.get("condition"))))
+        )
+    if type_name == "Patient":
+        return ""
+    return ""
+
+
+def _components(resource: Resource) -> Said:
+    parts = objects(resource.get("component"))
+    by_code = {
+        text(coding.get("code")): part for part in parts for coding in objects(obj(part.get("code")).get("coding"))
+    }
+    upper, lower = (value_said(by_code.get(code)) for code in _BLOOD_PRESSURE_PARTS)
+    if upper and lower and isinstance(upper, str) and isinstance(lower, str):
+        return f"{upper.split(' ')[0]}/{lower}"
+    said = [one for one in (value_said(part) for part in parts) if one]
+    if len(said) == 1:
+        return said[0]
+    return phrase("%(count)s results", count=len(said)) if said else ""
