@@ -19,7 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 SCOPE = "launch/patient openid fhirUser offline_access patient/*.rs"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-KEY = RSAKey.generate_key(2048, {"kid": "k1"})
+KEY = RSAKey.generate_key(2048, {"kid": "k1"})  # one for all: making a key takes a while
 Json = dict[str, Any]
 
 
@@ -31,7 +31,7 @@ def sign(claims: Json, key: RSAKey | ECKey, **header: Any) -> str:
 class FakeSmartServer:
     """`change_*` functions get what would be sent and give what is sent instead."""
 
-    key: RSAKey = KEY
+    key: RSAKey = field(default_factory=lambda: KEY)
     kid: str = "k1"
     patient: str = "patient-1"
     client_id: str = "portal"
