@@ -48,7 +48,7 @@ bench: $(DEV_READY) ## Run the benchmarks
 	else echo "There are no benchmarks yet."; fi
 
 messages: $(DEV_READY) ## Collect every visible sentence and bring the translation catalogs up to date
-	@sh scripts/messages.sh
+	@$(BIN)/python scripts/update_translations.py
 
 style: $(DEV_READY) ## Build the style sheet anew
 	@$(BIN)/python scripts/build_css.py
