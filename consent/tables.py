@@ -127,16 +127,21 @@ class DecisionRow(Base):
 
 
 class Unsequenced(Base):
-    """A committed decision waiting for its place in the one order."""
+    """A committed decision waiting for its place in the one order, with its Merkle leaf already made.
+
+    The leaf covers the whole row, sealed evidence included, which the sequencer itself may not read.
+    """
 
     __tablename__ = "unsequenced"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     decision_id: Mapped[UUID] = mapped_column(unique=True)
     person_id: Mapped[UUID]
+    version: Mapped[int]
+    leaf: Mapped[bytes]
 
 
 class Position(Base):
-    """The dense global order: Merkle leaf index and every store's cursor."""
+    """The dense global order, counted from 0: Merkle leaf index and every store's cursor."""
 
     __tablename__ = "position"
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -186,7 +191,7 @@ class StoreSubject(Base):
 
 
 class StoreCursor(Base):
-    """How far one store's sender has read, and how it fares."""
+    """How far one store's sender is: every position below `position` is answered or parked; and how it fares."""
 
     __tablename__ = "store_cursor"
     store_id: Mapped[str] = mapped_column(primary_key=True)
