@@ -126,7 +126,7 @@ def wanted_words(query: str, ignore: frozenset[str]) -> tuple[str, ...]:
     """The words of a query that tell something: folded, without plural -s and without the language's small words."""
     words = list(dict.fromkeys(re.findall(r"\w+", folded(query[:_LONGEST_QUERY]))))
     telling = [word for word in words if word not in ignore] or words
-    return tuple(word.removesuffix("s") if len(word) > 4 else word for word in telling[:_MOST_WORDS])
+    return tuple(word.removesuffix("s") if len(word) > 3 else word for word in telling[:_MOST_WORDS])
 
 
 def search(faq: Faq, query: str) -> tuple[Answer, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +44,16 @@ class TestDatabase:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     """The server; `PORTAL_TEST_BINARIES` chooses its binaries (CI runs on two versions)."""
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="portal-test-"))
     binaries = os.environ.get("PORTAL_TEST_BINARIES")
     server = EmbeddedServer.start(folder, binaries=Path(binaries) if binaries else None)
     passwords = passwords_in(folder / "logins.json")
     prepare(server.superuser_url, TEMPLATE, passwords)
     yield Server(server.superuser_url, passwords)
-    server.stop()
+    server.discard()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,225 @@
+"""Bring a record in: one retrieval of one connection, from fresh tokens to the cancer summary.
+
+A worker runs it; killed half-way it is run again and adds nothing twice. Each type has its own state from the first
+moment on, so that the page can fill while data arrives (FHIR-10).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import orjson
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from database.context import as_persons
+from database.keyring import KeyRing
+from database.person_encryption import PersonCipher
+from database.unit_of_work import Database
+from fhir_bridge import connections
+from fhir_bridge.connections import HeldTokens, OpenConnection
+from fhir_bridge.keep_record import Keeper, version_place
+from fhir_bridge.person_ciphers import cipher_of
+from fhir_bridge.providers import Provider
+from fhir_bridge.reading.summary import CancerSummary, summarise
+from fhir_bridge.retrieve.asking import Clock
+from fhir_bridge.retrieve.files import FetchedFile
+from fhir_bridge.retrieve.page import Received
+from fhir_bridge.retrieve.plan import plan_for
+from fhir_bridge.retrieve.run import Retrieved, Sinks, retrieve_all
+from fhir_bridge.retrieve.states import TypeOutcome
+from fhir_bridge.smart.client import SmartClient
+from fhir_bridge.smart.errors import PatientChanged, ReconnectNeeded
+from fhir_bridge.smart.scopes import granted
+from fhir_bridge.tables import CancerSummaryRow, RecordEntry, ResourceVersion, Retrieval
+from outbound.client import OutboundClient, OutboundResponse
+from vocabulary.errors import PortalError
+from vocabulary.resource import Resource
+
+log = structlog.get_logger()
+
+WAITING, RUNNING, FINISHED, NEEDS_RECONNECT, STOPPED = "waiting", "running", "finished", "reconnect-needed", "stopped"
+RENEW_BEFORE = timedelta(seconds=60)
+SUMMARY_TYPES = (
+    "Patient", "Condition", "Observation", "Procedure", "MedicationRequest", "MedicationAdministration",
+    "MedicationDispense", "Medication", "DiagnosticReport", "BodyStructure",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What bringing in needs from the process it runs in."""
+
+    database: Database
+    ring: KeyRing
+    smart: SmartClient
+    http: OutboundClient
+    now: Callable[[], datetime]
+
+
+def ask_for_record(session: Session, *, person: UUID, connection: UUID, provider_id: str, now: datetime) -> UUID:
+    """Note that a record is to be brought in; the job is deferred in the same transaction by the caller."""
+    retrieval = uuid4()
+    session.add(
+        Retrieval(
+            id=retrieval,
+            person_id=person,
+            connection_id=connection,
+            provider_id=provider_id,
+            state=WAITING,
+            started_at=now,
+            finished_at=None,
+        )
+    )
+    return retrieval
+
+
+def bring_in(parts: Parts, provider: Provider, *, person: UUID, retrieval: UUID) -> str:
+    """Run a retrieval; returns its final state. PortalError from the hospital never escapes: it becomes a state."""
+    with parts.database.begin(as_persons(person)) as session:
+        row = session.get(Retrieval, retrieval)
+        if row is None or row.state not in (WAITING, RUNNING):
+            return "gone" if row is None else row.state
+        cipher = cipher_of(session, parts.ring, person)
+        connection = connections.open_connection(session, cipher, row.connection_id)
+        session.execute(update(Retrieval).where(Retrieval.id == retrieval).values(state=RUNNING))
+    return _Run(parts, provider, cipher, connection, retrieval).go()
+
+
+class _Run:
+    """One run's shared state: the token that all threads send, and how it is renewed once."""
+
+    def __init__(
+        self, parts: Parts, provider: Provider, cipher: PersonCipher, connection: OpenConnection, retrieval: UUID
+    ) -> None:
+        self.parts, self.provider, self.cipher, self.connection = parts, provider, cipher, connection
+        self.keeper = Keeper(parts.ring, cipher, retrieval, provider.id)
+        self.tokens: HeldTokens | None = None
+        self.ended: str | None = None
+
+    def go(self) -> str:
+        self.tokens = self._current_tokens()
+        if self.tokens is None:
+            return self._finish(self.ended or NEEDS_RECONNECT)
+        retrieved = retrieve_all(
+            self._fetch,
+            plan_for(str(self.connection.binding.patient), granted(self.connection.scope)),
+            self.provider.fhir_base_url,
+            Sinks(on_page=self._on_page, on_outcome=self._on_outcome, on_file=self._on_file),
+            renew=self._renew,
+            clock=Clock(now=self.parts.now, sleep=time.sleep, chance=random.random),
+        )
+        self._alarm_wrong_patient(retrieved)
+        if self.ended or retrieved.token_refused:
+            return self._finish(self.ended or NEEDS_RECONNECT)
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            keep_summary(session, self.cipher, self.parts.now())
+        return self._finish(FINISHED)
+
+    def _finish(self, state: str) -> str:
+        now = self.parts.now()
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            self.keeper.finish(session, state, now)
+            if state in (NEEDS_RECONNECT, STOPPED):
+                reason = connections.STOPPED if state == STOPPED else connections.RECONNECT
+                connections.drop_tokens(session, self.connection.id, reason, now)
+        log.info("retrieval", retrieval=str(self.keeper.retrieval), provider=self.provider.id, state=state)
+        return state
+
+    def _fetch(self, url: str, headers: Mapping[str, str]) -> OutboundResponse:
+        assert self.tokens is not None
+        sent = {**headers, "Authorization": f"Bearer {self.tokens.access}"}
+        return self.parts.http.request("GET", url, headers=sent, within=self.provider.fhir_base_url)
+
+    def _current_tokens(self) -> HeldTokens | None:
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            held = connections.held_tokens(session, self.cipher, self.connection.id)
+        if held is None:
+            return None
+        if held.expires_at and held.expires_at - self.parts.now() < RENEW_BEFORE and held.refresh:
+            return self._refreshed(held.turn)
+        return held
+
+    def _renew(self) -> bool:
+        before = self.tokens
+        renewed = self._refreshed(before.turn) if before else None
+        if renewed is None:
+            return False
+        self.tokens = renewed
+        return True
+
+    def _refreshed(self, turn: int) -> HeldTokens | None:
+        """Refresh once: under the row's lock, and only if no other worker did it first (SMART-47)."""
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            held = connections.held_tokens(session, self.cipher, self.connection.id, lock=True)
+            if held is None or held.refresh is None:
+                return None
+            if held.turn > turn:
+                return held
+            try:
+                fresh = self.parts.smart.refresh(
+                    self.provider, self.parts.now(), refresh_token=held.refresh, binding=self.connection.binding
+                )
+            except PatientChanged:
+                self.ended = STOPPED
+                log.error("patient-changed-at-refresh", connection=str(self.connection.id), provider=self.provider.id)
+                return None
+            except ReconnectNeeded:
+                self.ended = NEEDS_RECONNECT
+                return None
+            except PortalError:
+                return None
+            connections.keep_refreshed(session, self.cipher, self.connection.id, fresh, self.parts.now())
+            return HeldTokens(fresh.expires_at, held.turn + 1, fresh.access_token, fresh.refresh_token)
+
+    def _on_page(self, _kind: str, received: list[Received]) -> None:
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            self.keeper.keep_page(session, received, self.parts.now())
+
+    def _on_outcome(self, outcome: TypeOutcome) -> None:
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            self.keeper.keep_outcome(session, outcome)
+
+    def _on_file(self, file: FetchedFile) -> None:
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            self.keeper.keep_file(session, file, self.parts.now())
+
+    def _alarm_wrong_patient(self, retrieved: Retrieved) -> None:
+        if retrieved.wrong_patient:
+            log.error("wrong-patient", provider=self.provider.id, count=len(retrieved.wrong_patient))
+
+
+def keep_summary(session: Session, cipher: PersonCipher, now: datetime) -> CancerSummary:
+    """Make the cancer story from the entries a person has now, and keep it sealed."""
+    summary = summarise(current_resources(session, cipher, SUMMARY_TYPES))
+    made_from = session.scalars(
+        select(RecordEntry.retrieval_id).where(RecordEntry.person_id == cipher.person).distinct()
+    ).all()
+    row = {
+        "content_sealed": cipher.seal(orjson.dumps(summary.to_json()), f"cancer_summary:content:{cipher.person}"),
+        "made_from": list(made_from),
+        "made_at": now,
+    }
+    statement = insert(CancerSummaryRow).values(row | {"person_id": cipher.person})
+    session.execute(statement.on_conflict_do_update(index_elements=["person_id"], set_=row))
+    return summary
+
+
+def current_resources(session: Session, cipher: PersonCipher, types: tuple[str, ...]) -> Iterator[Resource]:
+    """The person's current resources of some types, opened one at a time."""
+    rows = session.execute(
+        select(RecordEntry.type, RecordEntry.fhir_id_index, ResourceVersion.content_sealed)
+        .join(ResourceVersion, ResourceVersion.id == RecordEntry.version_id)
+        .where(RecordEntry.person_id == cipher.person, RecordEntry.type.in_(types))
+        .execution_options(yield_per=500)
+    )
+    for kind, index, sealed in rows:
+        resource: Resource = orjson.loads(cipher.open(sealed, version_place(kind, index)))
+        yield resource

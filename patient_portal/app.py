@@ -1,0 +1,72 @@
+"""Makes the web application: extensions, blueprints, hooks. What each part does stands in its own file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from flask_babel import Babel
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
+
+from patient_portal import catalogs, page_context
+from patient_portal.errors import translate_errors
+from patient_portal.gates import refuse_undeclared, stand_at_the_gate
+from patient_portal.pages import BLUEPRINTS, SIGNED_BLUEPRINTS
+from patient_portal.security_headers import add_headers
+from patient_portal.session_actor import resolve_actor
+from patient_portal.web_session import SessionStore
+from patient_portal.wiring import Wiring
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_BODY = 2 * 1024 * 1024
+
+
+def create_app(wiring: Wiring) -> Flask:
+    """The web application for one installation; raises when a route has no gate."""
+    settings = wiring.settings
+    app = Flask(
+        "patient_portal", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "patient_portal/static")
+    )
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        WTF_CSRF_SECRET_KEY=wiring.keyring.blind_index("csrf", "forms").hex(),
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        MAX_FORM_MEMORY_SIZE=500_000,
+        PREFERRED_URL_SCHEME="https" if settings.production else "http",
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["wiring"] = wiring
+    app.session_interface = SessionStore(wiring.database, wiring.keyring, secure=settings.production)
+    resolve_actor(app)
+    stand_at_the_gate(app)
+    forms = CSRFProtect(app)
+    add_headers(app, https=settings.production, form_targets=form_targets(wiring))
+    translate_errors(app)
+    catalogs.compile_if_older()
+    Babel(app, locale_selector=page_context.language_code, default_translation_directories=str(catalogs.FOLDER))
+    page_context.add_context(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    for blueprint in SIGNED_BLUEPRINTS:
+        forms.exempt(blueprint)
+    refuse_undeclared(app)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    _serve_files(app)
+    return app
+
+
+def form_targets(wiring: Wiring) -> tuple[str, ...]:
+    """The origins a sign-in may be redirected to."""
+    origins = [str(each.origin) for provider in wiring.settings.providers for each in provider.destinations()]
+    return tuple(dict.fromkeys(origins))
+
+
+def _serve_files(app: Flask) -> None:
+    files = WhiteNoise(app.wsgi_app, root=app.static_folder, prefix="static/", max_age=31_536_000, autorefresh=False)
+    app.wsgi_app = files  # type: ignore[method-assign]

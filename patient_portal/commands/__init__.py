@@ -1,0 +1,1 @@
+"""What the `portal` command can do, a file per subject."""

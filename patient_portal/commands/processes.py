@@ -1,0 +1,35 @@
+"""`portal serve`, `portal worker`, `portal feed`: the three processes of production."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from patient_portal.serving import serve_pages
+from patient_portal.settings import read_settings
+from patient_portal.working import run_feed_process, run_worker_process
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+@click.option("--processes", default=1, show_default=True, help="Web processes.")
+@click.option("--threads", default=8, show_default=True, help="Requests answered at once by each process.")
+def serve(host: str, port: int, processes: int, threads: int) -> None:
+    """Serve the pages."""
+    read_settings(os.environ)
+    serve_pages(host=host, port=port, processes=processes, threads=threads)
+
+
+@click.command()
+@click.option("--concurrency", default=4, show_default=True, help="Jobs done at once.")
+def worker(concurrency: int) -> None:
+    """Do the jobs: bring records in, send texts, keep timers. Any number may run."""
+    run_worker_process(read_settings(os.environ), concurrency)
+
+
+@click.command()
+def feed() -> None:
+    """Put decisions in order and tell the stores. Any number may run; locks let one work on each store."""
+    run_feed_process(read_settings(os.environ))

@@ -1,0 +1,100 @@
+"""The one table from typed errors to answers: a page for people, a problem document (RFC 9457) for programs.
+
+Nothing a client sends ends in a 5xx; what is left over becomes one plain page with a number to quote, no detail
+(SEC-10).
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import structlog
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError, DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from database.unit_of_work import is_transient
+from vocabulary.errors import Conflict, Invalid, NotFound, PortalError, Refused, TooMany, Unavailable
+
+log = structlog.get_logger()
+
+STATUS: tuple[tuple[type[PortalError], int], ...] = (
+    (NotFound, 404),
+    (Invalid, 422),
+    (Refused, 403),
+    (Conflict, 409),
+    (TooMany, 429),
+    (Unavailable, 503),
+)
+PAGES = frozenset({400, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503})
+
+
+def status_of(error: PortalError) -> int:
+    """The HTTP status of a typed error; the first kind that fits."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def translate_errors(app: Flask) -> None:
+    """Install the handlers."""
+
+    @app.errorhandler(PortalError)
+    def typed(error: PortalError) -> Response:
+        return answer(status_of(error), error.reason, getattr(error, "retry_after_seconds", None))
+
+    @app.errorhandler(CSRFError)
+    def forged(_error: CSRFError) -> Response:
+        return answer(400, "form-expired")
+
+    @app.errorhandler(HTTPException)
+    def from_werkzeug(error: HTTPException) -> Response:
+        if error.code is not None and error.code < 400:
+            return make_response(error.get_response())
+        response = answer(error.code or 500, "http")
+        for name, value in error.get_headers():
+            if name in {"Allow", "Retry-After"}:
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(DataError)
+    def unreadable(_error: DataError) -> Response:
+        return answer(400, "unreadable")
+
+    @app.errorhandler(DBAPIError)
+    def database_trouble(error: DBAPIError) -> Response:
+        return answer(503, "database-unavailable", 5) if is_transient(error) else unexpected(error)
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        log.error("unexpected", request=correlation(), endpoint=request.endpoint, error=type(error).__name__)
+        return answer(500, "unexpected")
+
+
+def correlation() -> str:
+    """A short number that joins a person's report with our log, and nothing else."""
+    if "correlation" not in g:
+        g.correlation = secrets.token_hex(6)
+    return str(g.correlation)
+
+
+def answer(status: int, reason: str, retry_after: int | None = None) -> Response:
+    """The page or problem document for a status; 404s are the same whatever the reason."""
+    if status != 404:
+        log.info("refused", request=correlation(), endpoint=request.endpoint, status=status, reason=reason)
+    if _wants_json():
+        document = {"type": "about:blank", "status": status, "title": reason if status != 404 else "not-found"}
+        response = make_response(jsonify(document), status)
+        response.content_type = "application/problem+json"
+    else:
+        page = f"errors/{status if status in PAGES else 400 if status < 500 else 500}.html"
+        number = "" if status == 404 else correlation()
+        response = make_response(render_template(page, reason=reason, correlation=number), status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _wants_json() -> bool:
+    return request.path.startswith(("/webhooks/", "/fhir/")) or (
+        request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    )

@@ -1,0 +1,88 @@
+"""Every route says who may pass, and one hook asks; a route without a gate keeps the service from starting.
+
+The gate decides on the kind of actor only. Whether an object is the actor's own is decided where the object is
+loaded, by its owner and by PostgreSQL's row security, and answers 404 whether it exists or not (SEC-08).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from flask import Flask, g, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from vocabulary.actor import ANONYMOUS, Actor, ActorKind
+from vocabulary.errors import Refused
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Gate(StrEnum):
+    """Who may pass. `SIGNATURE` routes check the sender's signature themselves before they read anything."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed-in"
+    PATIENT = "patient"
+    CARE_TEAM = "care-team"
+    SIGNATURE = "signature"
+    INTERNAL = "internal"
+
+
+PASSES: dict[Gate, frozenset[ActorKind]] = {
+    Gate.SIGNED_IN: frozenset({ActorKind.PATIENT, ActorKind.PROXY, ActorKind.CARE_TEAM}),
+    Gate.PATIENT: frozenset({ActorKind.PATIENT}),
+    Gate.CARE_TEAM: frozenset({ActorKind.CARE_TEAM}),
+}
+OPEN_TO_ALL = frozenset({Gate.PUBLIC, Gate.SIGNATURE, Gate.INTERNAL})
+
+
+def gate(kind: Gate) -> Callable[[View], View]:
+    """Declare a view's gate; stands directly under the route."""
+
+    def declare(view: View) -> View:
+        view.gate = kind  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def gate_of(app: Flask, endpoint: str) -> Gate | None:
+    """The declared gate of an endpoint; Flask's own file route is public."""
+    if endpoint == "static" or endpoint.endswith(".static"):
+        return Gate.PUBLIC
+    return getattr(app.view_functions[endpoint], "gate", None)
+
+
+def current_actor() -> Actor:
+    """The actor of this request, resolved once from the session."""
+    actor = g.get("actor", ANONYMOUS)
+    assert isinstance(actor, Actor)
+    return actor
+
+
+def refuse_undeclared(app: Flask) -> None:
+    """Raise when a route has no gate: called last, when every blueprint is in."""
+    missing = sorted({rule.endpoint for rule in app.url_map.iter_rules() if gate_of(app, rule.endpoint) is None})
+    if missing:
+        raise RuntimeError(f"routes without a gate: {', '.join(missing)}")
+
+
+def stand_at_the_gate(app: Flask) -> None:
+    """Install the hook that asks before any view runs."""
+
+    @app.before_request
+    def ask() -> Response | None:
+        if request.endpoint is None:
+            return None
+        wanted = gate_of(app, request.endpoint)
+        if wanted in OPEN_TO_ALL:
+            return None
+        actor = current_actor()
+        if wanted is not None and actor.kind in PASSES[wanted]:
+            return None
+        if not actor.signed_in:
+            after = request.full_path.rstrip("?") if request.method in {"GET", "HEAD"} else ""
+            return redirect(url_for("sign_in.choose", next=after) if after else url_for("sign_in.choose"), 303)
+        raise Refused("wrong-kind-of-actor")

@@ -1,0 +1,49 @@
+"""The jobs. Arguments are opaque ids; what they mean is read from the database in the person's context."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import procrastinate
+from procrastinate import JobContext
+
+from database.context import as_propagation
+from database.jobs import CappedWait, sweep_stalled
+from fhir_bridge import login_attempts
+from fhir_bridge.bring_in import Parts, bring_in
+from fhir_bridge.smart.client import SmartClient
+from patient_portal import web_session
+from patient_portal.wiring import Wiring, now
+
+JOBS = procrastinate.Blueprint()
+
+
+def wiring_of(context: JobContext) -> Wiring:
+    """The worker process's wiring, handed to every job."""
+    found = context.additional_context["wiring"]
+    assert isinstance(found, Wiring)
+    return found
+
+
+@JOBS.task(name="bring-in-record", pass_context=True, retry=CappedWait())
+def bring_in_record(context: JobContext, *, person: str, retrieval: str, provider: str) -> None:
+    """Bring a person's record in from one hospital."""
+    wiring = wiring_of(context)
+    parts = Parts(wiring.database, wiring.keyring, SmartClient(wiring.http), wiring.http, now)
+    bring_in(parts, wiring.provider(provider), person=UUID(person), retrieval=UUID(retrieval))
+
+
+@JOBS.periodic(cron="* * * * *")
+@JOBS.task(name="sweep", pass_context=True)
+async def sweep(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
+    """Give back the jobs of killed workers."""
+    await sweep_stalled(context.app)
+
+
+@JOBS.periodic(cron="*/10 * * * *")
+@JOBS.task(name="forget", pass_context=True)
+def forget(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
+    """Delete sessions and launches past their limits."""
+    with wiring_of(context).database.begin(as_propagation()) as session:
+        web_session.forget_old(session, now())
+        login_attempts.forget_old(session, now())

@@ -1,0 +1,102 @@
+"""What every template may use: language, brand, help line, who is signed in, and how a phrase is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, g, request, session, url_for
+from flask_babel import format_date, format_datetime, format_time, gettext
+from markupsafe import Markup, escape
+
+from patient_portal.app_files import file_version
+from patient_portal.gates import current_actor
+from patient_portal.languages import choose, direction_of, offered
+from patient_portal.wiring import wiring
+from vocabulary.phrase import Phrase
+
+LANGUAGE_COOKIE = "language"
+STATIC = Path(__file__).resolve().parent / "static"
+
+
+def language_code() -> str:
+    """This request's language: `?lang=`, else what the session or the cookie keeps, else what the browser asks for."""
+    if "language" not in g:
+        asked = request.args.get("lang")
+        kept = session.get("language") or request.cookies.get(LANGUAGE_COOKIE)
+        accept = request.headers.get("Accept-Language")
+        g.language = choose(offered(wiring().settings.languages), asked=asked, kept=kept, accept=accept).code
+    return str(g.language)
+
+
+def say(value: object) -> Markup:
+    """A phrase in the reader's language; anything else as it is. Always escaped."""
+    if isinstance(value, Phrase):
+        translated = gettext(value.msgid)
+        return escape(translated % dict(value.values) if value.values else translated)
+    return escape("" if value is None else value)
+
+
+@cache
+def static_url(name: str) -> str:
+    """A file of ours with its hash in the address, so that it can be kept for ever."""
+    return f"/static/{name}?v={file_version(STATIC / name)}"
+
+
+def day(value: datetime | date | None) -> str:
+    """A day in the reader's language, such as `3 October 2026`."""
+    return "" if value is None else format_date(value, "long")
+
+
+def moment(value: datetime | None) -> str:
+    """A day and a time."""
+    if value is None:
+        return ""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return f"{format_date(aware, 'long')}, {format_time(aware, 'short')} UTC"
+
+
+def add_context(app: Flask) -> None:
+    """Install filters and variables."""
+    app.add_template_filter(say)
+    app.add_template_filter(day)
+    app.add_template_filter(moment)
+    app.add_template_filter(format_datetime, "datetime")
+
+    @app.context_processor
+    def variables() -> dict[str, Any]:
+        settings = wiring().settings
+        code = language_code()
+        return {
+            "languages": offered(settings.languages),
+            "language": code,
+            "direction": direction_of(code),
+            "brand": settings.brand,
+            "help_phone": settings.help_phone,
+            "operator_role": settings.operator_role,
+            "sandbox": settings.sandbox,
+            "actor": current_actor(),
+            "actor_name": session.get("name"),
+            "static_url": static_url,
+            "sign_out_url": url_for("sign_in.sign_out"),
+        }
+
+    @app.after_request
+    def keep_language(response: Any) -> Any:
+        asked = request.args.get("lang")
+        if asked and asked == g.get("language"):
+            response.set_cookie(
+                LANGUAGE_COOKIE,
+                asked,
+                max_age=31_536_000,
+                path="/",
+                secure=settings_secure(),
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+    def settings_secure() -> bool:
+        return bool(wiring().settings.production)

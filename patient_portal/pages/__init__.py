@@ -1,0 +1,14 @@
+"""The pages, a blueprint per family. The order is the order of the navigation."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from patient_portal.pages.health import blueprint as health
+from patient_portal.pages.public import blueprint as public
+from patient_portal.pages.record import blueprint as record
+from patient_portal.pages.sign_in import blueprint as sign_in
+
+BLUEPRINTS: tuple[Blueprint, ...] = (public, sign_in, record, health)
+# Their senders sign each request, so they carry no form token (SEC-03).
+SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = ()

@@ -1,0 +1,194 @@
+"""Choose a hospital, sign in there, come back; sign out here or everywhere."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask_babel import gettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from database.context import Context, knowing
+from fhir_bridge.login_attempts import save_attempt, state_index, take_attempt
+from fhir_bridge.providers import Provider
+from fhir_bridge.smart.client_keys import public_jwks
+from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ProviderUnavailable
+from fhir_bridge.smart.launch import ENTROPY_BYTES
+from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.own_paths import own_path
+from patient_portal.page_context import language_code
+from patient_portal.rate_limits import limited
+from patient_portal.sign_in import sign_in as bring_home
+from patient_portal.smart import smart_client
+from patient_portal.web_session import WebSession, end_all_of_account
+from patient_portal.wiring import now, wiring
+from vocabulary.actor import ActorKind
+from vocabulary.errors import Refused
+
+blueprint = Blueprint("sign_in", __name__)
+BROWSER = "browser"
+JWKS_SECONDS = 600
+
+
+@blueprint.get("/sign-in")
+@gate(Gate.PUBLIC)
+def choose() -> str:
+    """The hospitals, with what signing in means."""
+    return render_template(
+        "sign_in/choose.html", providers=wiring().settings.providers, after=own_path(request.args.get("next"))
+    )
+
+
+@blueprint.get("/sign-in/<provider>")
+@gate(Gate.PUBLIC)
+def confirm(provider: str) -> str:
+    """One hospital, and a button: a link alone changes nothing (SEC-03)."""
+    return render_template(
+        "sign_in/confirm.html", provider=wiring().provider(provider), after=own_path(request.args.get("next"))
+    )
+
+
+@blueprint.post("/sign-in/<provider>")
+@gate(Gate.PUBLIC)
+@limited("sign-in", per_minute=20)
+def begin(provider: str) -> AnyResponse:
+    """Send the browser to the hospital."""
+    return _to_hospital(wiring().provider(provider), after=own_path(request.form.get("next")), launch=None)
+
+
+@blueprint.get("/launch")
+@gate(Gate.PUBLIC)
+@limited("sign-in", per_minute=20)
+def launch() -> AnyResponse:
+    """An EHR opens us from a chart (SMART-20, SMART-21): `iss` must be a configured FHIR base, exactly."""
+    issuer, value = request.args.get("iss", ""), request.args.get("launch", "")
+    if not issuer or not value:
+        return make_response(render_template("errors/launch.html", problem="missing"), 400)
+    parts = _well_formed(issuer)
+    if not parts:
+        return make_response(render_template("errors/launch.html", problem="malformed"), 400)
+    for provider in wiring().settings.providers:
+        if provider.fhir_base_url == issuer:
+            return _to_hospital(provider, after="", launch=value)
+    return make_response(render_template("errors/launch.html", problem="unknown"), 403)
+
+
+@blueprint.get("/callback/<provider>")
+@gate(Gate.PUBLIC)
+@limited("callback", per_minute=40)
+def callback(provider: str) -> AnyResponse:
+    """The hospital sends the browser back: check everything, then sign in with a new session id."""
+    found = wiring().provider(provider)
+    try:
+        return _finish(found)
+    except LaunchDenied:
+        return make_response(render_template("sign_in/denied.html", provider=found), 403)
+    except LaunchRefused:
+        return make_response(render_template("sign_in/refused.html", provider=found), 400)
+    except Refused:
+        return make_response(render_template("sign_in/role.html", provider=found), 403)
+    except ProviderUnavailable:
+        return _unavailable(found)
+
+
+@blueprint.post("/sign-out")
+@gate(Gate.PUBLIC)
+def sign_out() -> AnyResponse:
+    """End this session, or with `everywhere` every session of the account; the browser forgets what it kept."""
+    actor = current_actor()
+    if request.form.get("everywhere") and actor.account_id:
+        with wiring().database.begin(Context(account=actor.account_id)) as database:
+            end_all_of_account(database, actor.account_id, now())
+    _live_session().end()
+    response = redirect(url_for("public.home"), 303)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+@blueprint.get("/.well-known/jwks.json")
+@gate(Gate.PUBLIC)
+def jwks() -> Response:
+    """The public halves of our client keys (SMART-43)."""
+    keys = [provider.client_keys for provider in wiring().settings.providers if provider.client_keys]
+    response = jsonify(public_jwks(keys))
+    response.headers["Cache-Control"] = f"public, max-age={JWKS_SECONDS}"
+    return response
+
+
+def _to_hospital(provider: Provider, *, after: str, launch: str | None) -> AnyResponse:
+    try:
+        begun = smart_client().begin(
+            provider,
+            now(),
+            redirect_uri=wiring().settings.base_url + url_for("sign_in.callback", provider=provider.id),
+            entropy=secrets.token_bytes(ENTROPY_BYTES),
+            launch_value=launch,
+            offline="offline_access" in provider.scopes.split() and bool(request.form.get("offline")),
+        )
+    except ProviderUnavailable:
+        return _unavailable(provider)
+    ring = wiring().keyring
+    with wiring().database.begin(knowing(state_index(ring, begun.state))) as database:
+        save_attempt(database, ring, begun, browser=_browser(make=True), after=after, now=now())
+    if begun.by_post:
+        return make_response(render_template("sign_in/by_post.html", provider=provider, begun=begun))
+    return redirect(begun.url, 303 if request.method == "POST" else 302)
+
+
+def _finish(provider: Provider) -> AnyResponse:
+    params = {name: value for name, value in request.args.items() if len(value) < 8192}
+    state = params.get("state", "")
+    ring = wiring().keyring
+    with wiring().database.begin(knowing(state_index(ring, state))) as database:
+        attempt, after = take_attempt(database, ring, state, browser=_browser(make=False), now=now())
+    grant = smart_client().finish(provider, attempt, params, now())
+    signed_in = bring_home(wiring(), grant, language=language_code(), now=now())
+    kept = {name: session[name] for name in ("language",) if name in session}
+    session.clear()
+    session.update(kept | signed_in.as_session())
+    _live_session().renew()
+    if signed_in.kind is ActorKind.CARE_TEAM:
+        return redirect(url_for("care_team.chart"), 303)
+    flash(gettext("You are signed in. We are bringing in your record."))
+    return redirect(after or url_for("record.overview"), 303)
+
+
+def _live_session() -> WebSession:
+    live = session._get_current_object()  # type: ignore[attr-defined]
+    assert isinstance(live, WebSession)
+    return live
+
+
+def _browser(*, make: bool) -> bytes:
+    """What binds a launch to this browser: a random value in its session (SMART-11)."""
+    value = session.get(BROWSER)
+    if not isinstance(value, str):
+        if not make:
+            raise LaunchRefused("no-session")
+        value = session[BROWSER] = secrets.token_urlsafe(32)
+    return hmac.digest(b"login-attempt", value.encode(), "sha256")
+
+
+def _unavailable(provider: Provider) -> AnyResponse:
+    return make_response(render_template("sign_in/unavailable.html", provider=provider), 503, {"Retry-After": "60"})
+
+
+def _well_formed(issuer: str) -> bool:
+    try:
+        parts = urlsplit(issuer)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and len(issuer) < 2000 and parts.port != 0
+    except ValueError:
+        return False

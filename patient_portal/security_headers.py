@@ -1,0 +1,41 @@
+"""Response headers on every answer (SEC-04), one place, checked as an exact set by a test."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request
+
+from patient_portal.gates import current_actor
+from vocabulary.actor import ActorKind
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors {ancestors}; form-action {form_action}"
+)
+YEAR = 31_536_000
+
+
+def add_headers(app: Flask, *, https: bool, form_targets: tuple[str, ...]) -> None:
+    """Install the hook. `form_targets` are the hospitals' origins a sign-in form is redirected to.
+
+    Browsers apply `form-action` to redirects that follow a form's submission, so the hospitals have to be named.
+    """
+    form_action = " ".join(("'self'", *form_targets))
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        headers = response.headers
+        ancestors = " ".join(g.get("frame_ancestors", ())) or "'none'"
+        headers.setdefault("Content-Security-Policy", CSP.format(ancestors=ancestors, form_action=form_action))
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), interest-cohort=()"
+        if https:
+            headers["Strict-Transport-Security"] = f"max-age={YEAR}; includeSubDomains"
+        if request.endpoint != "static" and (current_actor().kind is not ActorKind.ANONYMOUS or _private(response)):
+            headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _private(response: Response) -> bool:
+    return "Set-Cookie" in response.headers or "Cache-Control" not in response.headers

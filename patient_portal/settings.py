@@ -1,0 +1,206 @@
+"""All settings, read once from the environment into one frozen value; a wrong one keeps the service from starting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from consent.store_config import Store, load_stores
+from database.keyring import KeyRing
+from fhir_bridge.providers import Provider, load_providers
+from vocabulary.config_file import ConfigError
+
+ROLES = ("covered-entity", "business-associate", "consumer-app")
+LANGUAGES_SHIPPED = ("en", "es")
+LANGUAGES_KNOWN = (*LANGUAGES_SHIPPED, "ar")
+SECRET_MIN = 32
+REFUSED_SECRETS = {"secret", "changeme", "change-me", "dev", "password", "test"}
+
+
+@dataclass(frozen=True)
+class Twilio:
+    """How texts leave; `api_base` differs only in the demo and in tests."""
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+    messaging_service_sid: str
+    api_base: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation. `production` means an https `base_url` (decisions, Keys)."""
+
+    base_url: str
+    secret_key: str = field(repr=False)
+    database_url: str = field(repr=False)
+    database_url_worker: str = field(repr=False)
+    database_url_maintenance: str | None = field(repr=False)
+    keys: Path
+    providers: tuple[Provider, ...]
+    stores: tuple[Store, ...]
+    operator_role: str
+    baa_confirmed: bool
+    internal_bind: str | None
+    twilio: Twilio | None
+    smtp_url: str | None = field(repr=False)
+    languages: tuple[str, ...]
+    brand: str
+    help_phone: str
+    trusted_proxies: int
+
+    @property
+    def production(self) -> bool:
+        return is_production(self.base_url)
+
+    @property
+    def sandbox(self) -> bool:
+        """True when any part outside is a sandbox's: every page then says so."""
+        return any(provider.private for provider in self.providers)
+
+    def shown(self) -> dict[str, str]:
+        """The settings in effect with secrets left out, for `portal settings`."""
+        plain = {item.name: str(getattr(self, item.name)) for item in fields(self) if item.repr}
+        plain["providers"] = ", ".join(provider.id for provider in self.providers)
+        plain["stores"] = ", ".join(store.id for store in self.stores)
+        plain["twilio"] = f"{self.twilio.account_sid} via {self.twilio.api_base}" if self.twilio else "not set"
+        for name in ("secret_key", "database_url", "database_url_worker", "database_url_maintenance", "smtp_url"):
+            plain[name] = _redacted(getattr(self, name))
+        return dict(sorted(plain.items()))
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read and check everything; ConfigError names the first thing wrong, where it stands, and the remedy."""
+    env = _Environment(environment)
+    base_url = env.url("PORTAL_BASE_URL", "http://127.0.0.1:8000")
+    production = is_production(base_url)
+    settings = Settings(
+        base_url=base_url,
+        secret_key=_checked_secret(env),
+        database_url=env.needed("DATABASE_URL", "the web login, postgresql://user:password@host/database"),
+        database_url_worker=env.text("DATABASE_URL_WORKER") or env.needed("DATABASE_URL", "the database"),
+        database_url_maintenance=env.text("DATABASE_URL_MAINTENANCE"),
+        keys=Path(env.needed("PORTAL_KEYS", "the key ring; make one with `portal keys new FILE`")),
+        providers=load_providers(
+            Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml")), environment, production=production
+        ),
+        stores=load_stores(
+            Path(env.needed("PORTAL_STORES", "the path of stores.toml")), environment, production=production
+        ),
+        operator_role=_checked_role(env, production),
+        baa_confirmed=env.text("BAA_CONFIRMED") in {"1", "true", "yes"},
+        internal_bind=env.text("PORTAL_INTERNAL_BIND"),
+        twilio=_twilio(env),
+        smtp_url=env.text("SMTP_URL"),
+        languages=_checked_languages(env),
+        brand=env.text("PORTAL_NAME") or "My Cancer Record",
+        help_phone=env.text("PORTAL_HELP_PHONE") or "(888) 282-2552",
+        trusted_proxies=env.number("PORTAL_TRUSTED_PROXIES", 0),
+    )
+    _check_production(settings)
+    return settings
+
+
+def is_production(base_url: str) -> bool:
+    return base_url.startswith("https://")
+
+
+def _check_production(settings: Settings) -> None:
+    if settings.operator_role == "business-associate" and settings.production and not settings.baa_confirmed:
+        problem = "is not set, and a business associate needs its agreements on file"
+        raise ConfigError("BAA_CONFIRMED", problem, "Set BAA_CONFIRMED=true once they are signed")
+    if settings.production and settings.database_url == settings.database_url_worker:
+        raise ConfigError(
+            "DATABASE_URL_WORKER", "is the same login as the web's", "Run `portal db upgrade` and use its worker login"
+        )
+    ring = KeyRing.load(settings.keys)
+    if settings.production and ring.is_demo:
+        raise ConfigError("PORTAL_KEYS", "names the demo's keys", "Make your own with `portal keys new FILE`")
+
+
+class _Environment:
+    """Reads a name, or the file named by `NAME_FILE` for secrets mounted as files."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str | None:
+        path = self._values.get(f"{name}_FILE")
+        if path:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip() or None
+            except OSError as error:
+                problem = f"names {path}, which cannot be read ({error.strerror})"
+                raise ConfigError(f"{name}_FILE", problem, "Check the path and its permissions") from None
+        return (self._values.get(name) or "").strip() or None
+
+    def needed(self, name: str, what: str) -> str:
+        value = self.text(name)
+        if value is None:
+            raise ConfigError(name, "is not set", f"Set it to {what}")
+        return value
+
+    def number(self, name: str, default: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not value.isdecimal():
+            raise ConfigError(name, f"is {value!r}, not a whole number", f"Set it to a number such as {default}")
+        return int(value)
+
+    def url(self, name: str, default: str) -> str:
+        value = (self.text(name) or default).rstrip("/")
+        parts = urlsplit(value)
+        loopback = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+            raise ConfigError(name, f"is {value!r}, not a plain web address", "Write it as https://portal.example.org")
+        if parts.scheme == "http" and not loopback:
+            raise ConfigError(name, "is http on a host that is not this machine", "Use https")
+        return value
+
+
+def _checked_secret(env: _Environment) -> str:
+    secret = env.needed("PORTAL_SECRET_KEY", "at least 32 random characters, such as from `openssl rand -hex 32`")
+    if len(secret) < SECRET_MIN or secret.lower() in REFUSED_SECRETS or len(set(secret)) < 8:
+        raise ConfigError("PORTAL_SECRET_KEY", "is too short or too simple", "Use the output of `openssl rand -hex 32`")
+    return secret
+
+
+def _checked_role(env: _Environment, production: bool) -> str:
+    role = env.text("OPERATOR_ROLE")
+    if role is None and not production:
+        return "covered-entity"
+    if role not in ROLES:
+        problem = "is not set" if role is None else f"is {role!r}, which is not known"
+        raise ConfigError("OPERATOR_ROLE", problem, f"Set it to one of: {', '.join(ROLES)}")
+    return role
+
+
+def _checked_languages(env: _Environment) -> tuple[str, ...]:
+    chosen = tuple(re.split(r"[\s,]+", env.text("PORTAL_LANGUAGES") or ",".join(LANGUAGES_SHIPPED)))
+    for language in chosen:
+        if language not in LANGUAGES_KNOWN:
+            raise ConfigError("PORTAL_LANGUAGES", f"names {language!r}", f"Choose from: {', '.join(LANGUAGES_KNOWN)}")
+    return chosen
+
+
+def _twilio(env: _Environment) -> Twilio | None:
+    sid = env.text("TWILIO_ACCOUNT_SID")
+    if sid is None:
+        return None
+    return Twilio(
+        account_sid=sid,
+        auth_token=env.needed("TWILIO_AUTH_TOKEN", "the token of that Twilio account"),
+        messaging_service_sid=env.needed("TWILIO_MESSAGING_SERVICE_SID", "the messaging service that sends the texts"),
+        api_base=env.url("TWILIO_API_BASE", "https://api.twilio.com"),
+    )
+
+
+def _redacted(value: str | None) -> str:
+    if not value:
+        return "not set"
+    host = urlsplit(value).hostname if "://" in value else None
+    return f"set ({host})" if host else "set"
