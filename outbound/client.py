@@ -15,6 +15,7 @@ from requests.cookies import RequestsCookieJar
 from outbound.addresses import Resolver, system_resolver
 from outbound.breaker import Breaker
 from outbound.destinations import AllowList
+from outbound.destinations import within as is_within
 from outbound.errors import OutboundFailed, OutboundRefused, OutboundTimeout
 from outbound.guarded_adapter import GuardedAdapter
 from outbound.limits import Limits
@@ -85,7 +86,9 @@ class OutboundClient:
         when `headers` hold Authorization. Raises OutboundRefused (nothing was sent), OutboundTimeout,
         OutboundTooLarge or OutboundFailed.
         """
-        self._dialer.allow_list.target(url)
+        target = self._dialer.allow_list.target(url)
+        if within is not None and not is_within(target.url, within):
+            raise OutboundRefused("outside-lock")
         session = self.guarded_session(within=within, limits=limits)
         try:
             response = session.request(method, url, headers=dict(headers or {}), params=params, data=body or form)
