@@ -46,12 +46,7 @@ def chart_pages(hospital: Hospital) -> Blueprint:
 
     @pages.post("/chart/<patient_id>/launch")
     def launch(patient_id: str) -> AnyResponse:
-        clinician = _clinician(hospital)
-        if clinician is None or patient_id not in hospital.records.entries:
-            return redirect("/chart", 303)
-        value = hospital.permissions.add_launch(clinician.id, patient_id, time.time())
-        query = urlencode({"iss": hospital.fhir_url, "launch": value})
-        return redirect(f"{hospital.config.portal.rstrip('/')}/launch?{query}", 303)
+        return redirect(_launch_url(hospital, patient_id) or "/chart", 303)
 
     @pages.get("/sandbox/patients")
     def loaded() -> str:
@@ -92,6 +87,16 @@ def _clinician(hospital: Hospital) -> Login | None:
 
 def _age(birth_date: str) -> int | None:
     return age(birth_date, date.today())  # noqa: DTZ011  # the age that a person would say, where the server stands
+
+
+def _launch_url(hospital: Hospital, patient_id: str) -> str | None:
+    """The portal's launch page with a new launch value (SMART-20); None without a clinician or a patient."""
+    clinician = _clinician(hospital)
+    if clinician is None or patient_id not in hospital.records.entries:
+        return None
+    value = hospital.permissions.add_launch(clinician.id, patient_id, time.time())
+    query = urlencode({"iss": hospital.fhir_url, "launch": value})
+    return f"{hospital.config.portal.rstrip('/')}/launch?{query}"
 
 
 def _one_chart(hospital: Hospital, patient_id: str) -> Response | None:

@@ -31,6 +31,12 @@ CAPABILITIES = (
 )  # fmt: skip
 
 
+_SMART_SECURITY = {
+    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+    "code": "SMART-on-FHIR",
+}
+
+
 def smart_configuration(hospital: Hospital) -> dict[str, Any]:
     """`.well-known/smart-configuration` (SMART App Launch 2.2, conformance), faults applied."""
     told: dict[str, Any] = {
@@ -106,18 +112,7 @@ def capability_statement(hospital: Hospital) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "security": {
-                    "service": [
-                        {
-                            "coding": [
-                                {
-                                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                                    "code": "SMART-on-FHIR",
-                                }
-                            ]
-                        }
-                    ]
-                },
+                "security": {"service": [{"coding": [_SMART_SECURITY]}]},
                 "resource": rows,
             }
         ],

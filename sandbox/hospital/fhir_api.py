@@ -90,13 +90,7 @@ def fhir_api(hospital: Hospital) -> Blueprint:
 
     @pages.get("/fhir/_page/<state>")
     def next_page(state: str) -> Response:
-        visit = Visit(hospital)
-        opened = hospital.keys.unseal(state)
-        if opened is None or opened[0] != visit.chart.patient_id:
-            raise Answer(410, "This page link is not valid any more.")
-        _, resource_type, parameters, offset = opened
-        visit.need(resource_type, search=True)
-        return _search(hospital, visit, resource_type, [(n, v) for n, v in parameters], offset)
+        return _next_page(hospital, state)
 
     @pages.get("/fhir/<resource_type>/<resource_id>")
     def read(resource_type: str, resource_id: str) -> Response:
@@ -113,6 +107,17 @@ def fhir_api(hospital: Hospital) -> Blueprint:
         return _search(hospital, visit, "*", list(request.args.items(multi=True)))
 
     return pages
+
+
+def _next_page(hospital: Hospital, state: str) -> Response:
+    visit = Visit(hospital)
+    opened = hospital.keys.unseal(state)
+    if opened is None or opened[0] != visit.chart.patient_id:
+        raise Answer(410, "This page link is not valid any more.")
+    _, resource_type, parameters, offset = opened
+    if resource_type != "*":
+        visit.need(resource_type, search=True)
+    return _search(hospital, visit, resource_type, [(n, v) for n, v in parameters], offset)
 
 
 def _read(hospital: Hospital, visit: Visit, resource_type: str, resource_id: str) -> Response:

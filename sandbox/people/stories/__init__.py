@@ -1,0 +1,1 @@
+"""One function per invented person: the whole chart."""
