@@ -89,10 +89,10 @@ _GENE_DOCUMENTS = frozenset({"51969-4", "81247-9", "51968-6"})
 _ABOUT_CATEGORIES = frozenset(
     {"social-history", "survey", "sdoh", "functional-status", "disability-status", "cognitive-status", "activity"}
 )
-_DAILY_LIFE_CODES = frozenset(
-    "93026-3 93027-1 93028-9 93029-7 93030-5 93031-3 93033-9 93034-7 93035-4 93038-8 56051-6 32624-9 63512-8 76437-3 "
-    "63586-2 76501-6 63513-6 28245-9".split()  # noqa: SIM905 - a list of codes reads better this way
-)
+_DAILY_LIFE_CODES = frozenset({
+    "93026-3", "93027-1", "93028-9", "93029-7", "93030-5", "93031-3", "93033-9", "93034-7", "93035-4", "93038-8",
+    "56051-6", "32624-9", "63512-8", "76437-3", "63586-2", "76501-6", "63513-6", "28245-9",
+})  # fmt: skip
 _SCAN_CATEGORIES = frozenset({"RAD", "LP29684-5", "CT", "NMR", "NMS", "RUS", "imaging", "OUS", "VUS", "CUS"})
 _REPORT_CATEGORIES = frozenset({"LP7839-6", "LP29708-2", "PAT", "SP", "CP", "CTH", "EC", "clinical-note"})
 _LAB_CATEGORIES = frozenset({"LAB", "laboratory", "HM", "CH", "MB", "BLB", "IMM", "SR", "VR", "TX", "URN"})

@@ -45,6 +45,7 @@ RECEPTORS: dict[str, Phrase] = {
     "er-pr": phrase("Estrogen and progesterone"),
     "her2": phrase("HER2"),
     "ki67": phrase("Ki-67 (how fast cells grow)"),
+    "egfr": phrase("EGFR (a growth signal on the cells)"),
     "pd-l1": phrase("PD-L1"),
     "msi": phrase("Microsatellite instability"),
     "oncotype": phrase("Oncotype DX score"),
@@ -60,7 +61,7 @@ _RECEPTOR_CODES = {
 _RECEPTOR_WORDS: tuple[tuple[str, str], ...] = (
     (r"estrogen\s*\+\s*progesterone", "er-pr"), (r"(o?estrogen) receptor", "er"), (r"progesterone receptor", "pr"),
     (r"her-?2|erbb2", "her2"), (r"ki-?67", "ki67"), (r"pd-?l1", "pd-l1"), (r"microsatellite", "msi"),
-    (r"oncotype", "oncotype"),
+    (r"oncotype", "oncotype"), (r"epidermal growth factor receptor (?!2)", "egfr"),
 )  # fmt: skip
 
 GENOMIC_CODES = frozenset({"69548-6", "55233-1", "81247-9", "94076-7", "51963-7", "47998-0"})

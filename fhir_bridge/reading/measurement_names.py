@@ -155,6 +155,19 @@ ABOUT_YOU: dict[str, Phrase] = {
     "59453-1": phrase("Risk of falling"),
 }
 
+GENE_PARTS: dict[str, Phrase] = {
+    "48018-6": phrase("Gene"),
+    "81252-9": phrase("The change, as scientists write it"),
+    "81290-9": phrase("The change in the DNA, by its place"),
+    "48004-6": phrase("The change in the DNA"),
+    "48005-3": phrase("The change in the protein"),
+    "48002-0": phrase("Where the change comes from"),
+    "53037-8": phrase("What the change means for health"),
+    "81258-6": phrase("Share of the sample with the change"),
+    "81259-4": phrase("Illness it is linked to"),
+    "51963-7": phrase("Medicine it is linked to"),
+}
+
 PANELS: dict[str, Phrase] = {
     "24323-8": phrase("Blood chemistry tests"),
     "51990-0": phrase("Basic blood chemistry tests"),
@@ -174,4 +187,11 @@ PANELS: dict[str, Phrase] = {
     "30746-2": phrase("Chest X-ray"),
 }
 
-TEST_NAMES: dict[str, Phrase] = {**VITAL_SIGNS, **BLOOD_AND_URINE, **TUMOR_FINDINGS, **ABOUT_YOU, **PANELS}
+TEST_NAMES: dict[str, Phrase] = {
+    **VITAL_SIGNS,
+    **BLOOD_AND_URINE,
+    **TUMOR_FINDINGS,
+    **ABOUT_YOU,
+    **GENE_PARTS,
+    **PANELS,
+}

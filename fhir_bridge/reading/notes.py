@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fhir_bridge.reading.promises import inline_data, problems_of
 from fhir_bridge.reading.shape import codes, key, obj, objects, text
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource
@@ -49,7 +50,8 @@ class Attachment:
     """One file of an entry.
 
     `where` is its URL as given (None for data inside the entry); `index` its place among the entry's attachments;
-    `file_name` is safe to offer for saving. `size` in bytes and `sha1` (base64) as the provider promised.
+    `file_name` is safe to offer for saving. `size` in bytes and `sha1` (base64) as the provider promised;
+    `problems` (size-differs, hash-differs, unreadable) are known at once for a file that is inside the entry.
     """
 
     index: int
@@ -61,6 +63,7 @@ class Attachment:
     size: int | None
     sha1: str | None
     format: str
+    problems: tuple[str, ...] = ()
 
 
 _ENDINGS = {
@@ -73,22 +76,25 @@ _ENDINGS = {
 
 def attachments(resource: Resource) -> tuple[Attachment, ...]:
     """The files of a DocumentReference, DiagnosticReport or Media, the same URL once only. Never raises."""
-    found: list[tuple[dict[str, object], str]] = []
-    for content in objects(resource.get("content")):
-        form = text(obj(content.get("format")).get("code"))
-        found += [(one, form) for one in objects(content.get("attachment"))]
-        if "contentType" in content:
-            found.append((content, ""))
-    found += [(one, "") for one in objects(resource.get("presentedForm"))]
     shown: set[str] = set()
     result = []
-    for index, (one, form) in enumerate(found):
+    for index, (one, form) in enumerate(_elements(resource)):
         where = text(one.get("url")) or None
         if where is not None and where in shown:
             continue
         shown.add(where or "")
         result.append(_attachment(index, one, form, where))
     return tuple(result)
+
+
+def _elements(resource: Resource) -> list[tuple[dict[str, object], str]]:
+    found: list[tuple[dict[str, object], str]] = []
+    for content in objects(resource.get("content")):
+        form = text(obj(content.get("format")).get("code"))
+        found += [(one, form) for one in objects(content.get("attachment"))]
+        if "contentType" in content:
+            found.append((content, ""))
+    return found + [(one, "") for one in objects(resource.get("presentedForm"))]
 
 
 def _attachment(index: int, one: dict[str, object], form: str, where: str | None) -> Attachment:
@@ -105,7 +111,24 @@ def _attachment(index: int, one: dict[str, object], form: str, where: str | None
         size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         sha1=text(one.get("hash")) or None,
         format=form,
+        problems=_inline_problems(one),
     )
+
+
+def inline_bytes(resource: Resource, index: int) -> bytes | None:
+    """The bytes of the attachment `index` (as in `Attachment.index`) that is inside the entry, None when it is not."""
+    found = _elements(resource)
+    return inline_data(found[index][0]) if 0 <= index < len(found) else None
+
+
+def _inline_problems(one: dict[str, object]) -> tuple[str, ...]:
+    if not isinstance(one.get("data"), str):
+        return ()
+    body, size = inline_data(one), one.get("size")
+    if body is None:
+        return ("unreadable",)
+    promised = size if isinstance(size, int) and not isinstance(size, bool) else None
+    return problems_of(body, promised, text(one.get("hash")) or None)
 
 
 def safe_file_name(title: str, content_type: str, otherwise: str) -> str:

@@ -36,9 +36,13 @@ def number(value: Any) -> float | None:
 
 
 def number_text(value: Any) -> str:
-    """A JSON number as the shortest decimal that means the same: 5.0 stays 5.0, 1e-3 becomes 0.001."""
+    """A JSON number as people read it: 5.0 stays 5.0, 1e-3 becomes 0.001, and a computer's endless decimals are cut to
+    four digits (the raw entry keeps them).
+    """
     if isinstance(value, bool) or number(value) is None:
         return text(value)
+    if isinstance(value, float) and len(repr(value).replace(".", "").lstrip("-0")) > 9 and 1e-3 < abs(value) < 1e6:
+        return repr(float(f"{value:.4g}")) if abs(value) < 1e4 else f"{value:.0f}"
     if isinstance(value, float) and ("e" in repr(value)):
         return f"{value:.10f}".rstrip("0").rstrip(".") if 1e-10 < abs(value) < 1e15 else repr(value)
     return repr(value)
@@ -58,7 +62,7 @@ def quantity_text(quantity: Any) -> str:
 
 def unit_text(quantity: Any) -> str:
     unit = text(obj(quantity).get("unit")) or text(obj(quantity).get("code"))
-    return "" if unit in ("1", "{score}", "{count}") else unit.strip("{}")
+    return "" if unit in ("1", "{score}", "{count}") else "yr" if unit == "a" else unit.strip("{}")
 
 
 def value_said(element: Any) -> Said:

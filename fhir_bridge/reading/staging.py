@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fhir_bridge.reading.dates import date_of
@@ -45,7 +45,8 @@ _SYSTEMS: dict[str, str] = {
     "385361009": "FIGO", "385363007": "FIGO", "385365000": "FIGO", "385367008": "FIGO", "385375002": "FIGO",
     "385369006": "FIGO", "385373009": "FIGO", "C186618": "FIGO", "C186617": "FIGO", "C157232": "FIGO/TNM",
     "C141207": "Rai", "C141212": "Binet", "C139007": "ISS", "C141392": "R-ISS", "C139006": "Durie-Salmon",
-    "C141147": "Lugano", "C141138": "Ann Arbor", "C177558": "Ann Arbor", "C177559": "Ann Arbor", "385388004": "Lymphoma",
+    "C141147": "Lugano", "C141138": "Ann Arbor", "C177558": "Ann Arbor", "C177559": "Ann Arbor",
+    "385388004": "Lymphoma",
     "385377005": "Gleason", "106243009": "Breslow", "103419001": "Clark", "385357003": "Dukes", "103420007": "Dukes",
     "C133427": "INRGSS", "409720004": "INSS", "405931009": "Wilms", "405916000": "IRS", "C115134": "BCLC",
     "C198190": "PRETEXT", "1342413004": "Retinoblastoma", "385356007": "TNM", "35266-6": "Gleason",
@@ -71,8 +72,20 @@ class FoundStage:
     focus: tuple[str, ...]
 
 
-def stage_of(observation: Resource, by_key: Mapping[str, Resource]) -> FoundStage | None:
-    """Read a stage observation, None when it is none; `by_key` finds its T, N and M."""
+@dataclass(frozen=True)
+class DatedPart:
+    """A T, N or M by itself: its letter, basis, value as written, and date as text."""
+
+    letter: str
+    basis: str | None
+    value: str
+    date: str
+
+
+def stage_of(
+    observation: Resource, by_key: Mapping[str, Resource], written: Sequence[DatedPart] = ()
+) -> FoundStage | None:
+    """Read a stage observation, None when it is none; `by_key` finds its T, N and M, else `written` has its day's."""
     found = codes(observation.get("code"))
     group = next((code for code in _GROUPS if code in found), None)
     system = next((name for code, name in _SYSTEMS.items() if code in found), None)
@@ -91,7 +104,7 @@ def stage_of(observation: Resource, by_key: Mapping[str, Resource]) -> FoundStag
         system=name,
         basis=_BASIS.get(basis or ""),
         date=date_of(observation),
-        parts=_parts(observation, words, by_key),
+        parts=_parts(observation, words, by_key) or _parts_of_day(observation, basis, written),
         clinical=clinical,
         key=key(observation),
     )
@@ -110,8 +123,22 @@ def part_of(observation: Resource) -> tuple[str, str | None, str] | None:
     words = str(value_said(observation))
     match = _PART_VALUE.search(words)
     letter, basis = _PARTS[code]
-    value = f"{match.group(2)}{match.group(3)}{match.group(4) or ''}" if match else words
+    value = f"{match.group(2)}{match.group(3)}{match.group(4) or ''}" if match else words if len(words) <= 4 else ""
     return (letter, basis, value) if value else None
+
+
+def dated_part(observation: Resource) -> DatedPart | None:
+    """A T, N or M observation with its date, None when it is none."""
+    part, when = part_of(observation), date_of(observation)
+    return DatedPart(part[0], part[1], part[2], when.text) if part is not None and when is not None else None
+
+
+def _parts_of_day(observation: Resource, basis: str | None, written: Sequence[DatedPart]) -> tuple[str, ...]:
+    when = date_of(observation)
+    if when is None or basis is None:
+        return ()
+    found = {one.letter: one.value for one in written if one.basis == basis and one.date == when.text}
+    return tuple(found[letter] for letter in "TNM" if letter in found)
 
 
 def stages_in_condition(condition: Resource, known: set[str]) -> list[Stage]:

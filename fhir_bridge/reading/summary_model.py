@@ -93,6 +93,7 @@ class Treatment:
 
     `kind`: surgery, radiation, chemotherapy, chemo-radiation, hormone-therapy, targeted-therapy, immunotherapy,
     bone-protection, support, transplant. `names` are the medicines. `times` counts doses or sessions, 0 when unknown.
+    `ongoing`: an order is still marked active in the record, which is not proof that it is being taken.
     """
 
     kind: str

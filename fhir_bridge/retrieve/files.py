@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from dataclasses import dataclass
 
+from fhir_bridge.reading.promises import problems_of
 from fhir_bridge.retrieve.asking import Asker
 from fhir_bridge.retrieve.json_body import Parsed, parse
 from fhir_bridge.retrieve.references import FileLink
@@ -59,15 +59,3 @@ def unpacked(body: bytes, sent_type: str, wanted_type: str) -> tuple[bytes, str]
                     plain = b""
                 return plain, kind if isinstance(kind, str) else wanted_type
     return body, wanted_type or sent_type
-
-
-def problems_of(body: bytes, size: int | None, sha1: str | None) -> tuple[str, ...]:
-    """How `body` differs from the promised `size` (bytes) and `sha1` (base64 of the SHA-1, FHIR R4 Attachment)."""
-    problems = []
-    if size is not None and size != len(body):
-        problems.append("size-differs")
-    if sha1:
-        actual = base64.b64encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
-        if actual != sha1.strip():
-            problems.append("hash-differs")
-    return tuple(problems)

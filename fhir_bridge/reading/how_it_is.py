@@ -1,0 +1,85 @@
+"""How the cancer and the person are doing: disease status, performance status, history of spread (MC-03, 05, 07)."""
+
+from __future__ import annotations
+
+from fhir_bridge.reading.dates import date_of
+from fhir_bridge.reading.quantity import number, value_said
+from fhir_bridge.reading.said import Said
+from fhir_bridge.reading.shape import NCIT, clinical_text, codes, codings, has_profile, key, searchable, value_of
+from fhir_bridge.reading.summary_model import Finding
+from vocabulary.phrase import Phrase, phrase
+from vocabulary.resource import Resource
+
+_NO_SIGN = phrase("No sign of cancer at the last check")
+_LESS = phrase("Less cancer than before at the last check")
+
+_TRENDS: dict[str, Phrase] = {
+    "268910001": phrase("Getting better at the last check"),
+    "359746009": phrase("The same at the last check"),
+    "271299001": phrase("Getting worse at the last check"),
+    "709137006": phrase("Not clear at the last check"),
+    "550991000124107": _NO_SIGN,
+    "103338009": _NO_SIGN,
+    "551001000124108": _LESS,
+    "103337004": _LESS,
+    "399409002": phrase("The cancer has spread to other places"),
+}
+
+_ECOG: dict[int, Phrase] = {
+    0: phrase("Fully active (ECOG 0)"),
+    1: phrase("Can do light work; hard work is too much (ECOG 1)"),
+    2: phrase("Can care for yourself but not work; up more than half the day (ECOG 2)"),
+    3: phrase("Need some help; in bed or a chair more than half the day (ECOG 3)"),
+    4: phrase("Need full help; in bed or a chair all day (ECOG 4)"),
+}
+
+
+def disease_status(observation: Resource) -> Finding | None:
+    """What an Observation says about how the cancer is doing, None when it is not about that."""
+    if "97509-4" not in codes(observation.get("code")) and not has_profile(observation, "mcode-cancer-disease-status"):
+        return None
+    _kind, value = value_of(observation)
+    words = searchable(value)
+    said: Said | None = next((_TRENDS[one.code] for one in codings(value) if one.code in _TRENDS), None)
+    if said is None and ("no evidence" in words or "complete remission" in words or "full remission" in words):
+        said = _NO_SIGN
+    said = said if said is not None else value_said(observation)
+    return Finding(said, clinical_text(value), date_of(observation), key(observation)) if said else None
+
+
+def performance(observation: Resource) -> Finding | None:
+    """What an Observation says about how active the person can be, None when it is not about that."""
+    code = observation.get("code")
+    found = codes(code)
+    value = number(value_of(observation)[1])
+    if value is None:
+        value = (
+            number((value_of(observation)[1] or {}).get("value")) if value_of(observation)[0] == "Quantity" else None
+        )
+    if value is None or not value.is_integer():
+        return None
+    said: Phrase | None = None
+    if "89247-1" in found or has_profile(observation, "mcode-ecog-performance-status"):
+        said = _ECOG.get(int(value))
+    elif "89243-0" in found or has_profile(observation, "mcode-karnofsky-performance-status"):
+        said = phrase("%(score)s of 100 (Karnofsky score; 100 is fully active)", score=int(value))
+    elif any(one.code == "C38144" and one.system in (NCIT, "") for one in codings(code)) or has_profile(
+        observation, "mcode-lansky-play-performance-status"
+    ):
+        said = phrase("%(score)s of 100 (Lansky play score; 100 is fully active)", score=int(value))
+    if said is None:
+        return None
+    clinical = clinical_text(observation.get("interpretation"))
+    return Finding(said, clinical, date_of(observation), key(observation))
+
+
+def history_of_spread(observation: Resource) -> Finding | None:
+    """mCODE history of metastatic cancer: `valueBoolean` false means that there is NO such history."""
+    code = observation.get("code")
+    words = searchable(code)
+    by_code = codes(code) & {"1287652008", "1098951000119108"} or ("history of" in words and "metasta" in words)
+    if not by_code and not has_profile(observation, "mcode-history-of-metastatic-cancer"):
+        return None
+    no = observation.get("valueBoolean") is False
+    said = phrase("No: the cancer had not spread before") if no else phrase("Yes: a cancer had spread before")
+    return Finding(said, clinical_text(code), date_of(observation), key(observation))

@@ -1,0 +1,125 @@
+"""Tumor markers over time, and what was found in the tumor and the genes (MC-06, MC-10)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fhir_bridge.reading.dates import date_of
+from fhir_bridge.reading.markers import (
+    BLOOD_MARKERS,
+    DNA_CHANGE,
+    GENE,
+    PROTEIN_CHANGE,
+    RECEPTORS,
+    SOURCE,
+    VARIANT,
+    blood_marker_of,
+    is_genomic_variant,
+    is_other_marker,
+    receptor_of,
+    result_words,
+)
+from fhir_bridge.reading.quantity import flag_of, number, out_of_range, reference_range, unit_text, value_said
+from fhir_bridge.reading.said import Said
+from fhir_bridge.reading.shape import clinical_text, codes, concept_text, key, obj, objects, text, value_of
+from fhir_bridge.reading.summary_model import Marker, MarkerTrend, Measured
+from vocabulary.phrase import Phrase, phrase
+from vocabulary.resource import Resource
+
+MOST_VALUES = 60
+
+INHERITED = phrase("You were born with it, so it can run in the family.")
+IN_THE_TUMOR = phrase("It is in the tumor only.")
+_SOURCES = {"LA6683-2": INHERITED, "LA6684-0": IN_THE_TUMOR}
+
+
+def trends_from(observations: Iterable[Resource]) -> tuple[MarkerTrend, ...]:
+    """One trend for each blood marker, the most recently measured first."""
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for one in observations:
+        marker = blood_marker_of(one)
+        if marker is not None and value_said(one):
+            found[marker].append(one)
+    trends = [_trend(marker, ones) for marker, ones in found.items()]
+    return tuple(sorted(trends, key=lambda one: _newest(one.latest), reverse=True))
+
+
+def _newest(measured: Measured) -> str:
+    return measured.date.sort.isoformat() if measured.date is not None else ""
+
+
+def _trend(marker: str, observations: list[Resource]) -> MarkerTrend:
+    ordered = sorted(observations, key=lambda one: _when(one), reverse=True)
+    unit = unit_text(ordered[0].get("valueQuantity"))
+    limits = next((found for found in map(reference_range, ordered) if found is not None), None)
+    return MarkerTrend(
+        marker=marker,
+        name=BLOOD_MARKERS[marker],
+        unit=unit,
+        usual=limits.words if limits is not None else "",
+        low=limits.low if limits is not None else None,
+        high=limits.high if limits is not None else None,
+        values=tuple(_measured(one, unit) for one in ordered[:MOST_VALUES]),
+    )
+
+
+def _measured(observation: Resource, unit: str) -> Measured:
+    quantity = obj(observation.get("valueQuantity"))
+    flag = flag_of(observation)
+    same_unit = unit_text(quantity) == unit and not text(quantity.get("comparator"))
+    return Measured(
+        date=date_of(observation),
+        value_text=str(value_said(observation)),
+        number=number(quantity.get("value")) if same_unit else None,
+        flag=flag if out_of_range(flag) else None,
+        key=key(observation),
+    )
+
+
+def _when(observation: Resource) -> str:
+    found = date_of(observation)
+    return found.sort.isoformat() if found is not None else ""
+
+
+def tumor_marker(observation: Resource) -> tuple[str, Marker] | None:
+    """A test on the tumor as (what is tested, result), None when the observation is none or is a blood marker."""
+    if blood_marker_of(observation) is not None:
+        return None
+    receptor = receptor_of(observation)
+    clinical = clinical_text(observation.get("code"))
+    if receptor is None and not is_other_marker(observation):
+        return None
+    kind, value = value_of(observation)
+    result: Said = result_words(value) if kind == "CodeableConcept" else value_said(observation)
+    if not result:
+        result = result_words(observation.get("interpretation"))
+    name: Said = RECEPTORS[receptor] if receptor is not None else clinical
+    flag = flag_of(observation)
+    marker = Marker(
+        name, result, clinical, date_of(observation), key(observation), flag if out_of_range(flag) else None
+    )
+    return (receptor or clinical, marker) if result else None
+
+
+def gene_change(observation: Resource) -> Marker | None:
+    """A genomic variant: the gene, the change as written, and whether it is inherited."""
+    if not is_genomic_variant(observation):
+        return None
+    parts = {code: part for part in objects(observation.get("component")) for code in codes(part.get("code"))}
+    gene = concept_text(obj(parts.get(GENE)).get("valueCodeableConcept"))
+    change = next(
+        (said for said in (_change(parts.get(code)) for code in (PROTEIN_CHANGE, DNA_CHANGE, VARIANT)) if said), ""
+    )
+    source = codes(obj(parts.get(SOURCE)).get("valueCodeableConcept"))
+    note: Phrase | None = next((_SOURCES[code] for code in source if code in _SOURCES), None)
+    value = observation.get("valueCodeableConcept")
+    result = result_words(value) if value is not None else ""
+    if not gene and not change:
+        return None
+    return Marker(gene or change, result, change, date_of(observation), key(observation), note)
+
+
+def _change(part: Resource | None) -> str:
+    said = value_said(part)
+    return said if isinstance(said, str) else ""
