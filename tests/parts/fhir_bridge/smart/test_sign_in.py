@@ -59,7 +59,7 @@ def rsa_keys() -> ClientKeys:
 
 
 def test_a_public_client_signs_in(server: FakeSmartServer, provider: Provider, connect: Connect) -> None:
-    """SMART-01, SMART-40, SMART-44, SMART-45, SMART-61: the plain path; `client_id` goes in the body."""
+    """LIB-01, SMART-01, SMART-40, SMART-44, SMART-45, SMART-61: the plain path; no CapabilityStatement is read."""
     grant = sign_in(connect(provider), server, provider)
     assert (grant.patient, grant.role, grant.identity.subject) == ("patient-1", LaunchRole.SELF, "subject-1")
     assert grant.expires_at == NOW + timedelta(hours=1)
@@ -73,6 +73,12 @@ def test_a_public_client_signs_in(server: FakeSmartServer, provider: Provider, c
         "code": "code-1",
         "redirect_uri": REDIRECT,
         "client_id": "portal",
+    }
+    assert {path for _, path, _, _ in server.seen} == {
+        "/tenant/fhir/.well-known/smart-configuration",
+        "/.well-known/openid-configuration",
+        "/keys",
+        "/token",
     }
     configuration = server.calls("/tenant/fhir/.well-known/smart-configuration")
     assert configuration[0][0]["Accept"] == "application/json"
