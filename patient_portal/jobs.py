@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import procrastinate
 from procrastinate import JobContext
 
-from database.context import as_propagation
+from database.context import as_nobody, as_propagation
 from database.jobs import CappedWait, sweep_stalled
 from fhir_bridge import login_attempts
-from fhir_bridge.bring_in import Parts, bring_in
+from fhir_bridge.bring_in import FINISHED, Parts, bring_in
 from fhir_bridge.smart.client import SmartClient
-from patient_portal import web_session
+from patient_portal import rate_limits, web_session
+from patient_portal.aliases import learn_aliases
 from patient_portal.wiring import Wiring, now
 
 JOBS = procrastinate.Blueprint()
@@ -29,8 +31,10 @@ def wiring_of(context: JobContext) -> Wiring:
 def bring_in_record(context: JobContext, *, person: str, retrieval: str, provider: str) -> None:
     """Bring a person's record in from one hospital."""
     wiring = wiring_of(context)
+    hospital = wiring.provider(provider)
     parts = Parts(wiring.database, wiring.keyring, SmartClient(wiring.http), wiring.http, now)
-    bring_in(parts, wiring.provider(provider), person=UUID(person), retrieval=UUID(retrieval))
+    if bring_in(parts, hospital, person=UUID(person), retrieval=UUID(retrieval)) == FINISHED:
+        learn_aliases(wiring, hospital, UUID(person), now())
 
 
 @JOBS.periodic(cron="* * * * *")
@@ -47,3 +51,5 @@ def forget(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given
     with wiring_of(context).database.begin(as_propagation()) as session:
         web_session.forget_old(session, now())
         login_attempts.forget_old(session, now())
+    with wiring_of(context).database.begin(as_nobody()) as session:
+        rate_limits.forget_old(session, now() - timedelta(hours=1))

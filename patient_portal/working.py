@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import structlog
 
-from consent.feed import run_feed
+from consent.feed.run import run_feed
 from database.context import as_nobody
 from database.heartbeat import beat
 from database.jobs import job_app
@@ -72,7 +72,6 @@ def run_feed_process(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     wiring = wire(settings, settings.database_url_worker, application_name="portal-feed", pool_size=20)
     write_catalogue(wiring, now())
-    Heartbeat(wiring.database, "feed", stop).start()
     log.info("started", part="feed")
-    run_feed(wiring.database, wiring.settings.stores, wiring.http, stop)
+    run_feed(wiring.database, wiring.keyring, wiring.settings.stores, wiring.http, stop)
     wiring.database.close()

@@ -6,12 +6,11 @@ import os
 import signal
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
+import requests
 
 from database.embedded import EmbeddedServer
 from database.prepare import DatabaseUrls, passwords_in, prepare
@@ -39,8 +38,7 @@ def run_demo(data: Path, port: int, patients: Path | None) -> None:
         environment = _environment(folder, urls, outside, base_url)
         for name, more in (("feed", []), ("worker", []), ("serve", ["--port", str(port)])):
             children.start(name, [sys.executable, "-m", "patient_portal", name, *more], environment, says_ready=False)
-        if not wait_until(lambda: stop.is_set() or _is_ready(base_url), READY_SECONDS):
-            raise PartFailed(f"the service did not become ready; see {folder.part('logs')}")
+        _wait_until_ready(folder, base_url, stop)
         if not stop.is_set():
             _say_where(base_url, outside)
         while not stop.wait(WATCH_SECONDS):
@@ -87,11 +85,15 @@ def _environment(folder: DemoFolder, urls: DatabaseUrls, outside: Outside, base_
     }
 
 
+def _wait_until_ready(folder: DemoFolder, base_url: str, stop: threading.Event) -> None:
+    if not wait_until(lambda: stop.is_set() or _is_ready(base_url), READY_SECONDS):
+        raise PartFailed(f"the service did not become ready; see {folder.part('logs')}")
+
+
 def _is_ready(base_url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{base_url}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        return bool(requests.get(f"{base_url}/readyz", timeout=2).status_code == 200)
+    except requests.RequestException:
         return False
 
 
