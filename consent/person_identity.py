@@ -1,89 +1,236 @@
-"""Which person a provider's patient is: found by an alias, or made with one (decisions, Who is who).
+"""Who is meant: persons, the names that hospitals have for them, and the links a person makes between their own.
 
-Decisions hang on the person, so a nurse may create one for somebody who never signed in; the first sign-in with the
-same alias finds them.
+Decisions hang on `person`, not on an account: a care team makes a person for someone who never signed in, and the
+first sign-in with that alias finds them (decisions.md, Who is who).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from consent.tables import Person, PersonAlias
-from database.context import Context, widen
+from consent.audit import Audited, write_audit
+from consent.coverage import KnownAs
+from consent.decision import ByWhom, Decision, Means
+from consent.record_decision import HISTORY, LOCK, insert_decisions
+from consent.rows import decision_of
+from consent.tables import Person, PersonAlias, PersonLink, Practice, StoreSubject
+from database.context import as_persons, knowing
 from database.keyring import KeyRing
-
-PATIENT_ID = "fhir-patient-id"
+from database.unit_of_work import Database
+from vocabulary.actor import Actor, ActorKind
+from vocabulary.errors import Conflict, NotFound, Refused
 
 
 @dataclass(frozen=True)
 class Alias:
-    """One name for a person: the provider that issued it, the identifier system, and the value.
-
-    `system` is a URI such as an MRN's OID, or `fhir-patient-id` for the id of the Patient resource.
-    """
+    """One name: the provider that issued it, the practice where it counts, identifier system and value (MRN)."""
 
     issued_by: str
     system: str
-    value: str = field(repr=False)
+    value: str
     practice: str | None = None
 
-    def index(self, ring: KeyRing) -> bytes:
-        """The keyed index under which the alias is found."""
-        return ring.blind_index(f"alias:{self.issued_by}:{self.system}", self.value)
+    @property
+    def at_practice(self) -> str:
+        """A hospital without named practices has one, called after it."""
+        return self.practice or f"{self.issued_by}-main"
 
 
-def find_person(session: Session, ring: KeyRing, alias: Alias) -> UUID | None:
-    """The person with this alias; the session's context must know the alias's index (`knowing`)."""
-    return session.scalar(select(PersonAlias.person_id).where(PersonAlias.value_index == alias.index(ring)))
+def alias_index(ring: KeyRing, alias: Alias) -> bytes:
+    """The keyed index under which the alias is found; nothing can be read from it."""
+    return ring.blind_index("alias", f"{alias.issued_by}|{alias.system}|{alias.value}")
 
 
-def person_for(
-    session: Session, ring: KeyRing, alias: Alias, *, language: str | None, account: UUID | None, now: datetime
-) -> tuple[UUID, bool]:
-    """The person with this alias, made if there is none; and whether it was made now.
+def find_or_create_person(
+    database: Database, ring: KeyRing, alias: Alias, now: datetime, *, language: str | None = None
+) -> UUID:
+    """The person known by `alias`, made now when nobody is. Two callers at once get the same person."""
+    index = alias_index(ring, alias)
+    for _ in range(3):
+        found = find_person(database, ring, alias)
+        if found is not None:
+            return found
+        person = uuid4()
+        try:
+            with database.begin(knowing(index, persons=(person,))) as session:
+                session.execute(insert(Person).values(id=person, language=language, zone=None, created_at=now))
+                _insert_alias(session, ring, person, alias, now)
+            return person
+        except IntegrityError:
+            continue  # another caller made it in between: read theirs
+    raise Conflict("alias-contended")
 
-    Afterwards the session's context is that person. Two first sign-ins at once meet at the alias's unique index: the
-    second waits for the first, fails, and is tried again by its caller.
+
+def find_person(database: Database, ring: KeyRing, alias: Alias) -> UUID | None:
+    """The person known by `alias`, or None."""
+    index = alias_index(ring, alias)
+    with database.begin(knowing(index)) as session:
+        return session.scalar(select(PersonAlias.person_id).where(PersonAlias.value_index == index))
+
+
+def add_alias(database: Database, ring: KeyRing, person: UUID, alias: Alias, now: datetime) -> None:
+    """Add another name to `person`; Conflict when it is another person's (then they are linked by the person only).
+
+    Stores that know the new name are told again of what stands, for they were not told under it before.
     """
-    index = alias.index(ring)
-    widen(session, Context(lookups=(index,), account=account))
-    found = find_person(session, ring, alias)
-    person = found or uuid4()
-    widen(session, Context(persons=(person,), lookups=(index,), account=account))
-    if found is None:
-        session.add(Person(id=person, language=language, zone=None, created_at=now))
-        session.flush()
-        add_aliases(session, ring, person, [alias], now)
-    return person, found is None
+    index = alias_index(ring, alias)
+    try:
+        with database.begin(knowing(index, persons=(person,))) as session:
+            session.execute(LOCK, {"persons": [person]})
+            owner = session.scalar(select(PersonAlias.person_id).where(PersonAlias.value_index == index))
+            if owner == person:
+                return
+            if owner is not None:
+                raise Conflict("alias-of-another-person")
+            _insert_alias(session, ring, person, alias, now)
+            _carry(session, (person,), now, to=(person,), mark=f"alias-{index.hex()[:24]}", whole=True)
+    except IntegrityError:
+        raise Conflict("alias-of-another-person") from None
 
 
-def add_aliases(session: Session, ring: KeyRing, person: UUID, aliases: Iterable[Alias], now: datetime) -> list[Alias]:
-    """Give a person more names; returns those that already belong to somebody else, for a staff task.
-
-    The context must be the person and know the aliases' indexes.
-    """
-    elsewhere = []
-    for alias in aliases:
-        alias_id, index = uuid4(), alias.index(ring)
-        row = {
-            "id": alias_id, "person_id": person, "issued_by": alias.issued_by, "practice_id": alias.practice,
-            "system": alias.system, "value_index": index, "created_at": now,
-            "value_sealed": ring.seal(alias.value.encode(), alias_place(alias_id)),
-        }  # fmt: skip
-        session.execute(insert(PersonAlias).values(row).on_conflict_do_nothing())
-        owner = session.scalar(select(PersonAlias.person_id).where(PersonAlias.value_index == index))
-        if owner != person:
-            elsewhere.append(alias)
-    return elsewhere
+def _insert_alias(session: Session, ring: KeyRing, person: UUID, alias: Alias, now: datetime) -> None:
+    alias_id = uuid4()
+    session.execute(
+        insert(PersonAlias).values(
+            id=alias_id,
+            person_id=person,
+            issued_by=alias.issued_by,
+            practice_id=alias.at_practice,
+            system=alias.system,
+            value_index=alias_index(ring, alias),
+            value_sealed=ring.seal(alias.value.encode(), alias_place(alias_id)),
+            created_at=now,
+        )
+    )
 
 
 def alias_place(alias_id: UUID) -> str:
-    """What binds a sealed alias to its row; sealed with the ring, so that senders need no person's key."""
-    return f"person_alias:value:{alias_id}"
+    """What an alias's ciphertext is bound to."""
+    return f"person_alias:value_sealed:{alias_id}"
+
+
+def linked_persons(database: Database, person: UUID) -> tuple[UUID, ...]:
+    """`person` and everyone linked to them now, in order; for `Actor.persons`."""
+    known: set[UUID] = {person}
+    while True:
+        with database.begin(as_persons(*known)) as session:
+            rows = session.execute(HISTORY, {"persons": sorted(known)}).mappings().all()
+        found = known | {other for row in rows for other in row["linked"]}
+        if found == known:
+            return tuple(sorted(known))
+        known = found
+
+
+def link_persons(database: Database, actor: Actor, one: UUID, other: UUID, now: datetime) -> None:
+    """Join two of the actor's own persons. A no of either is carried to the other: deny wins (CON-10)."""
+    _write_link(database, actor, one, other, now, linked=True)
+
+
+def unlink_persons(database: Database, actor: Actor, one: UUID, other: UUID, now: datetime) -> None:
+    """Part them again. What was carried stays, on the safe side, until the person changes it."""
+    _write_link(database, actor, one, other, now, linked=False)
+
+
+def _write_link(database: Database, actor: Actor, one: UUID, other: UUID, now: datetime, *, linked: bool) -> None:
+    if actor.kind is not ActorKind.PATIENT or actor.account_id is None or one == other:
+        raise Refused("only-the-person-links")
+    first, second = sorted((one, other))
+    everyone = tuple(sorted({*linked_persons(database, one), *linked_persons(database, other)}))
+    with database.begin(as_persons(*everyone, account=actor.account_id)) as session:
+        locked = set(session.scalars(LOCK, {"persons": list(everyone)}))
+        if not {one, other} <= locked:
+            raise NotFound("person")
+        values = {"person_id": first, "other_person_id": second, "linked": linked, "made_at": now}
+        session.execute(insert(PersonLink).values(**values, made_by_account=actor.account_id))
+        event = "person.linked" if linked else "person.unlinked"
+        lines = [Audited(who, event, "C", actor.kind.value, actor.account_id) for who in (first, second)]
+        write_audit(session, now, *lines)
+        if linked:
+            _carry(session, everyone, now, to=everyone, mark=f"link-{now.timestamp():.6f}", whole=False)
+
+
+def _carry(
+    session: Session, among: tuple[UUID, ...], now: datetime, *, to: tuple[UUID, ...], mark: str, whole: bool
+) -> None:
+    """Write what stands among some persons to each of `to` that lacks it, as decisions by the system.
+
+    Only a no is carried from one person to another; with `whole` the person's own newest answers are repeated, so
+    that stores which know a new name of theirs hear of them.
+    """
+    rows = session.execute(HISTORY, {"persons": list(among)}).mappings().all()
+    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]
+    newest: dict[tuple[UUID, object], Decision] = {}
+    for decision in sorted(history, key=lambda d: d.version):
+        newest[decision.person_id, decision.subject] = decision
+    made: list[Decision] = []
+    for person in to:
+        version = max((d.version for d in history if d.person_id == person), default=0)
+        for source in _to_carry(person, newest, whole=whole):
+            version += 1
+            made.append(_carried(source, person, version, now, mark))
+    if made:
+        insert_decisions(session, made, "decision.carried")
+
+
+def _to_carry(person: UUID, newest: Mapping[tuple[UUID, object], Decision], *, whole: bool) -> Iterable[Decision]:
+    if whole:
+        return [d for d in newest.values() if d.person_id == person and d.is_no]
+    wanted = {d.subject: d for d in newest.values() if d.is_no and d.person_id != person}
+    own_no = {d.subject for d in newest.values() if d.is_no and d.person_id == person}
+    return [decision for subject, decision in wanted.items() if subject not in own_no]
+
+
+def _carried(source: Decision, person: UUID, version: int, now: datetime, mark: str) -> Decision:
+    name = source.effort or source.choice.value
+    return replace(
+        source,
+        id=uuid4(),
+        person_id=person,
+        version=version,
+        by=ByWhom(ActorKind.SYSTEM),
+        means=Means.WEB,
+        recorded_at=now,
+        reason="carried-over",
+        idempotency_key=f"carry-{mark}/{name}",
+        evidence_sealed=None,
+        salt=secrets.token_bytes(32),
+    )
+
+
+def known_as(session: Session, persons: Sequence[UUID], states: Mapping[str, str]) -> KnownAs:
+    """How the outside knows these persons; `states` maps a provider's id to its state (from `providers.toml`)."""
+    aliases = session.execute(
+        select(PersonAlias.issued_by, PersonAlias.practice_id, PersonAlias.system).where(
+            PersonAlias.person_id.in_(persons)
+        )
+    ).all()
+    coded = session.scalars(select(StoreSubject.store_id).where(StoreSubject.person_id.in_(persons)))
+    return KnownAs(
+        frozenset((practice or f"{issuer}-main", system) for issuer, practice, system in aliases),
+        frozenset(states[issuer] for issuer, _, _ in aliases if issuer in states),
+        frozenset(coded),
+    )
+
+
+def note_practices(session: Session, practices: Mapping[str, tuple[str, str]]) -> None:
+    """Keep the list of practices in step with configuration: id -> (name, provider id). For the worker's login."""
+    statement = text(
+        "INSERT INTO practice (id, name, provider_id) VALUES (:id, :name, :provider)"
+        " ON CONFLICT (id) DO UPDATE SET name = excluded.name, provider_id = excluded.provider_id"
+    )
+    for practice, (name, provider) in practices.items():
+        session.execute(statement, {"id": practice, "name": name, "provider": provider})
+
+
+def practice_names(session: Session, practices: Iterable[str]) -> dict[str, str]:
+    """The names of these practices; for "which clinics does this cover"."""
+    rows = session.execute(select(Practice.id, Practice.name).where(Practice.id.in_(list(practices))))
+    return {practice: name for practice, name in rows}

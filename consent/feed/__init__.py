@@ -1,0 +1,1 @@
+"""From the ledger to every store: one cursor each, batches, receipts, and parked items. Nothing expires."""

@@ -1,0 +1,97 @@
+"""What one store would not take: set aside alone, alarmed, tried again for ever; the others go on (SUB-07)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert, text
+from sqlalchemy.orm import Session
+
+from consent.feed.batches import MadeBatch, keep_receipts, open_task, pass_over, rebuild_events
+from consent.store_config import Store
+from consent.stores.adapter import BatchAnswer
+from consent.tables import ParkedItem
+from consent.wire import StoreEvent
+from database.keyring import KeyRing
+
+_DUE = text(
+    "SELECT id, position, event_number, attempts FROM parked_item WHERE store_id = :store AND resolved_at IS NULL"
+    " AND next_try_at <= :now ORDER BY position DESC LIMIT 1"
+)
+_AGAIN = text("UPDATE parked_item SET attempts = attempts + 1, reason = :reason, next_try_at = :next WHERE id = :id")
+_RESOLVE = text("UPDATE parked_item SET resolved_at = :now WHERE id = :id AND resolved_at IS NULL")
+_BATCH = text(
+    "SELECT id, positions, first_event FROM store_batch WHERE store_id = :store"
+    " AND first_event <= :event AND last_event >= :event"
+)
+
+
+@dataclass(frozen=True)
+class Parked:
+    """One parked position with its events rebuilt under the numbers they were given."""
+
+    id: int
+    attempts: int
+    batch_id: UUID
+    events: tuple[StoreEvent, ...]
+
+    @property
+    def message_id(self) -> str:
+        return f"parked-{self.batch_id}-{self.events[0].number}"
+
+
+def park(
+    session: Session, store: Store, made: MadeBatch, reason: str, attempts: int, next_try: datetime, now: datetime
+) -> None:
+    """Set the one position of `made` aside and move on. It keeps its numbers; a person is asked to look."""
+    first = made.events[0]
+    session.execute(
+        insert(ParkedItem).values(
+            store_id=store.id,
+            person_id=first.decision.person_id,
+            position=first.position,
+            event_number=first.number,
+            reason=reason,
+            attempts=attempts,
+            parked_at=now,
+            next_try_at=next_try,
+        )
+    )
+    open_task(session, store, first.decision.person_id, "parked", first.number, now)
+    pass_over(session, store, made, now)
+
+
+def next_parked(session: Session, ring: KeyRing, store: Store, now: datetime) -> Parked | None:
+    """The newest parked item whose time has come: a later no is never held up by an earlier yes."""
+    row = session.execute(_DUE, {"store": store.id, "now": now}).one_or_none()
+    if row is None:
+        return None
+    batch = session.execute(_BATCH, {"store": store.id, "event": row.event_number}).one()
+    count = sum(1 for position in batch.positions if position == row.position)
+    events = rebuild_events(session, ring, store, [row.position] * count, row.event_number, now)
+    return Parked(row.id, row.attempts, batch.id, tuple(events))
+
+
+def resolve(session: Session, store: Store, parked: Parked, answer: BatchAnswer, now: datetime) -> None:
+    """The store took it at last."""
+    session.execute(_RESOLVE, {"id": parked.id, "now": now})
+    keep_receipts(session, store, parked.batch_id, parked.events, answer, now, whole=False)
+
+
+def try_later(session: Session, parked: Parked, reason: str, next_try: datetime) -> None:
+    session.execute(_AGAIN, {"id": parked.id, "reason": reason, "next": next_try})
+
+
+def count_parked(session: Session, stores: Sequence[str]) -> dict[str, int]:
+    """Unresolved parked items of each store; for the alarm and `/metrics`."""
+    rows = session.execute(
+        text(
+            "SELECT store_id, count(*) FROM parked_item WHERE resolved_at IS NULL AND store_id = ANY (:stores)"
+            " GROUP BY store_id"
+        ),
+        {"stores": list(stores)},
+    )
+    return {store: int(count) for store, count in rows}

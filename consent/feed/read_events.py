@@ -1,0 +1,127 @@
+"""Which events one store is told of a run of positions, and by which name it knows each person."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from consent.coverage import alias_reaches, told_answer
+from consent.decision import Choice, Decision, Subject, donation_to
+from consent.person_identity import alias_place
+from consent.rows import FEED_COLUMNS, decision_of
+from consent.store_config import Basis, Store
+from consent.wire import StoreEvent
+from database.keyring import KeyRing
+
+SUBJECT_SYSTEM = "https://patient-portal.example/fhir/NamingSystem/subject"
+
+_RUN = text(
+    f"SELECT q.position, {', '.join('d.' + name for name in FEED_COLUMNS.split(', '))}"  # noqa: S608 - constants
+    " FROM position q JOIN decision d ON d.id = q.decision_id WHERE q.position >= :start AND q.position < :stop"
+    " AND ((:basis = 'operations' AND d.choice = 'cancerlinq') OR (:basis = 'donation' AND (d.effort_id = :effort"
+    " OR (:via AND d.choice = 'cancerlinq' AND d.answer = 'no')))) ORDER BY q.position"
+)
+_ALIASES = text(
+    "SELECT id, person_id, coalesce(practice_id, issued_by || '-main') AS practice, system, value_sealed"
+    " FROM person_alias WHERE person_id = ANY (:persons) ORDER BY created_at, id"
+)
+_CODES = text("SELECT person_id, subject FROM store_subject WHERE store_id = :store AND person_id = ANY (:persons)")
+_NEW_CODE = text(
+    "INSERT INTO store_subject (store_id, person_id, subject, created_at) VALUES (:store, :person, :subject, :now)"
+    " ON CONFLICT (store_id, person_id) DO NOTHING"
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing to tell, not yet numbered."""
+
+    position: int
+    system: str
+    value: str
+    subject: Subject
+    decision: Decision
+
+
+def read_events(session: Session, ring: KeyRing, store: Store, start: int, stop: int, now: datetime) -> list[Told]:
+    """What `store` is told of the positions `start` up to (not with) `stop`, in order.
+
+    A person known to the store by two names is told of under each. A donation's yes makes the random code under
+    which its store knows the person; a person without one is nobody there, and a no is not told.
+    """
+    bound = {
+        "start": start,
+        "stop": stop,
+        "basis": store.basis.value,
+        "effort": store.effort,
+        "via": store.via_cancerlinq,
+    }
+    rows = session.execute(_RUN, bound).mappings().all()
+    decisions = [(row["position"], decision_of(row)) for row in rows]  # type: ignore[arg-type]
+    names = _names(session, ring, store, [decision for _, decision in decisions], now)
+    return [
+        Told(position, system, value, _subject(store, decision), decision)
+        for position, decision in decisions
+        for system, value in names.get(decision.person_id, ())
+    ]
+
+
+def numbered(told: Sequence[Told], store: Store, first: int) -> list[StoreEvent]:
+    """The events with dense numbers from `first`."""
+    events = []
+    for number, item in enumerate(told, start=first):
+        answer = told_answer(store, item.decision)
+        assert answer is not None, "what is read for a store is its business"
+        events.append(StoreEvent(number, item.position, item.system, item.value, item.subject, answer, item.decision))
+    return events
+
+
+def _subject(store: Store, decision: Decision) -> Subject:
+    """For the store of an effort fed by CancerLinQ an opt-out is a no to that effort."""
+    if store.effort is not None and decision.choice is Choice.CANCERLINQ:
+        return donation_to(store.effort)
+    return decision.subject
+
+
+def _names(
+    session: Session, ring: KeyRing, store: Store, decisions: Sequence[Decision], now: datetime
+) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+    persons = sorted({decision.person_id for decision in decisions})
+    if not persons:
+        return {}
+    if store.basis is Basis.DONATION:
+        givers = {d.person_id for d in decisions if d.effort == store.effort and not d.is_no}
+        return _codes(session, store, persons, givers, now)
+    return _aliases(ring, store, session.execute(_ALIASES, {"persons": persons}).mappings())
+
+
+def _aliases(
+    ring: KeyRing, store: Store, rows: Iterable[Mapping[Any, Any]]
+) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+    names: dict[UUID, list[tuple[str, str]]] = {}
+    for row in rows:
+        if alias_reaches(store, row["practice"], row["system"]):
+            value = ring.open(row["value_sealed"], alias_place(row["id"])).decode()
+            names.setdefault(row["person_id"], []).append((row["system"], value))
+    return names
+
+
+def _codes(
+    session: Session, store: Store, persons: Sequence[UUID], givers: set[UUID], now: datetime
+) -> Mapping[UUID, Sequence[tuple[str, str]]]:
+    bound = {"store": store.id, "persons": list(persons)}
+    found = {person: subject for person, subject in session.execute(_CODES, bound)}
+    missing = [person for person in persons if person in givers and person not in found]
+    for person in missing:
+        new = {"store": store.id, "person": person, "subject": secrets.token_hex(12), "now": now}
+        session.execute(_NEW_CODE, new)
+    if missing:
+        found = {person: subject for person, subject in session.execute(_CODES, bound)}
+    return {person: [(SUBJECT_SYSTEM, subject)] for person, subject in found.items()}

@@ -1,0 +1,206 @@
+"""The feed process: the sequencer, one sender per store, and sealing, each in a thread until told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import text
+
+from consent.efforts import SANDBOX_EFFORTS, Effort
+from consent.feed.lease import Leases
+from consent.feed.pace import Pace
+from consent.feed.sender import Sender, Step
+from consent.seal import Sealer
+from consent.sequencer import sequence_once
+from consent.store_config import Kind, Store
+from consent.stores.adapter import StoreAdapter
+from consent.stores.webhook import WebhookStore
+from database.context import as_nobody, as_propagation
+from database.heartbeat import beat
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+from outbound.client import OutboundClient
+from vocabulary.errors import Unavailable
+
+log = structlog.get_logger()
+
+SEQUENCE_EVERY = 0.1
+LOOK_EVERY = 1.0
+SEAL_EVERY = 5.0
+BEAT_EVERY = 5.0
+
+_STORE = text(
+    "INSERT INTO store (id, name, kind, holds, basis, effort_id, deadline_seconds, contact, added_at)"
+    " VALUES (:id, :name, :kind, :holds, :basis, :effort, :deadline, :contact, :now) ON CONFLICT (id) DO UPDATE SET"
+    " name = excluded.name, kind = excluded.kind, holds = excluded.holds, basis = excluded.basis,"
+    " effort_id = excluded.effort_id, deadline_seconds = excluded.deadline_seconds, contact = excluded.contact,"
+    " retired_at = NULL"
+)
+_EFFORT = text(
+    "INSERT INTO effort (id, name, via_cancerlinq, invented, text_id) VALUES (:id, :name, :via, :invented, :id)"
+    " ON CONFLICT (id) DO UPDATE SET name = excluded.name, via_cancerlinq = excluded.via_cancerlinq,"
+    " invented = excluded.invented"
+)
+_CURSOR = text(
+    "INSERT INTO store_cursor (store_id, position, event_number, failures, updated_at)"
+    " VALUES (:store, 0, 0, 0, :now) ON CONFLICT (store_id) DO NOTHING"
+)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def adapter_for(store: Store, http: OutboundClient, clock: Callable[[], datetime] = utc_now) -> StoreAdapter:
+    """The adapter of a store's kind; `load_stores` lets no other kind through."""
+    if store.kind is not Kind.WEBHOOK:
+        raise ValueError(f"no adapter for kind {store.kind.value}")
+    return WebhookStore(store, http, clock)
+
+
+def note_stores(
+    database: Database, stores: Sequence[Store], now: datetime, efforts: Sequence[Effort] = SANDBOX_EFFORTS
+) -> None:
+    """Bring the catalogue of stores and efforts up to date and give each new store a cursor at the beginning:
+    its feed then holds all that ever concerned its people, and nobody else."""
+    with database.begin(as_nobody()) as session:
+        for effort in efforts:
+            values = {"id": effort.id, "name": str(effort.name), "via": effort.via_cancerlinq}
+            session.execute(_EFFORT, {**values, "invented": effort.invented})
+        for store in stores:
+            session.execute(_STORE, _store_values(store, now))
+    with database.begin(as_propagation()) as session:
+        for store in stores:
+            if store.is_told:
+                session.execute(_CURSOR, {"store": store.id, "now": now})
+
+
+def _store_values(store: Store, now: datetime) -> dict[str, object]:
+    return {
+        "id": store.id,
+        "name": store.name,
+        "kind": store.kind.value,
+        "holds": store.holds.value,
+        "basis": store.basis.value,
+        "effort": store.effort,
+        "deadline": int(store.deadline / timedelta(seconds=1)),
+        "contact": store.contact,
+        "now": now,
+    }
+
+
+def run_feed(
+    database: Database,
+    ring: KeyRing,
+    stores: Sequence[Store],
+    http: OutboundClient,
+    stop_event: threading.Event,
+    *,
+    pace: Pace | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Work until `stop_event` is set, then return within a few seconds (a delivery under way is finished).
+
+    `database` is the worker's login. Any number of processes may run this: locks let one sequencer and one sender
+    per store work. A database that goes away is waited for.
+    """
+    _until_it_works(lambda: note_stores(database, stores, clock()), stop_event)
+    leases, sealer, fresh = Leases(database), Sealer(database, ring), _Wake()
+    loops: list[tuple[str, Callable[[], bool], float]] = [
+        ("sequencer", lambda: _sequence(database, clock, fresh), SEQUENCE_EVERY),
+        ("sealer", lambda: sealer.seal_once(clock()) is None, SEAL_EVERY),
+        ("heartbeat", lambda: _beat(database, clock), BEAT_EVERY),
+    ]
+    threads = [threading.Thread(target=_loop, args=(*loop, stop_event, None), name=loop[0]) for loop in loops]
+    for store in stores:
+        if store.is_told:
+            sender = Sender(database, ring, adapter_for(store, http, clock), clock, pace or Pace(), head=sealer.header)
+            work = _sending(sender, leases)
+            arguments = (store.id, work, LOOK_EVERY, stop_event, fresh.listener())
+            threads.append(threading.Thread(target=_loop, args=arguments, name=f"sender-{store.id}"))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    leases.close()
+
+
+class _Wake:
+    """Lets the sequencer wake the senders of its own process; the others look every second."""
+
+    def __init__(self) -> None:
+        self._listeners: list[threading.Event] = []
+
+    def listener(self) -> threading.Event:
+        event = threading.Event()
+        self._listeners.append(event)
+        return event
+
+    def all(self) -> None:
+        for event in self._listeners:
+            event.set()
+
+
+def _sequence(database: Database, clock: Callable[[], datetime], fresh: _Wake) -> bool:
+    moved = sequence_once(database, clock())
+    if moved:
+        fresh.all()
+    return moved == 0
+
+
+def _sending(sender: Sender, leases: Leases) -> Callable[[], bool]:
+    def work() -> bool:
+        if not leases.hold(sender.store.id):
+            return True
+        return sender.step() in (Step.IDLE, Step.WAITING, Step.FAILED)
+
+    return work
+
+
+def _beat(database: Database, clock: Callable[[], datetime]) -> bool:
+    with database.begin(as_propagation()) as session:
+        beat(session, "feed", clock())
+    return True
+
+
+def _loop(
+    name: str, work: Callable[[], bool], rest_seconds: float, stop: threading.Event, wake: threading.Event | None
+) -> None:
+    """Call `work` again and again; when it says that it rests (True), wait. An error is logged, never the end."""
+    while not stop.is_set():
+        try:
+            rests = work()
+        except Unavailable:
+            log.warning("feed.database-unavailable", loop=name)
+            rests = True
+        except Exception as error:  # noqa: BLE001 - a sender that dies silently would lose every later decision
+            log.error("feed.loop-failed", loop=name, error=type(error).__name__)  # noqa: TRY400 - a trace names people
+            rests = True
+        if rests:
+            _rest(rest_seconds, stop, wake)
+
+
+def _rest(seconds: float, stop: threading.Event, wake: threading.Event | None) -> None:
+    """Wait, but wake at once for new positions, and within a quarter second to stop."""
+    left = seconds
+    while left > 0 and not stop.is_set():
+        part = min(0.25, left)
+        if wake is not None and wake.wait(part):
+            wake.clear()
+            return
+        if wake is None:
+            stop.wait(part)
+        left -= part
+
+
+def _until_it_works(work: Callable[[], None], stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            work()
+            return
+        except Unavailable:
+            log.warning("feed.database-unavailable", loop="start")
+            stop.wait(1)

@@ -1,0 +1,124 @@
+"""One store's sender: read a batch, send it with no transaction open, settle what came back; one step at a time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+import structlog
+
+from consent.feed.batches import LostCursor, MadeBatch, next_batch, note_failure, read_cursor, settle, shrink
+from consent.feed.pace import Pace
+from consent.feed.parking import Parked, next_parked, park, resolve, try_later
+from consent.store_config import Store
+from consent.stores.adapter import Batch, NotDelivered, StoreAdapter
+from database.context import as_propagation
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+
+log = structlog.get_logger()
+
+
+class Step(StrEnum):
+    """What a step came to."""
+
+    IDLE = "idle"
+    WAITING = "waiting"
+    MOVED = "moved"
+    SENT = "sent"
+    FAILED = "failed"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Everything one store's sender needs. It keeps nothing in memory: a new one goes on where the last stopped.
+
+    `head` gives the header with the newest signed tree head, "" when there is none yet.
+    """
+
+    database: Database
+    ring: KeyRing
+    adapter: StoreAdapter
+    clock: Callable[[], datetime]
+    pace: Pace = field(default_factory=Pace)
+    chance: Callable[[], float] = random.random
+    head: Callable[[], str] = lambda: ""
+
+    @property
+    def store(self) -> Store:
+        return self.adapter.store
+
+    def step(self) -> Step:
+        """Do one thing for this store and say what it was. At most one sender per store should step at a time; were
+        there two, one loses its cursor and nothing is told out of order."""
+        try:
+            return self._step()
+        except LostCursor:
+            log.warning("feed.lost-cursor", store=self.store.id)
+            return Step.FAILED
+
+    def _step(self) -> Step:
+        now = self.clock()
+        with self.database.begin(as_propagation()) as session:
+            parked = next_parked(session, self.ring, self.store, now)
+        if parked is not None:
+            self._retry_parked(parked)
+        with self.database.begin(as_propagation()) as session:
+            cursor = read_cursor(session, self.store)
+            if cursor.next_try_at is not None and cursor.next_try_at > now:
+                return Step.WAITING
+            made = next_batch(session, self.ring, self.store, cursor, now, self.pace.batch)
+            moved = read_cursor(session, self.store).position > cursor.position
+        if made is None:
+            return Step.MOVED if moved else Step.IDLE
+        return self._send(made, cursor.failures)
+
+    def _send(self, made: MadeBatch, failures: int) -> Step:
+        batch = Batch(str(made.id), made.events, self._headers())
+        try:
+            answer = self.adapter.deliver(batch)
+        except NotDelivered as error:
+            return self._failed(made, failures + 1, error)
+        with self.database.begin(as_propagation()) as session:
+            settle(session, self.store, made, answer, self.clock())
+        log.info("feed.delivered", store=self.store.id, first=made.first_event, last=made.last_event)
+        return Step.SENT
+
+    def _failed(self, made: MadeBatch, failures: int, error: NotDelivered) -> Step:
+        now = self.clock()
+        next_try = now + self.pace.wait(failures, self.chance(), error.retry_after_seconds)
+        log.warning("feed.not-delivered", store=self.store.id, reason=error.reason, failures=failures)
+        to_blame = failures >= self.pace.split_after and error.answered
+        with self.database.begin(as_propagation()) as session:
+            note_failure(session, self.store, failures, error.reason, next_try, now)
+            if not to_blame or shrink(session, made):
+                return Step.FAILED
+        if not self.adapter.is_well():
+            return Step.FAILED  # the store refuses everything: it is the trouble, not this decision
+        return self._park(made, failures, error, next_try)
+
+    def _park(self, made: MadeBatch, failures: int, error: NotDelivered, next_try: datetime) -> Step:
+        with self.database.begin(as_propagation()) as session:
+            park(session, self.store, made, error.reason, failures, next_try, self.clock())
+        log.error("feed.parked", store=self.store.id, event_number=made.first_event, reason=error.reason)
+        return Step.PARKED
+
+    def _retry_parked(self, parked: Parked) -> None:
+        try:
+            answer = self.adapter.deliver(Batch(parked.message_id, parked.events, self._headers()))
+        except NotDelivered as error:
+            wait = self.pace.wait(parked.attempts + 1, self.chance(), error.retry_after_seconds)
+            with self.database.begin(as_propagation()) as session:
+                try_later(session, parked, error.reason, self.clock() + wait)
+            return
+        with self.database.begin(as_propagation()) as session:
+            resolve(session, self.store, parked, answer, self.clock())
+        log.info("feed.parked-item-taken", store=self.store.id, event_number=parked.events[0].number)
+
+    def _headers(self) -> dict[str, str]:
+        head = self.head()
+        return {"portal-tree-head": head} if head else {}

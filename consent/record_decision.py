@@ -1,0 +1,226 @@
+"""Record a decision: one verb, one transaction, at most five statements (decisions.md, Order and position).
+
+The person's row is locked before anything else, so that no transaction id is taken earlier; then history is read,
+the rule is asked, and decision, audit and the mark for the sequencer are added by one statement.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import insert, text
+from sqlalchemy.orm import Session
+
+from consent.asked import Asked, check_asked, first_result, subjects_to_record
+from consent.audit import Audited, audit_values
+from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Decision, Subject
+from consent.leaf import leaf_of
+from consent.rows import decision_of, row_of
+from consent.standing import Standing, standing
+from consent.tables import AuditEventRow, DecisionRow, Unsequenced
+from database.context import as_persons
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+from vocabulary.actor import Actor
+from vocabulary.errors import Conflict, NotFound
+
+LOCK = text("SELECT id FROM person WHERE id = ANY (:persons) ORDER BY id FOR UPDATE")
+HISTORY = text(
+    "SELECT p.id AS locked, d.*, ARRAY(SELECT CASE WHEN l.person_id = p.id THEN l.other_person_id ELSE l.person_id END"
+    " FROM (SELECT DISTINCT ON (person_id, other_person_id) * FROM person_link"
+    "       WHERE p.id IN (person_id, other_person_id) ORDER BY person_id, other_person_id, id DESC) l WHERE l.linked)"
+    " AS linked FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
+)
+MAX_LINKED = 12
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of it. `decisions`: the rows this form made, now or before; empty when the same stood already.
+
+    `standing` is read back from the whole history, with the new rows. `governing` is the decision that now holds
+    for the subject asked about; it is what the status page is about.
+    """
+
+    decisions: tuple[Decision, ...]
+    standing: Standing
+    repeated: bool
+    persons: tuple[UUID, ...]
+    governing: Decision | None = None
+
+
+def record_decision(
+    database: Database, ring: KeyRing, asked: Asked, now: datetime, *, production: bool = False
+) -> Recorded:
+    """Record what was asked for the person and everyone linked to them.
+
+    Raises Refused, Invalid or Conflict when it may not be, NotFound without such a person, Unavailable when the
+    database does not answer; in each case nothing is changed.
+    """
+    check_asked(asked, now, production=production)
+    persons = tuple(sorted({asked.person, *asked.actor.persons}))
+    for _ in range(4):
+        with database.begin(as_persons(*persons, account=asked.actor.account_id)) as session:
+            history, linked = _lock_and_read(session, persons, asked.person)
+            if linked <= set(persons):
+                return _append(session, ring, asked, persons, history, now)
+        persons = tuple(sorted({*persons, *linked}))
+        if len(persons) > MAX_LINKED:
+            break
+    raise Conflict("too-many-linked-persons")
+
+
+def _lock_and_read(session: Session, persons: tuple[UUID, ...], person: UUID) -> tuple[list[Decision], set[UUID]]:
+    locked = set(session.scalars(LOCK, {"persons": list(persons)}))
+    if person not in locked:
+        raise NotFound("person")
+    rows = session.execute(HISTORY, {"persons": list(persons)}).mappings().all()
+    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]
+    return history, {other for row in rows for other in row["linked"]}
+
+
+def _append(
+    session: Session,
+    ring: KeyRing,
+    asked: Asked,
+    persons: tuple[UUID, ...],
+    history: Sequence[Decision],
+    now: datetime,
+) -> Recorded:
+    before = first_result(asked, history)
+    if before:
+        return _result(before, history, asked, now, persons, repeated=True)
+    made = []
+    for person in persons:
+        own = [decision for decision in history if decision.person_id == person]
+        version = max((decision.version for decision in own), default=0)
+        for subject in subjects_to_record(asked, own, now):
+            version += 1
+            made.append(_decision(ring, asked, person, version, subject, now))
+    if made:
+        insert_decisions(session, made, "decision.recorded")
+    return _result(tuple(made), [*history, *made], asked, now, persons, repeated=not made)
+
+
+def _result(
+    decisions: tuple[Decision, ...],
+    history: Sequence[Decision],
+    asked: Asked,
+    now: datetime,
+    persons: tuple[UUID, ...],
+    *,
+    repeated: bool,
+) -> Recorded:
+    stands = standing(history, now)
+    own = [decision for decision in decisions if decision.person_id == asked.person]
+    governing = own[0] if own else stands.answered(asked.subject).decision if asked.subject else None
+    return Recorded(decisions, stands, repeated, persons, governing)
+
+
+def _decision(ring: KeyRing, asked: Asked, person: UUID, version: int, subject: Subject, now: datetime) -> Decision:
+    decision_id = uuid4()
+    evidence = None
+    if asked.evidence:
+        plain = orjson.dumps(dict(asked.evidence), option=orjson.OPT_SORT_KEYS)
+        evidence = ring.seal(plain, f"decision:evidence_sealed:{decision_id}")
+    donates = subject.effort is not None and asked.answer is Answer.YES
+    return Decision(
+        id=decision_id,
+        person_id=person,
+        version=version,
+        subject=subject,
+        answer=asked.answer,
+        by=ByWhom(asked.actor.kind, asked.actor.account_id, asked.actor.provider_id, asked.actor_reference),
+        means=asked.means,
+        language=asked.language,
+        text_id=asked.text.id if asked.text else None,
+        text_version=asked.text.version if asked.text else None,
+        asked_at=asked.asked_at or now,
+        recorded_at=now,
+        salt=secrets.token_bytes(32),
+        categories=asked.categories & ALL_CATEGORIES if donates else frozenset(),
+        sensitive=asked.sensitive if donates else frozenset(),
+        starts_at=asked.starts_at if donates else None,
+        expires_at=asked.expires_at if donates else None,
+        confirmed_by_person=not asked.by_care_team,
+        reason=asked.reason,
+        practice=asked.practice,
+        idempotency_key=f"{asked.idempotency_key}/{subject.effort or subject.choice.value}",
+        evidence_sealed=evidence,
+    )
+
+
+def insert_decisions(session: Session, made: Sequence[Decision], event: str) -> None:
+    """Add decisions, their audit lines and their marks for the sequencer by one statement.
+
+    The caller holds the lock of every person concerned.
+    """
+    decisions = insert(DecisionRow).values([row_of(decision) for decision in made]).cte("made")
+    lines = insert(AuditEventRow).values([_audit(decision, event) for decision in made]).cte("audited")
+    marks = insert(Unsequenced).values(
+        [
+            {
+                "decision_id": decision.id,
+                "person_id": decision.person_id,
+                "version": decision.version,
+                "leaf": leaf_of(decision),
+            }
+            for decision in made
+        ]
+    )
+    session.execute(marks.add_cte(decisions, lines))
+
+
+def _audit(decision: Decision, event: str) -> dict[str, object]:
+    detail = {
+        "choice": decision.choice.value,
+        "effort": decision.effort,
+        "answer": decision.answer.value,
+        "version": decision.version,
+    }
+    if event == "decision.recorded":
+        detail["means"] = decision.means.value
+    line = Audited(
+        decision.person_id,
+        event,
+        "C",
+        decision.by.kind.value,
+        decision.by.account_id,
+        decision.by.reference,
+        detail=detail,
+    )
+    return audit_values(line, decision.recorded_at)
+
+
+def read_evidence(ring: KeyRing, decision: Decision) -> dict[str, str]:
+    """What was signed or who asked, opened for a receipt or an auditor; empty where there is none."""
+    if decision.evidence_sealed is None:
+        return {}
+    plain = ring.open(decision.evidence_sealed, f"decision:evidence_sealed:{decision.id}")
+    return {str(name): str(value) for name, value in orjson.loads(plain).items()}
+
+
+def preview(history: Sequence[Decision], asked: Asked, now: datetime) -> tuple[Standing, Standing]:
+    """Where the person stands now, and would stand: by the same rules that record it. Nothing is stored."""
+    persons = sorted({asked.person, *asked.actor.persons, *(decision.person_id for decision in history)})
+    would: list[Decision] = []
+    for person in persons:
+        own = [decision for decision in history if decision.person_id == person]
+        version = max((decision.version for decision in own), default=0)
+        for number, subject in enumerate(subjects_to_record(asked, own, now), start=1):
+            bare = replace(asked, evidence={})
+            would.append(_decision(_NO_RING, bare, person, version + number, subject, now))
+    return standing(history, now), standing([*history, *would], now)
+
+
+_NO_RING = KeyRing([])  # a preview seals nothing
+
+
+def actor_may_lift(actor: Actor) -> bool:
+    """X-05: the opt-out is lifted by the person or who stands for them, never by staff."""
+    return actor.signed_in and actor.kind.value in ("patient", "proxy")

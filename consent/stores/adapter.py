@@ -1,0 +1,51 @@
+"""What the feed needs of a store, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from consent.receipts import StoreReceipt
+from consent.store_config import Store
+from consent.wire import StoreEvent
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One delivery. `message_id` is the same on every retry of the same events; `headers` go along as they are."""
+
+    message_id: str
+    events: Sequence[StoreEvent]
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BatchAnswer:
+    """A believed answer: one receipt for each event, in order, and the signature they came with."""
+
+    receipts: tuple[StoreReceipt, ...]
+    signature: str
+
+
+class NotDelivered(Exception):
+    """The batch does not count as delivered. `reason` is a stable code; `answered` says that the store spoke, so
+    that the fault may lie in the content; `retry_after_seconds` is what the store asked for."""
+
+    def __init__(self, reason: str, *, answered: bool, retry_after_seconds: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.answered, self.retry_after_seconds = reason, answered, retry_after_seconds
+
+
+class StoreAdapter(Protocol):
+    """One store. Both calls block, within the time limits of `outbound`."""
+
+    store: Store
+
+    def deliver(self, batch: Batch) -> BatchAnswer:
+        """Tell the store; NotDelivered unless its answer is believed."""
+        ...
+
+    def is_well(self) -> bool:
+        """Whether the store answers a message without events: then a batch that fails is itself the trouble."""
+        ...

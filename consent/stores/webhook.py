@@ -1,0 +1,75 @@
+"""A store that takes signed webhooks (Standard Webhooks), in the Backport or the compact form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import uuid4
+
+import orjson
+
+from consent.receipts import MAX_ANSWER_BYTES, NotBelieved, read_answer
+from consent.store_config import Store, Transport
+from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
+from consent.wire import bundle, message
+from consent.wire_signature import is_genuine, sign
+from outbound.client import OutboundClient, OutboundResponse
+from outbound.limits import Limits
+from vocabulary.errors import PortalError
+
+LIMITS = Limits(connect_seconds=5, read_seconds=20, total_seconds=30, max_bytes=MAX_ANSWER_BYTES)
+
+
+class WebhookStore:
+    """Delivers batches to one webhook endpoint; redirects are never followed and count as a failure."""
+
+    def __init__(self, store: Store, http: OutboundClient, clock: Callable[[], datetime]) -> None:
+        self.store = store
+        self._http, self._clock = http, clock
+
+    def deliver(self, batch: Batch) -> BatchAnswer:
+        kind, body = message(self.store, batch.events)
+        numbers = [event.number for event in batch.events]
+        headers = {"portal-positions": f"{min(numbers)}-{max(numbers)}", **batch.headers}
+        answer = self._post(batch.message_id, kind, body, headers)
+        told = {event.number: event.decision.version for event in batch.events}
+        try:
+            receipts = read_answer(
+                self.store, batch.message_id, told, answer.status, answer.headers, answer.body, self._clock()
+            )
+        except NotBelieved as error:
+            raise NotDelivered(error.reason, answered=True, retry_after_seconds=_retry_after(answer.headers)) from None
+        return BatchAnswer(receipts, answer.headers.get("webhook-signature", ""))
+
+    def is_well(self) -> bool:
+        message_id = f"heartbeat-{uuid4()}"
+        kind, body = "application/x-ndjson", b""
+        if self.store.transport is Transport.BACKPORT:
+            kind, body = "application/fhir+json", orjson.dumps(bundle(self.store, [], "heartbeat"))
+        try:
+            answer = self._post(message_id, kind, body, {})
+        except NotDelivered:
+            return False
+        genuine = is_genuine(self.store.secrets, answer.headers, answer.body, self._clock(), message_id=message_id)
+        return answer.status == 200 and genuine
+
+    def _post(self, message_id: str, kind: str, body: bytes, headers: Mapping[str, str]) -> OutboundResponse:
+        signed = sign(self.store.secrets, message_id, body, self._clock())
+        try:
+            return self._http.request(
+                "POST",
+                self.store.endpoint,
+                headers={**headers, **signed, "content-type": kind, "accept": "application/json"},
+                body=body,
+                within=self.store.endpoint,
+                limits=LIMITS,
+            )
+        except PortalError as error:
+            wait = getattr(error, "retry_after_seconds", None)
+            raise NotDelivered(error.reason, answered=False, retry_after_seconds=wait) from None
+
+
+def _retry_after(headers: Mapping[str, str]) -> int | None:
+    """Seconds of a Retry-After in seconds, at most an hour; a date is left to our own pace."""
+    value = headers.get("retry-after", "")
+    return min(int(value), 3600) if value.isascii() and value.isdigit() and len(value) < 7 else None
