@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outbound.destinations import AllowList, destination, read_url, within
@@ -76,6 +76,7 @@ def test_one_origin_is_not_both_private_and_public() -> None:
         AllowList([destination("https://a.example", private=True), destination("https://a.example/x", private=False)])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_refused_or_taken_in_one_way(text: str) -> None:
     """SEC-05: reading never crashes, and what it gives reads the same again."""
@@ -86,6 +87,7 @@ def test_any_text_is_refused_or_taken_in_one_way(text: str) -> None:
     assert read_url(target.url) == target
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"https?://[a-z0-9.:@%\[\]\\/_-]{0,40}(/[a-z.%2ef]{0,20})?(\?[a-z=&%]{0,10})?", fullmatch=True))
 def test_urls_that_look_right_read_the_same_twice(text: str) -> None:
     """SEC-05: as above, nearer to real addresses; `requests` agrees about the host."""
