@@ -19,6 +19,18 @@ SOURCE = ROOT / "scripts" / "css"
 STATIC = ROOT / "patient_portal" / "static"
 PACKAGE = SOURCE / "node_modules" / "@uswds" / "uswds"
 IMAGE = re.compile(r'url\("?img/([^")]+)"?\)')
+LOGICAL = (
+    (re.compile(r"(?<=[{;])(margin|padding|border)-left(?=[-:])"), r"\1-inline-start"),
+    (re.compile(r"(?<=[{;])(margin|padding|border)-right(?=[-:])"), r"\1-inline-end"),
+    (re.compile(r"(?<=[{;])left:"), "inset-inline-start:"),
+    (re.compile(r"(?<=[{;])right:"), "inset-inline-end:"),
+    (re.compile(r"(?<=[{;])text-align:left"), "text-align:start"),
+    (re.compile(r"(?<=[{;])text-align:right"), "text-align:end"),
+    (re.compile(r"(?<=[{;])float:right"), "float:inline-end"),
+    (re.compile(r"(?<=[{;])float:left"), "float:inline-start"),
+)
+"""USWDS names left and right; our pages are also read from right to left (LANG-03)."""
+
 BANNER = "/*! USWDS v3.14.0, only the components in use; license: LICENSES/USWDS.md. Rebuild: make style */\n"
 
 
@@ -39,7 +51,14 @@ def compile_sheet(node: str) -> str:
     done = subprocess.run(
         [node, str(sass), *arguments, str(SOURCE / "uswds.scss")], capture_output=True, text=True, check=True
     )
-    return BANNER + done.stdout.lstrip("\ufeff")
+    return BANNER + logical(done.stdout.lstrip("\ufeff"))
+
+
+def logical(sheet: str) -> str:
+    """The minified sheet with properties that follow the direction of the text."""
+    for physical, replacement in LOGICAL:
+        sheet = physical.sub(replacement, sheet)
+    return sheet
 
 
 def copy_images(sheet: str) -> None:
