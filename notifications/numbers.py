@@ -30,9 +30,9 @@ class PhoneNumber:
 
 
 def read_number(
-    text: str, *, countries: frozenset[str] = DEFAULT_COUNTRIES, home: str = "US", landlines: bool = False
+    text: str, *, countries: frozenset[str] | None = DEFAULT_COUNTRIES, home: str = "US", landlines: bool = False
 ) -> PhoneNumber:
-    """Read what a person typed; `home` is the country of numbers without a country code.
+    """Read what a person typed; `home` is the country of numbers without a country code, `countries` None means any.
 
     Invalid with reason `number-unreadable`, `number-country` (not one we text to: the guard against premium and
     pumping numbers, threats.md abuse 14) or `number-kind` (cannot take a text; `landlines` lets them pass).
@@ -44,7 +44,7 @@ def read_number(
     if not phonenumbers.is_valid_number(parsed):
         raise Invalid("number-unreadable")
     country = phonenumbers.region_code_for_number(parsed) or ""
-    if country not in countries:
+    if countries is not None and country not in countries:
         raise Invalid("number-country")
     if not landlines and phonenumbers.number_type(parsed) not in _TEXTABLE:
         raise Invalid("number-kind")

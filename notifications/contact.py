@@ -1,0 +1,185 @@
+"""A person's number: given, proven by a code, and agreed to with proof (requirements SMS-01, SMS-02)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from database.context import as_persons
+from notifications.code_counts import count_code
+from notifications.codes import ENTROPY_BYTES, LIFETIME, HeldCode, Verdict, as_typed, judge, new_code
+from notifications.intend import intend
+from notifications.numbers import read_number
+from notifications.opt_in import OptInProof, check_opt_in
+from notifications.quiet_hours import is_zone
+from notifications.tables import ContactPoint
+from notifications.texting import Texting, confirmed_contact, record_wish, texts_wanted
+from vocabulary.errors import NotFound
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What the person saw and did on the page: the words, their language and version, the box, the browser."""
+
+    text: str
+    language: str
+    version: str
+    box_ticked: bool
+    address: str
+    agent: str
+
+
+@dataclass(frozen=True)
+class ContactView:
+    """A number as its owner's page shows it. `state`: `unconfirmed`, `confirmed` or `invalid`."""
+
+    id: UUID
+    last_two: str
+    state: str
+    texts_on: bool
+    language: str
+    zone: str | None
+
+
+def add_number(
+    texting: Texting,
+    person: UUID,
+    typed: str,
+    *,
+    language: str,
+    zone: str | None,
+    account: UUID | None,
+    address: str,
+    now: datetime,
+) -> UUID:
+    """Take a number down and text a code to it; the id of the contact point.
+
+    Invalid (`number-…`) when it cannot be texted, TooMany when codes were asked for too often. The answer is the
+    same whether or not the number is known already, here or with another person.
+    """
+    number = read_number(typed, countries=texting.countries)
+    index = texting.number_index(number.e164)
+    code = new_code(secrets.token_bytes(ENTROPY_BYTES))
+    with texting.database.begin(as_persons(person)) as session:
+        count_code(session, texting, number, account=str(account or person), address=address, now=now)
+        contact = session.scalars(
+            select(ContactPoint)
+            .where(ContactPoint.person_id == person, ContactPoint.value_index == index)
+            .with_for_update()
+        ).first()
+        if contact is None:
+            new = uuid4()
+            contact = ContactPoint(
+                id=new, person_id=person, channel="sms", value_index=index,
+                value_sealed=texting.seal_number(new, number), state="unconfirmed", created_at=now,
+            )  # fmt: skip
+            session.add(contact)
+        if contact.state in ("invalid", "replaced"):
+            contact.state = "unconfirmed"
+        contact.language = language
+        contact.zone = zone if zone and is_zone(zone) else None
+        contact.code_hash = texting.code_hash(contact.id, code)
+        contact.code_expires_at = now + LIFETIME
+        contact.code_tries = 0
+        session.flush()
+        key = f"code:{contact.id}:{uuid4()}"
+        intend(session, texting, person, "code", key, now, contact=contact, code=code, expires_at=now + LIFETIME)
+        log.info("number_added", contact=str(contact.id))
+        return contact.id
+
+
+def confirm_number(
+    texting: Texting, person: UUID, contact_id: UUID, typed_code: str, agreement: Agreement, now: datetime
+) -> Verdict:
+    """Prove the number by its code and record the opt-in with its proof; anything but `right` changes only the tries.
+
+    NotFound for a contact point that is not this person's; Invalid when the box was not ticked.
+    """
+    with texting.database.begin(as_persons(person)) as session:
+        contact = session.get(ContactPoint, contact_id, with_for_update=True)
+        if contact is None or contact.person_id != person:
+            raise NotFound("contact")
+        number = texting.open_number(contact)
+        proof = _proof(number, agreement, now)
+        check_opt_in(proof, box_ticked=agreement.box_ticked)
+        held = HeldCode(contact.code_hash, contact.code_expires_at, contact.code_tries)
+        verdict = judge(held, texting.code_hash(contact.id, as_typed(typed_code)), now)
+        if verdict != "right":
+            contact.code_tries += 1
+            return verdict
+        _put_aside_others(session, person, contact.id)
+        contact.state, contact.confirmed_at = "confirmed", now
+        contact.code_hash, contact.code_expires_at = None, None
+        session.flush()
+        record_wish(session, texting, contact, "yes", "web", proof.sealed_form(), now)
+        intend(session, texting, person, "opted-in", f"opted-in:{contact.id}:{now.isoformat()}", now, contact=contact)
+        log.info("number_confirmed", contact=str(contact.id))
+        return verdict
+
+
+def set_texts(texting: Texting, person: UUID, *, wanted: bool, agreement: Agreement, now: datetime) -> bool:
+    """Turn texts off or on by the web; off needs no box and no number. True when there is a number it applies to."""
+    with texting.database.begin(as_persons(person)) as session:
+        contact = confirmed_contact(session, person)
+        if contact is None:
+            return False
+        proof = _proof(texting.open_number(contact), agreement, now)
+        if wanted:
+            check_opt_in(proof, box_ticked=agreement.box_ticked)
+        if texts_wanted(session, contact.id) != wanted:
+            record_wish(session, texting, contact, "yes" if wanted else "no", "web", proof.sealed_form(), now)
+            log.info("texts_set", contact=str(contact.id), wanted=wanted)
+        return True
+
+
+def contact_of(texting: Texting, person: UUID) -> ContactView | None:
+    """The number that counts: the proven one, else the newest not yet proven."""
+    with texting.database.begin(as_persons(person)) as session:
+        contact = (
+            confirmed_contact(session, person)
+            or session.scalars(
+                select(ContactPoint)
+                .where(ContactPoint.person_id == person, ContactPoint.state != "replaced")
+                .order_by(ContactPoint.created_at.desc())
+                .limit(1)
+            ).first()
+        )
+        if contact is None:
+            return None
+        return ContactView(
+            contact.id,
+            texting.open_number(contact)[-2:],
+            contact.state,
+            texts_wanted(session, contact.id),
+            contact.language,
+            contact.zone,
+        )
+
+
+def _proof(number: str, agreement: Agreement, now: datetime) -> OptInProof:
+    return OptInProof(
+        text=agreement.text,
+        language=agreement.language,
+        version=agreement.version,
+        number=number,
+        means="web",
+        address=agreement.address,
+        agent=agreement.agent[:400],
+        recorded_at=now.isoformat(),
+    )
+
+
+def _put_aside_others(session: Session, person: UUID, kept: UUID) -> None:
+    session.execute(
+        update(ContactPoint)
+        .where(ContactPoint.person_id == person, ContactPoint.id != kept, ContactPoint.state == "confirmed")
+        .values(state="replaced")
+    )

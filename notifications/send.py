@@ -1,0 +1,199 @@
+"""Sends what is waiting: claims a text, hands it over, writes down the answer; after a crash, finds out (SMS-12).
+
+Claiming moves `send_after` a minute ahead, which is a lease: a text still `calling` when that minute is over was
+being handed over when its process died, and is looked up before anything is repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from database.context import as_persons, as_propagation
+from notifications import status
+from notifications.caps import next_under_caps
+from notifications.channels.channel import Accepted, Channel, Failed, OutgoingText
+from notifications.quiet_hours import next_allowed
+from notifications.remedies import apply_remedy
+from notifications.status import Remedy, remedy_for
+from notifications.tables import ContactPoint, Message
+from notifications.texting import Texting, texts_wanted
+from notifications.texts import STARTED_BY_SERVICE
+
+log = structlog.get_logger()
+
+LEASE = timedelta(minutes=1)
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600))
+REPEATS_IN_DOUBT = 1
+"""How often a text other than a reminder may go out again when we cannot know (decisions, Outside world)."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A text to hand over now, or (`interrupted`) one whose handing over was cut short at `since`."""
+
+    id: UUID
+    person: UUID
+    to: str
+    body: str
+    kind: str
+    attempts: int
+    interrupted: bool
+    since: datetime
+
+
+@dataclass
+class SendReport:
+    """How one round went; `held` is true when the network refuses our whole service."""
+
+    sent: int = 0
+    deferred: int = 0
+    failed: int = 0
+    held: bool = False
+
+
+def send_due(texting: Texting, channel: Channel, now: datetime, limit: int = 50) -> SendReport:
+    """Send what is due, oldest first. Any number of workers may run this: a text is claimed by one of them."""
+    report = SendReport()
+    with texting.database.begin(as_propagation()) as session:
+        due = session.execute(
+            select(Message.id, Message.person_id)
+            .where(Message.state.in_([status.INTENDED, status.SENDING_NOW]), Message.send_after <= now)
+            .order_by(Message.send_after)
+            .limit(limit)
+        ).all()
+    for message, person in due:
+        claimed = _claim(texting, message, person, now)
+        if claimed is None:
+            report.deferred += 1
+            continue
+        _hand_over(texting, channel, claimed, now, report)
+        if report.held:
+            break
+    return report
+
+
+def _claim(texting: Texting, message_id: UUID, person: UUID, now: datetime) -> Claimed | None:
+    with texting.database.begin(as_persons(person)) as session:
+        message = session.scalars(
+            select(Message)
+            .where(Message.id == message_id, Message.send_after <= now)
+            .where(Message.state.in_([status.INTENDED, status.SENDING_NOW]))
+            .with_for_update(skip_locked=True)
+        ).first()
+        if message is None:
+            return None
+        contact = session.get_one(ContactPoint, message.contact_point_id)
+        interrupted = message.state == status.SENDING_NOW
+        since = message.state_at
+        if not interrupted and not _may_go(session, message, contact, now):
+            return None
+        message.send_after = now + LEASE
+        if not interrupted:
+            message.state, message.state_at = status.SENDING_NOW, now
+            message.attempts += 1
+        body = texting.open_body(message.id, message.body_sealed)
+        number = texting.open_number(contact)
+        return Claimed(message.id, person, number, body, message.kind, message.attempts, interrupted, since)
+
+
+def _may_go(session: Session, message: Message, contact: ContactPoint, now: datetime) -> bool:
+    """False when it must not go now; then it was put off or ended."""
+    if message.expires_at is not None and now >= message.expires_at:
+        return _end(message, status.EXPIRED, now)
+    wanted = message.kind == "code" or (contact.state == "confirmed" and texts_wanted(session, contact.id))
+    if not wanted or contact.state in ("invalid", "replaced"):
+        return _end(message, status.SUPPRESSED, now)
+    if message.kind not in STARTED_BY_SERVICE:
+        return True
+    earlier = session.scalars(
+        select(Message.sent_at).where(
+            Message.person_id == message.person_id,
+            Message.kind.in_(sorted(STARTED_BY_SERVICE)),
+            Message.sent_at > now - timedelta(days=7),
+        )
+    )
+    moment = next_under_caps([sent for sent in earlier if sent is not None], now)
+    moment = next_allowed(moment, contact.zone)
+    if moment > now:
+        message.send_after = moment
+        return False
+    return True
+
+
+def _end(message: Message, state: str, now: datetime) -> bool:
+    message.state, message.state_at = state, now
+    log.info("text_ended", message=str(message.id), state=state)
+    return False
+
+
+def _hand_over(texting: Texting, channel: Channel, claimed: Claimed, now: datetime, report: SendReport) -> None:
+    if claimed.interrupted:
+        outcome = _look_up(texting, channel, claimed)
+    else:
+        outcome = channel.send(OutgoingText(claimed.id, claimed.to, claimed.body))
+    with texting.database.begin(as_persons(claimed.person)) as session:
+        message = session.get_one(Message, claimed.id, with_for_update=True)
+        if outcome is None:
+            return
+        if isinstance(outcome, Accepted):
+            _accepted(texting, message, outcome, now)
+            report.sent += 1
+        elif message.sid is None:
+            _not_accepted(session, texting, message, outcome, now, report)
+
+
+def _look_up(texting: Texting, channel: Channel, claimed: Claimed) -> Accepted | Failed | None:
+    """What became of a text that was cut short: found, not there, or None while the network cannot be asked."""
+    found = channel.sent_to(claimed.to, claimed.since - LEASE)
+    if found is None:
+        return None
+    with texting.database.begin(as_persons(claimed.person)) as session:
+        known = set(session.scalars(select(Message.sid).where(Message.sid.in_([one.sid for one in found]))))
+    for one in found:
+        if one.body == claimed.body and one.sid not in known:
+            return Accepted(one.sid, one.status)
+    if claimed.kind in STARTED_BY_SERVICE or claimed.attempts > REPEATS_IN_DOUBT:
+        return Failed("in-doubt", retry=False)
+    return Failed("interrupted", retry=True)
+
+
+def _accepted(texting: Texting, message: Message, outcome: Accepted, now: datetime) -> None:
+    if message.sid is not None and message.sid != outcome.sid:
+        log.warning("text_repeated", message=str(message.id))
+        return
+    message.sid = outcome.sid
+    message.state, message.state_at = status.higher(message.state, outcome.status), now
+    message.sent_at = message.sent_at or now
+    message.error_code = None
+    if message.kind == "code":
+        # The code has left; nobody needs to read it here any more.
+        message.body_sealed = texting.seal_body(message.id, "")
+    log.info("text_sent", message=str(message.id), kind=message.kind, attempts=message.attempts)
+
+
+def _not_accepted(
+    session: Session, texting: Texting, message: Message, failed: Failed, now: datetime, report: SendReport
+) -> None:
+    message.error_code = failed.code
+    if failed.doubtful:
+        return  # stays `calling` until the lease is over, and is then looked up
+    remedy = remedy_for(failed.code) if failed.code.isdecimal() else Remedy.NONE
+    pause = PAUSES[min(message.attempts, len(PAUSES)) - 1]
+    if remedy is Remedy.STOP_ALL:
+        report.held = True
+        message.state, message.send_after = status.INTENDED, now + PAUSES[-1]
+    elif (failed.retry or remedy is Remedy.RETRY_LATER) and message.attempts < len(PAUSES):
+        message.state, message.send_after = status.INTENDED, now + pause
+        report.deferred += 1
+    else:
+        message.state = status.DOUBTFUL if failed.code == "in-doubt" else "failed"
+        report.failed += 1
+    message.state_at = now
+    log.warning("text_not_sent", message=str(message.id), code=failed.code, state=message.state)
+    apply_remedy(session, texting, message, remedy, now)

@@ -1,0 +1,96 @@
+"""What every verb of this room is given: the database, the keys, and in whose name texts go out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+from notifications.numbers import DEFAULT_COUNTRIES, PhoneNumber
+from notifications.tables import ContactConsent, ContactPoint
+from notifications.texts import Programme
+
+TEXTS = "texts"
+"""The one topic of contact consent for now: STOP means all of them (SMS-04)."""
+
+
+@dataclass(frozen=True)
+class Texting:
+    """Made once per process, from settings."""
+
+    database: Database
+    keys: KeyRing
+    programme: Programme = field(default_factory=Programme)
+    countries: frozenset[str] = DEFAULT_COUNTRIES
+
+    def number_index(self, e164: str) -> bytes:
+        """The keyed index by which a number is found."""
+        return self.keys.blind_index("phone", e164)
+
+    def seal_number(self, contact: UUID, number: PhoneNumber) -> bytes:
+        return self.keys.seal(number.e164.encode(), f"contact_point:value:{contact}")
+
+    def open_number(self, contact: ContactPoint) -> str:
+        return self.keys.open(contact.value_sealed, f"contact_point:value:{contact.id}").decode()
+
+    def seal_body(self, message: UUID, body: str) -> bytes:
+        return self.keys.seal(body.encode(), f"message:body:{message}")
+
+    def open_body(self, message: UUID, sealed: bytes) -> str:
+        return self.keys.open(sealed, f"message:body:{message}").decode()
+
+    def seal_proof(self, contact: UUID, recorded_at: datetime, proof: bytes) -> bytes:
+        return self.keys.seal(proof, proof_place(contact, recorded_at))
+
+    def code_hash(self, contact: UUID, code: str) -> bytes:
+        """The keyed hash under which a code is kept: without the ring, a million guesses tell nothing."""
+        return self.keys.blind_index("contact-code", f"{contact}:{code}")
+
+
+def proof_place(contact: UUID, recorded_at: datetime) -> str:
+    return f"contact_consent:proof:{contact}:{recorded_at.timestamp():.6f}"
+
+
+def texts_wanted(session: Session, contact: UUID) -> bool:
+    """The newest yes or no for this number of this person; nobody is texted without a yes."""
+    newest = session.scalar(
+        select(ContactConsent.answer)
+        .where(ContactConsent.contact_point_id == contact, ContactConsent.topic == TEXTS)
+        .order_by(ContactConsent.id.desc())
+        .limit(1)
+    )
+    return newest == "yes"
+
+
+def confirmed_contact(session: Session, person: UUID) -> ContactPoint | None:
+    """The number that a person has proven and still uses."""
+    return session.scalars(
+        select(ContactPoint)
+        .where(ContactPoint.person_id == person, ContactPoint.state == "confirmed")
+        .order_by(ContactPoint.confirmed_at.desc())
+        .limit(1)
+    ).first()
+
+
+def record_wish(
+    session: Session, texting: Texting, contact: ContactPoint, answer: str, means: str, proof: bytes, now: datetime
+) -> None:
+    """Add a yes or a no with its proof; earlier ones stay."""
+    session.add(
+        ContactConsent(
+            contact_point_id=contact.id,
+            person_id=contact.person_id,
+            value_index=contact.value_index,
+            topic=TEXTS,
+            answer=answer,
+            means=means,
+            proof_sealed=texting.seal_proof(contact.id, now, proof),
+            recorded_at=now,
+        )
+    )
+    session.flush()
