@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 
 import requests
 
 from sandbox.store.config import StoreConfig
 from sandbox.store.memory import Memory
+from sandbox.store.obey import now_text
 from sandbox.store.signature import signed_headers
 
 BATCH = 200
+NEVER_TAKEN = (400, 404, 422)
 _LONGEST_PAUSE = 30.0
 
 
@@ -21,6 +24,7 @@ class LateReceipts:
     def __init__(self, config: StoreConfig, memory: Memory) -> None:
         self._config, self._memory = config, memory
         self._wake, self._stopping = threading.Event(), threading.Event()
+        self._at_once = BATCH
         self._thread = threading.Thread(target=self._run, name=f"late-{config.id}", daemon=True)
 
     def start(self) -> None:
@@ -47,7 +51,7 @@ class LateReceipts:
 
     def _send_one_batch(self) -> int | None:
         """How many receipts the portal took; None when it did not take them."""
-        waiting = self._memory.rows("SELECT id, receipt FROM owed WHERE state = 'send' ORDER BY event LIMIT ?", BATCH)
+        waiting = self._memory.rows("SELECT * FROM owed WHERE state = 'send' ORDER BY event LIMIT ?", self._at_once)
         if not waiting:
             return 0
         receipts = [json.loads(row["receipt"]) for row in waiting]
@@ -72,9 +76,24 @@ class LateReceipts:
             )
         except requests.RequestException:
             return None
+        if answer.status_code in NEVER_TAKEN:
+            return self._put_aside(waiting, answer.status_code)
         if not 200 <= answer.status_code < 300:
             return None
         with self._memory.change():
             for row in waiting:
                 self._memory.run("DELETE FROM owed WHERE id = ?", row["id"])
+        self._at_once = BATCH
         return len(waiting)
+
+    def _put_aside(self, waiting: list[sqlite3.Row], status: int) -> int:
+        """The portal will never take this: find the one receipt it objects to, put it aside, say so on the page."""
+        if len(waiting) > 1:
+            self._at_once = 1
+            return len(waiting)
+        with self._memory.change():
+            self._memory.run("UPDATE owed SET state = 'unwanted' WHERE id = ?", waiting[0]["id"])
+            self._memory.note(
+                now_text(), f"The portal did not take the receipt of event {waiting[0]['event']} ({status})."
+            )
+        return 1

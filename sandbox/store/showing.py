@@ -146,7 +146,7 @@ def _contents(config: StoreConfig, memory: Memory) -> dict[str, Any]:
             dict(row)
             for row in memory.rows("SELECT id, event, code, choice, effort, version, answer FROM effect ORDER BY id")
         ],
-        "owed": memory.count("SELECT count(*) FROM owed"),
+        "owed": memory.count("SELECT count(*) FROM owed WHERE state != 'unwanted'"),
         "build": json.loads(memory.fact("build") or "null"),
     }
 
@@ -161,7 +161,7 @@ def _view(config: StoreConfig, memory: Memory, faults: Faults) -> dict[str, Any]
         "told": memory.rows("SELECT * FROM told ORDER BY id DESC LIMIT 200"),
         "done": memory.rows("SELECT * FROM done ORDER BY id DESC LIMIT 50"),
         "build": json.loads(memory.fact("build") or "null"),
-        "owed": memory.count("SELECT count(*) FROM owed"),
+        "owed": memory.count("SELECT count(*) FROM owed WHERE state != 'unwanted'"),
         "faults": faults.names(),
         "smallest": SMALLEST_SHOWN,
     }

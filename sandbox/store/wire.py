@@ -112,7 +112,8 @@ def _from_consent(number: int, consent: dict[str, Any]) -> Event:
     scope = {coding.get("code") for coding in consent["scope"]["coding"]}
     choice = "donation" if "research" in scope else "cancerlinq"
     identifier = consent["patient"]["identifier"]
-    nested = _provisions(consent.get("provision") or {})
+    # The provisions right below the root decide; what is nested deeper only takes kinds of data out of a permit.
+    nested = list((consent.get("provision") or {}).get("provision") or [])
     return Event(
         number=number,
         system=str(identifier.get("system") or ""),
@@ -136,14 +137,6 @@ def _answer(consent: dict[str, Any], choice: str, types: list[str | None]) -> An
     policy = {coding.get("code") for coding in (consent.get("policyRule") or {}).get("coding", [])}
     lifted = status in ("inactive", "entered-in-error") or "permit" in types or (not types and "OPTIN" in policy)
     return "yes" if lifted else "no"
-
-
-def _provisions(root: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for provision in root.get("provision") or []:
-        found.append(provision)
-        found.extend(_provisions(provision))
-    return found
 
 
 def _effort(provisions: list[dict[str, Any]]) -> str | None:

@@ -58,7 +58,7 @@ def bundle(*consents: dict[str, Any], kind: str = "event-notification") -> bytes
 
 
 DENY = {"provision": [{"type": "deny"}]}
-PERMIT = {
+PERMIT: dict[str, list[dict[str, Any]]] = {
     "provision": [
         {
             "type": "permit",
@@ -68,7 +68,14 @@ PERMIT = {
     ]
 }
 
+WITHOUT_SENSITIVE = {
+    "provision": [
+        {**PERMIT["provision"][0], "provision": [{"type": "deny", "securityLabel": [{"code": "HIV"}, {"code": "R"}]}]}
+    ]
+}
+
 MEANINGS = [
+    ("research", "active", WITHOUT_SENSITIVE, "OPTOUT", "donation", "yes", "living-well"),
     ("patient-privacy", "active", DENY, "OPTIN", "cancerlinq", "no", None),
     ("patient-privacy", "active", None, "OPTOUT", "cancerlinq", "no", None),
     ("patient-privacy", "inactive", DENY, "OPTIN", "cancerlinq", "yes", None),
