@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -37,7 +38,7 @@ class NotAPerson(Exception):
 
 
 def load_folder(folder: Path) -> LoadReport:
-    """Look through `folder` and its sub-folders. Two Bundles about the same patient id become one person.
+    """Look through `folder` and its sub-folders. Bundles with the same patient id, name and birth date are one person.
 
     A chart is read again when it is opened, so a large folder costs time once and no memory.
     """
@@ -50,8 +51,11 @@ def load_folder(folder: Path) -> LoadReport:
         except NotAPerson as reason:
             explained.append((name, str(reason)))
             continue
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            explained.append((name, f"a Bundle that is not well-formed FHIR ({type(error).__name__})"))
+            continue
         for entry in found:
-            people[entry.patient_id] = _joined(people.get(entry.patient_id), entry)
+            _add(people, entry)
     return LoadReport(tuple(people.values()), tuple(explained))
 
 
@@ -115,10 +119,29 @@ def _open(name: str, path: Path, number: int) -> list[Resource]:
     return chart_resources(name, list(bundles_in(path))[number])
 
 
-def _joined(known: ChartEntry | None, new: ChartEntry) -> ChartEntry:
-    if known is None:
-        return new
+def _add(people: dict[str, ChartEntry], new: ChartEntry) -> None:
+    """Put the person on the list: joined to the same person's other files, or under another id when the id is taken
+    by somebody else."""
+    ids = chain([new.patient_id], (f"{new.patient_id}-{n}"[-64:] for n in count(2)))
+    for patient_id in ids:
+        known = people.get(patient_id)
+        if known is None or (known.name, known.birth_date) == (new.name, new.birth_date):
+            break
+    if patient_id != new.patient_id:
+        new = replace(new, patient_id=patient_id, open=partial(_renamed, new, patient_id))
+    people[patient_id] = _joined(known, new) if known else new
 
+
+def _renamed(entry: ChartEntry, patient_id: str) -> list[Resource]:
+    resources = entry.open()
+    for resource in resources:
+        if resource["resourceType"] == "Patient":
+            resource["id"] = patient_id
+        _rewrite(resource, {f"Patient/{entry.patient_id}": f"Patient/{patient_id}"})
+    return resources
+
+
+def _joined(known: ChartEntry, new: ChartEntry) -> ChartEntry:
     def both() -> list[Resource]:
         merged = {f"{r['resourceType']}/{r['id']}": r for r in [*known.open(), *new.open()]}
         return list(merged.values())

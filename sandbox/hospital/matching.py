@@ -91,8 +91,7 @@ def matches(resource: Resource, name: str, wanted: str) -> bool:
     if base == "clinical-status":
         return matches_token(resource, "clinicalStatus", wanted)
     if base == "target":
-        targets = {t.get("reference") for t in resource.get("target", [])}
-        return any(one in targets for one in wanted.split(","))
+        return not set(wanted.split(",")).isdisjoint(references(resource.get("target")))
     return True
 
 

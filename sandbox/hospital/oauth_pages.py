@@ -157,9 +157,12 @@ def _decided(hospital: Hospital) -> Decision | None:
 
 def _ehr_launch(hospital: Hospital, server: Any, grant: Any) -> AnyResponse:
     """No screens: the clinician is signed in to the chart and the hospital has approved the app."""
-    launch = hospital.permissions.launch(request.args.get("launch", ""), time.time(), use=True)
+    value = request.args.get("launch", "")
+    launch = hospital.permissions.launch(value, time.time(), use=False)
     decided = None
     if launch is not None:
         scope = grant.request.client.get_allowed_scope(request.args["scope"])
         decided = Decision(hospital.records.logins[launch.login_id], launch.patient_id, scope, banner=True)
-    return _answer(server.create_authorization_response(grant_user=decided, grant=grant))
+    answer = _answer(server.create_authorization_response(grant_user=decided, grant=grant))
+    hospital.permissions.launch(value, time.time(), use=True)
+    return answer

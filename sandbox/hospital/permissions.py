@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
@@ -90,6 +91,14 @@ class Token(TokenMixin):  # type: ignore[misc]  # Authlib is untyped
     def get_scope(self) -> str:
         """The scopes of the token."""
         return self.scope
+
+    def is_expired(self) -> bool:
+        """Whether its time is over."""
+        return time.time() >= self.expires
+
+    def is_revoked(self) -> bool:
+        """Whether its permission has ended."""
+        return self.permission.revoked
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def page_entries(
     if found.reverse_includes and permission.may("Provenance", search=True):
         keys = {f"{r['resourceType']}/{r['id']}" for r in shown}
         for one in chart.of_type("Provenance"):
-            if any(t.get("reference") in keys for t in one.get("target", [])):
+            if not keys.isdisjoint(references(one.get("target"))):
                 extra[f"Provenance/{one['id']}"] = one
     return [_entry(base, r, "match") for r in shown] + [_entry(base, r, "include") for r in extra.values()]
 

@@ -100,6 +100,6 @@ def start(config: HospitalConfig) -> RunningHospital:
         server = make_server(
             _ADDRESS, port, build_app(hospital), threaded=True, request_handler=_Quiet, fd=listener.fileno()
         )
-    thread = threading.Thread(target=server.serve_forever, name=f"hospital-{config.id}", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name=f"hospital-{config.id}", daemon=True)
     thread.start()
     return RunningHospital(hospital.url, hospital.fhir_url, hospital, server, thread)

@@ -6,7 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.people.chart_builder import ChartBuilder, Reference, instant
-from sandbox.people.codes import CVX, HL7, ICD10CM, LOINC, PLAN_CATEGORY, SNOMED, US_CORE, Concept, concept, hl7, snomed
+from sandbox.people.codes import (
+    CVX,
+    HL7,
+    ICD10CM,
+    LOINC,
+    MCODE,
+    PLAN_CATEGORY,
+    SNOMED,
+    US_CORE,
+    Concept,
+    concept,
+    hl7,
+    snomed,
+)
 from sandbox.people.person import SyntheticPerson
 from sandbox.people.practices import clinicians_of, place_resources
 
@@ -47,6 +60,7 @@ def begin(person: SyntheticPerson, it: Background, doctor: int = 0) -> ChartBuil
 
 def _patient(chart: ChartBuilder, it: Background) -> None:
     person = chart.person
+    profile = {"profile": [MCODE + "cancer-patient"]} if person.hospital == "riverside" else {}
     street, city, state, zip_code = person.address
     language = {"coding": [{"system": "urn:ietf:bcp:47", "code": person.language}], "text": LANGUAGES[person.language]}
     record_number = {
@@ -56,7 +70,7 @@ def _patient(chart: ChartBuilder, it: Background) -> None:
     ethnicity = ("2135-2", "Hispanic or Latino") if it.hispanic else ("2186-5", "Not Hispanic or Latino")
     chart.resources.append({
         "resourceType": "Patient", "id": person.id,
-        "meta": {"versionId": "2", "lastUpdated": instant(it.visits[-1])},
+        "meta": {"versionId": "2", "lastUpdated": instant(it.visits[-1])} | profile,
         "extension": [_census("race", _RACES[it.race]), _census("ethnicity", ethnicity)],
         "identifier": [record_number], "active": True,
         "name": [{"use": "official", "family": person.family, "given": [person.given]}],
