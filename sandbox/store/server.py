@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from flask import Flask, Response
@@ -104,10 +105,16 @@ class RunningStore:
         self.memory.close()
 
 
+def moment(text: str) -> str:
+    """A time as people write it, in UTC."""
+    return datetime.fromisoformat(text).strftime("%d %b %Y, %H:%M:%S UTC")
+
+
 def make_app(config: StoreConfig, memory: Memory, people: People, late: LateReceipts) -> Flask:
     folder = Path(__file__).parent
     app = Flask(__name__, template_folder=str(folder / "templates"), static_folder=str(folder / "static"))
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.jinja_env.filters["moment"] = moment
     faults = Faults()
     app.register_blueprint(SignedDoor(config, memory, faults).blueprint())
     app.register_blueprint(OpenSide(config, memory, faults, people, late).blueprint())
