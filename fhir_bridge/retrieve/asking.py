@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Protocol
 
 from fhir_bridge.retrieve.retry import wait_before_retry
-from vocabulary.errors import PortalError
+from outbound.errors import OutboundTooLarge
+from vocabulary.errors import PortalError, Refused
 
 FHIR_JSON = {"Accept": "application/fhir+json"}
 
@@ -52,6 +53,7 @@ class Answer:
     status: int | None
     headers: Mapping[str, str]
     body: bytes
+    worth_retrying: bool = True
 
 
 class Asker:
@@ -76,7 +78,7 @@ class Asker:
                     return answer
                 after_renewal = True
                 continue
-            if answer.status is not None and answer.status < 400:
+            if not answer.worth_retrying or (answer.status is not None and answer.status < 400):
                 return answer
             wait = self._reserve(answer, tries)
             if wait is None:
@@ -87,6 +89,8 @@ class Asker:
         try:
             response = self._fetch(url, headers)
             return Answer(response.status, response.headers, response.body)
+        except (Refused, OutboundTooLarge):
+            return Answer(None, {}, b"", worth_retrying=False)
         except (PortalError, OSError):
             return Answer(None, {}, b"")
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 MAX_TRIES = 5
+MAX_TRIES_WITHOUT_ANSWER = 2
 WAITING_STATUSES = frozenset({429, 502, 503, 504})
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 60.0
@@ -21,7 +22,9 @@ def wait_before_retry(
     in [0, 1) that spreads the waits of many retrievals. A Retry-After longer than what is left means giving up, since
     asking sooner than told would be rude and useless.
     """
-    if tries >= MAX_TRIES or (status is not None and status not in WAITING_STATUSES):
+    if tries >= (MAX_TRIES if status is not None else MAX_TRIES_WITHOUT_ANSWER) or (
+        status is not None and status not in WAITING_STATUSES
+    ):
         return None
     told = _retry_after(headers, now)
     wait = told if told is not None else min(FIRST_WAIT_SECONDS * 2 ** (tries - 1), LONGEST_WAIT_SECONDS)
