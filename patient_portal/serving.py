@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
 from types import FrameType
@@ -55,7 +56,7 @@ def _server(host: str, port: int, processes: int, threads: int) -> Any:
     )
 
 
-def _serve_internal(bind: str | None) -> multiprocessing.Process | None:
+def _serve_internal(bind: str | None) -> multiprocessing.process.BaseProcess | None:
     if not bind:
         return None
     host, _, port = bind.rpartition(":")

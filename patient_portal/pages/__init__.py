@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from patient_portal.pages.activity import blueprint as activity
+from patient_portal.pages.choices import blueprint as choices
+from patient_portal.pages.connection import blueprint as connection
 from patient_portal.pages.health import blueprint as health
 from patient_portal.pages.public import blueprint as public
 from patient_portal.pages.record import blueprint as record
 from patient_portal.pages.sign_in import blueprint as sign_in
 
-BLUEPRINTS: tuple[Blueprint, ...] = (public, sign_in, record, health)
+BLUEPRINTS: tuple[Blueprint, ...] = (public, sign_in, record, choices, activity, connection, health)
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = ()

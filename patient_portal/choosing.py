@@ -1,0 +1,128 @@
+"""What the pages about choices need, gathered once: history, standing, the stores concerned, the words shown."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from consent.asked import Asked
+from consent.authorization import ConsentText, Texts, load_texts
+from consent.coverage import KnownAs, StoreEffect, effects, stores_concerned
+from consent.decision import Answer, Decision, Subject
+from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
+from consent.history import Entry, read_history
+from consent.person_identity import known_as, practice_names
+from consent.record_decision import Recorded, preview, record_decision
+from consent.standing import Standing, standing
+from consent.store_config import Basis, Store
+from database.context import as_persons
+from patient_portal.page_context import language_code
+from patient_portal.wiring import Wiring, now
+from vocabulary.actor import Actor
+from vocabulary.errors import NotFound
+
+TEXTS: Texts = load_texts()
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Everything about one person's choices at one moment."""
+
+    history: tuple[Entry, ...]
+    standing: Standing
+    known: KnownAs
+    stores: tuple[Store, ...]
+    clinics: tuple[str, ...]
+    participates: bool
+
+    @property
+    def decisions(self) -> list[Decision]:
+        return [entry.decision for entry in self.history]
+
+    @property
+    def concerned(self) -> frozenset[str]:
+        """Ids of the stores that hold, or by their feed would receive, this person."""
+        return stores_concerned(self.stores, self.known)
+
+    @property
+    def efforts(self) -> tuple[Effort, ...]:
+        """The research efforts this installation delivers to."""
+        served = {store.effort for store in self.stores if store.basis is Basis.DONATION}
+        return tuple(effort for effort in SANDBOX_EFFORTS if effort.id in served)
+
+    @property
+    def registries(self) -> list[Store]:
+        return [store for store in self.stores if store.basis is Basis.LAW and store.id in self.concerned]
+
+    def entry(self, decision: UUID) -> Entry:
+        """One of this person's decisions; NotFound for any other id."""
+        for entry in self.history:
+            if entry.decision.id == decision:
+                return entry
+        raise NotFound("decision")
+
+
+def read_choices(session: Session, wiring: Wiring, persons: Sequence[UUID]) -> Choices:
+    """Gather in one transaction that is in the persons' context."""
+    settings = wiring.settings
+    history = read_history(session, persons)
+    known = known_as(session, persons, {provider.id: provider.state for provider in settings.providers})
+    practices = sorted({practice for practice, _system in known.aliases})
+    names = practice_names(session, practices)
+    taking_part = {each.practice or f"{each.id}-main" for each in settings.providers if each.cancerlinq_participant}
+    return Choices(
+        history=history,
+        standing=standing([entry.decision for entry in history], now()),
+        known=known,
+        stores=settings.stores,
+        clinics=tuple(names.get(practice, practice) for practice in practices if practice in taking_part),
+        participates=any(practice in taking_part for practice in practices),
+    )
+
+
+def choices_of(wiring: Wiring, actor: Actor) -> Choices:
+    """The actor's own choices."""
+    with wiring.database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
+        return read_choices(session, wiring, actor.persons)
+
+
+def effort_or_not_found(choices: Choices, effort_id: str) -> Effort:
+    """An effort that this installation serves."""
+    effort = effort_by_id(effort_id, choices.efforts)
+    if effort is None:
+        raise NotFound("effort")
+    return effort
+
+
+def asked_by(actor: Actor, subject: Subject | None, answer: Answer, form: str, text: ConsentText | None) -> Asked:
+    """What a patient's own form asks to have recorded."""
+    assert actor.person is not None
+    return Asked(
+        actor=actor,
+        person=actor.person,
+        subject=subject,
+        answer=answer,
+        idempotency_key=form,
+        language=language_code(),
+        text=text,
+    )
+
+
+def what_would_change(choices: Choices, asked: Asked) -> tuple[StoreEffect, ...]:
+    """The preview: what the real decision engine says would change in each store concerned, and what would not."""
+    before, after = preview(choices.decisions, asked, now())
+    return effects(before, after, choices.stores, choices.concerned, choices.efforts, choices.participates)
+
+
+def record(wiring: Wiring, asked: Asked) -> Recorded:
+    """Record a decision now."""
+    return record_decision(wiring.database, wiring.keyring, asked, now(), production=wiring.settings.production)
+
+
+def new_form() -> str:
+    """A form's own key: sent twice, it gives the first result (I5)."""
+    return secrets.token_urlsafe(24)

@@ -1,0 +1,65 @@
+"""Who used my data: every decision with who acted, every sending, and who opened what, from the audit."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+from sqlalchemy import select
+
+from consent.tables import AuditEventRow
+from database.context import as_persons
+from patient_portal.choosing import read_choices
+from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.receipts import reference_of
+from patient_portal.wiring import wiring
+from vocabulary.phrase import Phrase, phrase
+
+blueprint = Blueprint("activity", __name__, url_prefix="/activity")
+A_PAGE = 50
+
+SAYS: dict[str, Phrase] = {
+    "decision.recorded": phrase("A choice was recorded"),
+    "decision.denied": phrase("A choice was refused"),
+    "decision.carried": phrase("A choice was carried over to a newly known name of yours"),
+    "choices.read": phrase("Your choices were opened"),
+    "record.read": phrase("Your record was opened"),
+    "record.downloaded": phrase("A copy of your record was downloaded"),
+    "record.disconnected": phrase("A hospital was disconnected"),
+    "receipt.downloaded": phrase("A receipt was downloaded"),
+    "person.linked": phrase("Two records of yours were joined"),
+    "person.unlinked": phrase("Two records of yours were parted"),
+    "donation.sent": phrase("Data you donated was sent to a study"),
+    "sign-in": phrase("Signed in"),
+    "sign-out": phrase("Signed out"),
+    "staff-task.opened": phrase("Our staff was asked to look at something"),
+}
+WHO: dict[str, Phrase] = {
+    "patient": phrase("you"),
+    "proxy": phrase("someone who acts for you"),
+    "care-team": phrase("your care team"),
+    "system": phrase("this service"),
+    "anonymous": phrase("nobody signed in"),
+}
+
+
+@blueprint.get("")
+@gate(Gate.PATIENT)
+def overview() -> str:
+    """Newest first; older entries by a plain link."""
+    actor = current_actor()
+    before = request.args.get("before", default=None, type=int)
+    with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
+        choices = read_choices(session, wiring(), actor.persons)
+        query = select(AuditEventRow).where(AuditEventRow.person_id.in_(actor.persons))
+        if before is not None and 0 < before < 2**62:
+            query = query.where(AuditEventRow.id < before)
+        lines = list(session.scalars(query.order_by(AuditEventRow.id.desc()).limit(A_PAGE + 1)))
+    return render_template(
+        "activity/overview.html",
+        choices=choices,
+        efforts={effort.id: effort for effort in choices.efforts},
+        lines=lines[:A_PAGE],
+        older=lines[A_PAGE - 1].id if len(lines) > A_PAGE else None,
+        says=SAYS,
+        who=WHO,
+        reference_of=reference_of,
+    )

@@ -1,0 +1,232 @@
+"""My choices: what stands, what would change, the decision itself, and what every store did about it.
+
+Saying no takes no more steps than saying yes, and no step-up (SEC-31, HIP-13).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from consent.asked import Asked
+from consent.authorization import ConsentText
+from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
+from consent.efforts import Effort
+from consent.record_decision import read_evidence
+from consent.status import all_confirmed, read_status
+from database.context import as_persons
+from patient_portal.choosing import (
+    TEXTS,
+    Choices,
+    asked_by,
+    choices_of,
+    effort_or_not_found,
+    new_form,
+    read_choices,
+    record,
+    what_would_change,
+)
+from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.page_context import language_code
+from patient_portal.rate_limits import limited
+from patient_portal.receipts import receipt_document, reference_of
+from patient_portal.wiring import now, wiring
+from vocabulary.errors import Invalid, NotFound
+
+blueprint = Blueprint("choices", __name__, url_prefix="/choices")
+
+
+@blueprint.get("")
+@gate(Gate.PATIENT)
+def overview() -> str:
+    """Every choice, each on its own, with where it stands."""
+    choices = choices_of(wiring(), current_actor())
+    return render_template("choices/overview.html", choices=choices, standing=choices.standing, form=new_form())
+
+
+@blueprint.get("/cancerlinq")
+@gate(Gate.PATIENT)
+def cancerlinq() -> str:
+    """In or out of CancerLinQ: what would change, before it is confirmed."""
+    choices = choices_of(wiring(), current_actor())
+    answer = Answer.YES if choices.standing.opted_out else Answer.NO
+    text = TEXTS.newest("cancerlinq", language_code()) or TEXTS.newest("cancerlinq", "en")
+    asked = asked_by(current_actor(), CANCERLINQ, answer, new_form(), text)
+    rows = what_would_change(choices, asked)
+    return render_template("choices/cancerlinq.html", choices=choices, rows=rows, text=text, form=asked.idempotency_key)
+
+
+@blueprint.post("/cancerlinq")
+@gate(Gate.PATIENT)
+@limited("decide", per_minute=30)
+def decide_cancerlinq() -> AnyResponse:
+    """Record the answer and show what each store does with it."""
+    text = TEXTS.newest("cancerlinq", language_code()) or TEXTS.newest("cancerlinq", "en")
+    return _recorded(asked_by(current_actor(), CANCERLINQ, _answer(), _form(), text))
+
+
+@blueprint.get("/efforts/<effort_id>")
+@gate(Gate.PATIENT)
+def effort(effort_id: str) -> str:
+    """Read what an effort is and gets, and decide."""
+    choices = choices_of(wiring(), current_actor())
+    found = effort_or_not_found(choices, effort_id)
+    return _effort_page(choices, found, {}, {})
+
+
+@blueprint.post("/efforts/<effort_id>")
+@gate(Gate.PATIENT)
+@limited("decide", per_minute=30)
+def decide_effort(effort_id: str) -> AnyResponse:
+    """Sign a donation, or say no: the no needs nothing but the press of a button."""
+    choices = choices_of(wiring(), current_actor())
+    found = effort_or_not_found(choices, effort_id)
+    answer = _answer()
+    text = TEXTS.newest(found.id, language_code())
+    asked = asked_by(current_actor(), donation_to(found.id), answer, _form(), text)
+    if answer is Answer.NO:
+        return _recorded(asked)
+    errors = _donation_errors()
+    if errors:
+        return make_response(_effort_page(choices, found, errors, dict(request.form)), 422)
+    return _recorded(_donation(asked))
+
+
+@blueprint.get("/stop-all")
+@gate(Gate.PATIENT)
+def stop_all() -> str:
+    """What "stop all research sharing" would end."""
+    choices = choices_of(wiring(), current_actor())
+    asked = asked_by(current_actor(), None, Answer.NO, new_form(), None)
+    rows = what_would_change(choices, asked)
+    return render_template("choices/stop_all.html", choices=choices, rows=rows, form=asked.idempotency_key)
+
+
+@blueprint.post("/stop-all")
+@gate(Gate.PATIENT)
+@limited("decide", per_minute=30)
+def decide_stop_all() -> AnyResponse:
+    """End every donation in one step."""
+    return _recorded(asked_by(current_actor(), None, Answer.NO, _form(), None))
+
+
+@blueprint.get("/decision/<uuid:decision_id>")
+@gate(Gate.PATIENT)
+def status(decision_id: UUID) -> str:
+    """What became of a decision in every store; `?part=1` is only the list, for the script that keeps it current."""
+    actor = current_actor()
+    with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
+        choices = read_choices(session, wiring(), actor.persons)
+        entry = choices.entry(decision_id)
+        rows = read_status(session, choices.history, choices.stores, choices.known, now())
+    page = "choices/_stores.html" if request.args.get("part") else "choices/status.html"
+    return render_template(
+        page,
+        choices=choices,
+        entry=entry,
+        decision=entry.decision,
+        rows=rows,
+        settled=all_confirmed(rows),
+        reference=reference_of(entry.decision),
+        effort=next((each for each in choices.efforts if each.id == entry.decision.effort), None),
+    )
+
+
+@blueprint.get("/decision/<uuid:decision_id>/receipt")
+@gate(Gate.PATIENT)
+def receipt(decision_id: UUID) -> Response:
+    """The receipt of a decision: what was decided, by whom, its place, and what each store has signed so far."""
+    actor = current_actor()
+    with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
+        choices = read_choices(session, wiring(), actor.persons)
+        entry = choices.entry(decision_id)
+        rows = read_status(session, choices.history, choices.stores, choices.known, now())
+        document = receipt_document(session, wiring(), entry, rows)
+    response = make_response(document)
+    response.content_type = "application/json"
+    response.headers["Content-Disposition"] = f'attachment; filename="receipt-{reference_of(entry.decision)}.json"'
+    return response
+
+
+@blueprint.get("/decision/<uuid:decision_id>/signed")
+@gate(Gate.PATIENT)
+def signed(decision_id: UUID) -> str:
+    """The signed copy: exactly the words that were shown, with name, time and meaning (HIP-11 (c)(4))."""
+    decision = choices_of(wiring(), current_actor()).entry(decision_id).decision
+    text = TEXTS.exactly(decision.text_id or "", decision.text_version or 0, decision.language)
+    if text is None or not text.authorizes:
+        raise NotFound("signed-copy")
+    name = read_evidence(wiring().keyring, decision).get("signed_name", "")
+    return render_template(
+        "choices/signed.html", decision=decision, text=text, name=name, reference=reference_of(decision)
+    )
+
+
+def _effort_page(choices: Choices, effort: Effort, errors: dict[str, str], given: dict[str, str]) -> str:
+    text = TEXTS.newest(effort.id, language_code())
+    return render_template(
+        "choices/effort.html",
+        choices=choices,
+        effort=effort,
+        stands=choices.standing.donation(effort),
+        text=text,
+        english=TEXTS.newest(effort.id, "en") if text is None else None,
+        may_sign=text is not None and _reviewed(text),
+        errors=errors,
+        chosen=request.form.getlist("categories") if errors else [],
+        switched=request.form.getlist("sensitive") if errors else [],
+        signed_name=given.get("signed_name", ""),
+        form=given.get("form") or new_form(),
+        categories=list(DataCategory),
+        sensitive=list(SensitiveClass),
+    )
+
+
+def _reviewed(text: ConsentText) -> bool:
+    return text.review == "approved" or not wiring().settings.production
+
+
+def _donation_errors() -> dict[str, str]:
+    errors = {}
+    if not request.form.getlist("categories"):
+        errors["categories"] = gettext("Tick at least one part to share.")
+    if not request.form.get("signed_name", "").strip():
+        errors["signed_name"] = gettext("Type your full name to sign.")
+    return errors
+
+
+def _donation(asked: Asked) -> Asked:
+    try:
+        categories = frozenset(DataCategory(each) for each in request.form.getlist("categories"))
+        sensitive = frozenset(SensitiveClass(each) for each in request.form.getlist("sensitive"))
+    except ValueError:
+        raise Invalid("unknown-part") from None
+    name = request.form["signed_name"].strip()[:200]
+    return replace(asked, categories=categories, sensitive=sensitive, evidence={"signed_name": name})
+
+
+def _recorded(asked: Asked) -> AnyResponse:
+    recorded = record(wiring(), asked)
+    if recorded.governing is None:
+        shown = next(iter(recorded.decisions), None)
+        target = url_for("choices.status", decision_id=shown.id) if shown else url_for("choices.overview")
+        return redirect(target, 303)
+    return redirect(url_for("choices.status", decision_id=recorded.governing.id), 303)
+
+
+def _answer() -> Answer:
+    try:
+        return Answer(request.form.get("answer", ""))
+    except ValueError:
+        raise Invalid("answer") from None
+
+
+def _form() -> str:
+    form = request.form.get("form", "")
+    if not 8 <= len(form) <= 64:
+        raise Invalid("form")
+    return form

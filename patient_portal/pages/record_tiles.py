@@ -1,0 +1,117 @@
+"""Shapes a record's standing for its pages: one tile a kind, one line a type, several stories as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from fhir_bridge.reading.dates import FhirDate
+from fhir_bridge.reading.kinds import KIND_NAMES, Kind
+from fhir_bridge.reading.summary_model import CancerSummary, Finding
+from fhir_bridge.record_sources import KindCount, Remark
+from fhir_bridge.record_standing import TYPE_WORDS, Gap, Source, TypeStanding, gap_of, gap_words
+from fhir_bridge.retrieve.states import State, words_for, words_for_reason
+from vocabulary.phrase import Phrase, phrase
+
+_SHAPES = {
+    State.OK: "yes", State.EMPTY: "", State.PARTIAL: "part", State.FAILED: "late",
+    State.NOT_AUTHORIZED: "no", State.NOT_SUPPORTED: "no",
+}  # fmt: skip
+_BEING_FETCHED = phrase("Being fetched.")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One kind: how many, the newest, and what is missing in a sentence."""
+
+    kind: Kind
+    name: Phrase
+    count: int
+    newest: FhirDate | None
+    gap: Gap
+    words: Phrase | None
+
+    @property
+    def lacks(self) -> bool:
+        return self.gap in (Gap.FAILED, Gap.NOT_SHARED, Gap.FETCHING)
+
+
+@dataclass(frozen=True)
+class TypeLine:
+    """One type's line: a plain name, FHIR's own name, a shape and words, and what was said and left out."""
+
+    type: str
+    name: Phrase | str
+    shape: str
+    words: Phrase
+    count: int
+    notices: tuple[str, ...] = ()
+    dropped: tuple[tuple[str, Phrase], ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One hospital's fetch, type by type: what is to come first, then trouble, then what is done."""
+
+    source: Source
+    lines: tuple[TypeLine, ...]
+    to_come: int
+
+
+def tiles_of(counted: Mapping[Kind, KindCount], sources: Sequence[Source]) -> tuple[list[Tile], list[Phrase]]:
+    """The tiles that have something to say, and the names of the kinds of which there is truly none."""
+    tiles, none_there = [], []
+    for kind, name in KIND_NAMES.items():
+        found = counted.get(kind, KindCount(0, None))
+        gap = gap_of(kind, found.count, sources)
+        if gap is Gap.NONE_THERE:
+            none_there.append(name)
+        else:
+            tiles.append(Tile(kind, name, found.count, found.newest, gap, gap_words(gap, found.count)))
+    return tiles, none_there
+
+
+def progress_of(source: Source, said: Mapping[tuple[UUID, str], Remark]) -> Progress:
+    """A hospital's fetch, line by line."""
+    coming = source.still_to_come
+    lines = [TypeLine(name, TYPE_WORDS.get(name, name), "part", _BEING_FETCHED, 0) for name in coming]
+    done = [_line(one, said.get((one.retrieval, one.type))) for one in source.types if one.type not in coming]
+    order = {"late": 0, "part": 1, "no": 2, "yes": 3, "": 4}
+    return Progress(source, (*lines, *sorted(done, key=lambda one: order[one.shape])), len(coming))
+
+
+def _line(one: TypeStanding, remark: Remark | None) -> TypeLine:
+    remark = remark or Remark((), ())
+    dropped = tuple((f"{kind}/{identity}" if identity else kind, words_for_reason(why))
+                    for kind, identity, why in remark.dropped)  # fmt: skip
+    return TypeLine(
+        one.type, TYPE_WORDS.get(one.type, one.type), _SHAPES[one.state], words_for(one.state), one.count,
+        remark.notices, dropped,
+    )  # fmt: skip
+
+
+def together(stories: Sequence[CancerSummary]) -> CancerSummary:
+    """The stories of linked persons as one: lists joined, the newest of single findings."""
+    if len(stories) == 1:
+        return stories[0]
+    joined: dict[str, Any] = {}
+    for one in fields(CancerSummary):
+        values = [getattr(story, one.name) for story in stories]
+        if one.name == "version" or not values:
+            continue
+        if isinstance(values[0], tuple):
+            joined[one.name] = tuple(chain.from_iterable(values))
+        else:
+            joined[one.name] = max((value for value in values if value), key=_when, default=None)
+    if "treatments" in joined:
+        joined["treatments"] = tuple(
+            sorted(joined["treatments"], key=lambda one: one.start.sort.isoformat() if one.start else "")
+        )
+    return CancerSummary(**joined)
+
+
+def _when(finding: Finding) -> str:
+    return finding.date.sort.isoformat() if finding.date else ""

@@ -1,0 +1,73 @@
+"""How clinical dates are written on a page: in the reader's language and never more exact than they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from babel.dates import format_date, format_skeleton, format_time
+from flask_babel import get_locale, gettext
+from markupsafe import Markup, escape
+
+from fhir_bridge.reading.dates import FhirDate, Precision
+from fhir_bridge.reading.summary_model import Treatment
+from patient_portal.page_context import say
+
+_BY_PRECISION = {Precision.YEAR: "y", Precision.MONTH: "yMMMM"}
+
+
+def clinical_date(found: FhirDate | None) -> Markup:
+    """A date at its own precision: 2019, May 2019, 12 March 2024; what cannot be read stays as it was sent."""
+    if found is None:
+        return Markup("")
+    if found.value is None:
+        return escape(found.text)
+    skeleton = _BY_PRECISION.get(found.precision)
+    return escape(_skeleton(skeleton, found.value) if skeleton else format_date(found.value, "long", get_locale()))
+
+
+def clinical_moment(found: FhirDate | None) -> Markup:
+    """A date with its time of day, where one was given: in the hospital's own offset, which is said."""
+    if found is None or not isinstance(found.value, datetime):
+        return clinical_date(found)
+    clock = format_time(found.value, "short", found.value.tzinfo, get_locale())
+    zone = found.value.strftime("%z")
+    offset = "UTC" if zone in ("+0000", "") else f"UTC{zone[:3]}:{zone[3:]}"
+    return escape(gettext("%(day)s at %(time)s", day=clinical_date(found), time=f"{clock} {offset}"))
+
+
+def clinical_month(found: FhirDate | None) -> Markup:
+    """A short date for a time line: 2019 or Mar 2024."""
+    if found is None or found.value is None:
+        return clinical_date(found)
+    return escape(_skeleton("y" if found.precision is Precision.YEAR else "yMMM", found.value))
+
+
+def clinical_span(course: Treatment) -> Markup:
+    """From when to when, for a time line."""
+    first, last = clinical_month(course.start), clinical_month(course.end)
+    if course.ongoing and first:
+        return escape(gettext("Since %(when)s", when=first))
+    if first and last and first != last:
+        return escape(f"{first} – {last}")
+    return first or last
+
+
+def told(value: object) -> Markup:
+    """A fact's value: a date as dates are written, a phrase in the reader's language, else the hospital's words."""
+    return clinical_moment(value) if isinstance(value, FhirDate) else say(value)
+
+
+FILTERS: dict[str, Callable[..., Markup]] = {
+    "clinical_date": clinical_date,
+    "clinical_moment": clinical_moment,
+    "clinical_month": clinical_month,
+    "clinical_span": clinical_span,
+    "told": told,
+}
+
+
+def _skeleton(skeleton: str, value: date | datetime) -> str:
+    moment: Any = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001
+    return str(format_skeleton(skeleton, moment, locale=get_locale()))
