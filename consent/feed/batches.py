@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import CursorResult, insert, text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from consent.feed.read_events import numbered, read_events
@@ -94,7 +95,9 @@ def next_batch(
         return None
     events = numbered(told, store, cursor.event_number + 1)
     made = MadeBatch(uuid4(), events[0].number, start, stop - 1, tuple(events))
-    session.execute(insert(StoreBatch).values(_batch_row(store, made, now)))
+    row = pg_insert(StoreBatch).values(_batch_row(store, made, now)).on_conflict_do_nothing().returning(StoreBatch.id)
+    if session.scalar(row) is None:
+        raise LostCursor  # another sender made this batch first
     return made
 
 

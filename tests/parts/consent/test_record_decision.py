@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -32,7 +33,7 @@ def record(database: TestDatabase, what: Asked, now: datetime = NOW) -> Recorded
 
 def counts(database: TestDatabase) -> tuple[int, int, int]:
     with database.maintenance.engine.connect() as connection:
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             connection.scalar(text(f"SELECT count(*) FROM {table}"))
             for table in ("decision", "audit_event", "unsequenced")
         )
@@ -91,7 +92,7 @@ def test_a_hundred_equal_posts_at_once(database: TestDatabase) -> None:
         try:
             for _ in range(10):
                 record(database, what)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test must see it
             errors.append(error)
 
     threads = [threading.Thread(target=press) for _ in range(10)]
@@ -128,7 +129,11 @@ def test_opposing_races_give_dense_versions(database: TestDatabase) -> None:
 def test_the_same_again_adds_nothing(database: TestDatabase) -> None:
     """X-04: a care team's second opt-out keeps the first date; the person's own confirms it (CON-11)."""
     rosa = person(database, 1)
-    by_nurse = {"actor": nurse(rosa), "reason": "asked at the visit", "actor_reference": "Practitioner/7"}
+    by_nurse: dict[str, Any] = {
+        "actor": nurse(rosa),
+        "reason": "asked at the visit",
+        "actor_reference": "Practitioner/7",
+    }
     first = record(database, asked(rosa, **by_nurse))
     assert first.governing is not None
     assert not first.governing.confirmed_by_person

@@ -24,7 +24,7 @@ def decided(
 ) -> Decision:
     given_categories = ALL_CATEGORIES if subject.effort and answer is Answer.YES else frozenset()
     decision = Decision(
-        id=UUID(int=person.int * 1_000_000 + version * 10 + (answer is Answer.NO)),
+        id=UUID(int=(person.int * 1_000_000 + version * 10 + (answer is Answer.NO)) % 2**128),
         person_id=person,
         version=version,
         subject=subject,
