@@ -19,7 +19,6 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from sandbox.store.config import MRN_SYSTEMS, StoreConfig, StoreConfigError, config_from
 from sandbox.store.hospital_feed import FedPerson
 from sandbox.store.server import RunningStore, start
-from sandbox.store.seven import seven_stores
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 RIVERSIDE = MRN_SYSTEMS["riverside"]
@@ -280,18 +279,23 @@ def test_slow_and_refused_subject_and_clearing(begin: Starter) -> None:
     assert requests.post(f"{store.url}/sandbox/faults", json={"kind": "sing"}, timeout=10).status_code == 422
 
 
-def test_seven_configurations_can_be_read(tmp_path: Path) -> None:
-    """X-03: the seven stores of the sandbox, each with a role and a secret of its own."""
-    ids = ["cancerlinq", "tempus", "concerto", "discovery", "registry", "living-well", "early-signs"]
-    made = seven_stores(
-        secrets=dict.fromkeys(ids, SECRET), portal="http://127.0.0.1:1", platform="http://localhost:1", feed_token=TOKEN
-    )
-    read = [config_from(json.loads(json.dumps(values)), state_dir=tmp_path) for values in made]
-    assert [one.id for one in read] == ids
-    assert {one.id for one in read if one.holds == "de-identified"} == {"discovery", "living-well"}
-    for wrong in ({"id": "x"}, {**made[0], "role": "spy"}, {**made[0], "colour": "red"}, {**made[5], "effort": None}):
-        with pytest.raises(StoreConfigError):
-            config_from(wrong, state_dir=tmp_path)
+EFFORT = {"id": "e", "name": "E", "role": "effort", "secrets": [SECRET], "effort": "e"}
+WRONG: list[dict[str, Any]] = [
+    {"id": "e"},
+    {**EFFORT, "role": "spy"},
+    {**EFFORT, "colour": "red"},
+    {**EFFORT, "effort": None},
+    {**EFFORT, "secrets": []},
+    {**EFFORT, "secrets": [SECRET] * 3},
+]
+
+
+@pytest.mark.parametrize("values", WRONG)
+def test_configuration_that_is_wrong_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
+    """SEC-13: a store with a wrong or unknown setting does not start."""
+    assert config_from(EFFORT, state_dir=tmp_path).role == "effort"
+    with pytest.raises(StoreConfigError):
+        config_from(values, state_dir=tmp_path)
 
 
 def test_gzip_bomb_is_small_on_the_wire(begin: Starter) -> None:
