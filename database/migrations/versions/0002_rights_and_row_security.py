@@ -166,6 +166,7 @@ RELEASE = {
 def upgrade() -> None:
     op.execute(FUNCTIONS)
     op.execute(f"GRANT USAGE ON SCHEMA public TO {BOTH}, portal_propagation, portal_release")
+    op.execute(f"GRANT SELECT ON alembic_version TO {BOTH}")
     for table, rights in RIGHTS.items():
         for right in rights:
             op.execute(f"GRANT {right} ON {table} TO {BOTH}")
