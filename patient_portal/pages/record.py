@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit import by_actor, write_audit
 from database.context import as_persons
-from database.jobs import defer
 from fhir_bridge.bundle import MEDIA_TYPE, as_bundle
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
@@ -25,10 +24,10 @@ from fhir_bridge.record_entry import one_file, whole_entry
 from fhir_bridge.record_sources import counts, remarks, sources, standing
 from fhir_bridge.record_standing import gap_of, gap_words
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.jobs import bring_in_record
 from patient_portal.pages.record_tiles import progress_of, tiles_of, together
 from patient_portal.pages.record_words import FILTERS
 from patient_portal.rate_limits import limited
+from patient_portal.sign_in import defer_bring_in
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 
@@ -78,10 +77,7 @@ def again() -> AnyResponse:
     with _session() as session:
         asked = ask_again(session, account=actor.account_id, persons=actor.persons, now=now())
         for one in asked:
-            defer(
-                session, bring_in_record, lock=f"record:{one.person}",
-                person=str(one.person), retrieval=str(one.retrieval), provider=one.provider_id,
-            )  # fmt: skip
+            defer_bring_in(session, one.person, one.retrieval, one.provider_id)
     if asked:
         flash(gettext("We are asking your hospital again. This can take a minute."))
     else:

@@ -1,0 +1,170 @@
+"""Reading a person's own record. Every query is narrowed to its owners here; row security stands behind it (SEC-08).
+
+What is not theirs is answered like what does not exist: NotFound. Nothing is opened that is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
+
+from database.keyring import KeyRing
+from database.person_encryption import PersonCipher, unwrap
+from fhir_bridge.keep_record import FILE_KIND, Keeper, version_place
+from fhir_bridge.reading.kinds import Kind
+from fhir_bridge.reading.line import LineView, read_line
+from fhir_bridge.reading.shape import key_of
+from fhir_bridge.reading.titles import medication_reference
+from fhir_bridge.tables import PersonKey, RecordEntry, ResourceVersion
+from vocabulary.errors import NotFound
+from vocabulary.resource import Resource
+
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class StoredEntry:
+    """One entry as it is kept: `raw` is the JSON text as received, from `provider_id`, at `received_at` (UTC)."""
+
+    id: UUID
+    person: UUID
+    provider_id: str
+    retrieval_id: UUID
+    kind: str
+    received_at: datetime
+    raw: bytes
+
+    @property
+    def resource(self) -> Resource:
+        found: Resource = orjson.loads(self.raw)
+        return found
+
+
+@dataclass(frozen=True)
+class ListedEntry:
+    """One line of a list and where it came from."""
+
+    id: UUID
+    provider_id: str
+    line: LineView
+
+
+@dataclass(frozen=True)
+class EntryPage:
+    """A page of a list, newest first. `total` counts the whole kind."""
+
+    entries: tuple[ListedEntry, ...]
+    total: int
+    has_newer: bool
+    has_older: bool
+
+
+class OwnRecord:
+    """The record of `persons` (a person and those linked to them) inside one transaction in their context."""
+
+    def __init__(self, session: Session, ring: KeyRing, persons: Sequence[UUID]) -> None:
+        self.session, self.ring, self.persons = session, ring, tuple(persons)
+        self._ciphers: dict[UUID, PersonCipher] = {}
+
+    def cipher(self, person: UUID, wrapped: bytes | None) -> PersonCipher:
+        """The cipher of one of the owners, unwrapped once."""
+        if person not in self.persons:
+            raise NotFound("person")
+        if person not in self._ciphers:
+            self._ciphers[person] = unwrap(self.ring, person, wrapped)
+        return self._ciphers[person]
+
+    def entry(self, entry: UUID) -> StoredEntry:
+        """One entry; NotFound when there is none or it is somebody else's. Attached files are not entries."""
+        row = self.session.execute(self.stored().where(RecordEntry.id == entry)).one_or_none()
+        if row is None:
+            raise NotFound("entry")
+        return self.opened(row)
+
+    def page_of(self, kind: Kind, *, older_than: UUID | None = None, newer_than: UUID | None = None) -> EntryPage:
+        """Up to PAGE_SIZE entries of a kind, older or newer than the entry named (keyset paging)."""
+        order = tuple_(RecordEntry.clinical_date, RecordEntry.id)
+        total = select(func.count()).select_from(RecordEntry).where(self._own(RecordEntry), RecordEntry.kind == kind)
+        query = self.stored().add_columns(total.scalar_subquery().label("total")).where(RecordEntry.kind == kind)
+        mark = aliased(RecordEntry)
+        here = tuple_(mark.clinical_date, mark.id)
+        if newer_than is not None:
+            query = query.join(mark, mark.id == newer_than).where(self._own(mark), order > here)
+            query = query.order_by(RecordEntry.clinical_date, RecordEntry.id)
+        else:
+            if older_than is not None:
+                query = query.join(mark, mark.id == older_than).where(self._own(mark), order < here)
+            query = query.order_by(RecordEntry.clinical_date.desc(), RecordEntry.id.desc())
+        rows = self.session.execute(query.limit(PAGE_SIZE + 1)).all()
+        more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+        if newer_than is not None:
+            rows = rows[::-1]
+        return EntryPage(
+            entries=self._lines([self.opened(row) for row in rows]),
+            total=rows[0].total if rows else 0,
+            has_newer=more if newer_than is not None else older_than is not None,
+            has_older=True if newer_than is not None else more,
+        )
+
+    def named(self, wanted: Iterable[tuple[StoredEntry, str, str]]) -> dict[tuple[UUID, str, str], Resource]:
+        """Resources of the record by (entry that names them, type, id): the same provider's, the same person's.
+
+        One query for all; what is not in the record is left out. Kept by (person, `provider/type`, id).
+        """
+        indexes = {
+            self._index(entry, kind, identity): (entry.person, f"{entry.provider_id}/{kind}", identity)
+            for entry, kind, identity in wanted
+        }
+        if not indexes:
+            return {}
+        query = self.stored(files=True).where(RecordEntry.fhir_id_index.in_(list(indexes)))
+        rows = self.session.execute(query).all()
+        return {indexes[row.fhir_id_index]: self.opened(row).resource for row in rows}
+
+    def stored(self, *, files: bool = False) -> Select[*tuple[Any, ...]]:
+        """The query that every reading of entries starts from: the owners' entries with content and key."""
+        query: Select[*tuple[Any, ...]] = (
+            select(
+                RecordEntry.id, RecordEntry.person_id, RecordEntry.provider_id, RecordEntry.type, RecordEntry.kind,
+                RecordEntry.fhir_id_index, RecordEntry.retrieval_id,
+                ResourceVersion.content_sealed, ResourceVersion.received_at, PersonKey.wrapped,
+            )
+            .join(ResourceVersion, ResourceVersion.id == RecordEntry.version_id)
+            .join(PersonKey, PersonKey.person_id == RecordEntry.person_id)
+            .where(self._own(RecordEntry))
+        )  # fmt: skip
+        return query if files else query.where(RecordEntry.kind != FILE_KIND)
+
+    def opened(self, row: Row[Any]) -> StoredEntry:
+        """A row of `stored`, decrypted."""
+        cipher = self.cipher(row.person_id, row.wrapped)
+        raw = cipher.open(row.content_sealed, version_place(row.type, row.fhir_id_index))
+        return StoredEntry(
+            row.id, row.person_id, row.provider_id, row.retrieval_id, row.kind, row.received_at, raw
+        )  # fmt: skip
+
+    def _own(self, entries: Any) -> Any:
+        return entries.person_id.in_(self.persons)
+
+    def _index(self, entry: StoredEntry, kind: str, identity: str) -> bytes:
+        cipher = self._ciphers[entry.person]
+        return Keeper(self.ring, cipher, entry.retrieval_id, entry.provider_id).fhir_index(kind, identity)
+
+    def _lines(self, entries: list[StoredEntry]) -> tuple[ListedEntry, ...]:
+        read = [(entry, entry.resource) for entry in entries]
+        wanted = {entry.id: medication_reference(resource) for entry, resource in read}
+        keys = {name: key_of(reference).partition("/") for name, reference in wanted.items() if reference}
+        found = self.named((entry, keys[entry.id][0], keys[entry.id][2]) for entry, _ in read if entry.id in keys)
+        lines = []
+        for entry, resource in read:
+            kind, _, identity = keys.get(entry.id, ("", "", ""))
+            medicine = found.get((entry.person, f"{entry.provider_id}/{kind}", identity))
+            lines.append(ListedEntry(entry.id, entry.provider_id, read_line(resource, medicine)))
+        return tuple(lines)

@@ -1,0 +1,148 @@
+"""Where a record came from and how far it is: each hospital's newest fetch, counts by kind, the cancer story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import func, select, text
+
+from fhir_bridge.bring_in import keep_summary
+from fhir_bridge.keep_record import FILE_KIND
+from fhir_bridge.reading.dates import FhirDate
+from fhir_bridge.reading.kinds import Kind
+from fhir_bridge.reading.line import read_line
+from fhir_bridge.reading.summary_model import CancerSummary
+from fhir_bridge.record import OwnRecord
+from fhir_bridge.record_standing import Source, TypeStanding
+from fhir_bridge.retrieve.states import State
+from fhir_bridge.tables import PersonKey, RecordEntry, ResourceVersion, RetrievalType
+
+# One row a hospital: its newest fetch, and each type as the newest of its last fetches that reached it left it.
+_SOURCES = text(
+    """
+    SELECT r.person_id, r.provider_id, r.id, r.state, r.started_at, r.finished_at, done.brought_at, k.wrapped,
+           s.content_sealed AS story, coalesce(t.types, '[]') AS types
+    FROM (SELECT DISTINCT ON (person_id, provider_id) * FROM retrieval WHERE person_id = ANY (:persons)
+          ORDER BY person_id, provider_id, started_at DESC, id) r
+    JOIN person_key k USING (person_id)
+    LEFT JOIN cancer_summary s USING (person_id)
+    LEFT JOIN LATERAL (
+        SELECT max(q.finished_at) AS brought_at FROM retrieval q
+        WHERE q.person_id = r.person_id AND q.provider_id = r.provider_id AND q.state = 'finished') done ON true
+    LEFT JOIN LATERAL (
+        SELECT json_agg(json_build_array(x.type, x.state, x.count, x.retrieval_id) ORDER BY x.type) AS types
+        FROM (SELECT DISTINCT ON (y.type) y.* FROM retrieval_type y
+              JOIN (SELECT q.id, q.started_at FROM retrieval q
+                    WHERE q.person_id = r.person_id AND q.provider_id = r.provider_id
+                    ORDER BY q.started_at DESC LIMIT 6) q ON q.id = y.retrieval_id
+              ORDER BY y.type, q.started_at DESC) x) t ON true
+    ORDER BY r.started_at, r.provider_id
+    """
+)
+
+
+@dataclass(frozen=True)
+class KindCount:
+    """How many entries of a kind are kept, and the clinical date of the newest at its own precision."""
+
+    count: int
+    newest: FhirDate | None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What was said about one type at its newest fetch, and what was left out: (type, id, why)."""
+
+    notices: tuple[str, ...]
+    dropped: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The sources of a record and the cancer story, one per person of the owners."""
+
+    sources: tuple[Source, ...]
+    stories: tuple[CancerSummary, ...]
+
+
+def standing(record: OwnRecord, now: datetime) -> Standing:
+    """Where the record came from and its cancer story: one query."""
+    sources, stories = [], {}
+    for row in record.session.execute(_SOURCES, {"persons": list(record.persons)}):
+        sources.append(_source(row))
+        if row.story is not None and row.person_id not in stories:
+            stories[row.person_id] = _story(record, row, now)
+    return Standing(tuple(sources), tuple(stories.values()))
+
+
+def sources(record: OwnRecord) -> tuple[Source, ...]:
+    """Where the record came from, without opening anything: one query."""
+    return tuple(_source(row) for row in record.session.execute(_SOURCES, {"persons": list(record.persons)}))
+
+
+def _source(row: Any) -> Source:
+    types = tuple(TypeStanding(name, State(state), count, UUID(of)) for name, state, count, of in row.types)
+    return Source(
+        row.person_id, row.provider_id, row.id, row.state, row.started_at, row.finished_at, row.brought_at, types
+    )
+
+
+def _story(record: OwnRecord, row: Any, now: datetime) -> CancerSummary:
+    cipher = record.cipher(row.person_id, row.wrapped)
+    try:
+        return CancerSummary.from_json(orjson.loads(cipher.open(row.story, f"cancer_summary:content:{row.person_id}")))
+    except ValueError:
+        return keep_summary(record.session, cipher, now)  # written by an older version of this program
+
+
+def counts(record: OwnRecord) -> dict[Kind, KindCount]:
+    """How many entries of each kind, and the newest one's date: one query, one entry opened per kind."""
+    newest_first = (RecordEntry.clinical_date.desc(), RecordEntry.id.desc())
+    ranked = (
+        select(
+            RecordEntry,
+            func.count().over(partition_by=RecordEntry.kind).label("total"),
+            func.row_number().over(partition_by=RecordEntry.kind, order_by=newest_first).label("place"),
+        )
+        .where(RecordEntry.person_id.in_(record.persons), RecordEntry.kind != FILE_KIND)
+        .subquery()
+    )
+    query = (
+        select(ranked, ResourceVersion.content_sealed, ResourceVersion.received_at, PersonKey.wrapped)
+        .join(ResourceVersion, ResourceVersion.id == ranked.c.version_id)
+        .join(PersonKey, PersonKey.person_id == ranked.c.person_id)
+        .where(ranked.c.place == 1)
+    )
+    rows = record.session.execute(query)
+    return {Kind(row.kind): KindCount(row.total, read_line(record.opened(row).resource).date) for row in rows}
+
+
+def remarks(record: OwnRecord, found: Sequence[Source]) -> dict[tuple[UUID, str], Remark]:
+    """What was said about each type, by (retrieval, type): one query."""
+    shown = {one.retrieval for source in found for one in source.types}
+    query = (
+        select(
+            RetrievalType.retrieval_id, RetrievalType.type, RetrievalType.person_id, RetrievalType.notices_sealed,
+            PersonKey.wrapped,
+        )
+        .join(PersonKey, PersonKey.person_id == RetrievalType.person_id)
+        .where(
+            RetrievalType.person_id.in_(record.persons),
+            RetrievalType.retrieval_id.in_(shown),
+            RetrievalType.notices_sealed.is_not(None),
+        )
+    )  # fmt: skip
+    said = {}
+    for row in record.session.execute(query):
+        cipher = record.cipher(row.person_id, row.wrapped)
+        place = f"retrieval_type:notices:{row.retrieval_id}:{row.type}"
+        kept = orjson.loads(cipher.open(row.notices_sealed, place))
+        notices = dict.fromkeys(words for _severity, _code, words, _incomplete in kept["notices"] if words)
+        dropped = tuple((kind, identity, why) for kind, identity, why in kept["dropped"])
+        said[row.retrieval_id, row.type] = Remark(tuple(notices), dropped)
+    return said

@@ -1,0 +1,222 @@
+"""The whole front door for tests: a real application over a fresh database, and two sandbox hospitals over real HTTP.
+
+`portal` is the fixture. `signed_in_client(portal, "rv-p01")` walks through the hospital's own screens as that person
+and, unless told otherwise, brings their record in; it returns a client that follows no redirect and knows the form
+token. Hospitals live as long as the test run and are healed after each test.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import pytest
+import requests
+from flask import Flask
+from joserfc.jwk import ECKey
+from sqlalchemy import create_engine, text
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.test import TestResponse
+
+from database.unit_of_work import sqlalchemy_url
+from fhir_bridge.bring_in import Parts, bring_in
+from fhir_bridge.smart.client import SmartClient
+from outbound.client import OutboundClient
+from patient_portal.app import create_app
+from patient_portal.demo.outside import IDENTIFIERS, STORES
+from patient_portal.settings import read_settings
+from patient_portal.wiring import Wiring, allow_list, now
+from sandbox.hospital.configuration import HospitalConfig
+from sandbox.hospital.server import RunningHospital, start
+from tests.support.postgres import TestDatabase
+
+LAKESIDE_SECRET = "lakeside-secret/with:signs"
+STORE_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Nothing: addresses carry codes."""
+
+
+@dataclass
+class Outside:
+    """What stays for the whole run: the portal's address, the hospitals and the configuration files."""
+
+    folder: Path
+    address: str
+    hospitals: dict[str, RunningHospital]
+    serve: list[Flask]  # the application that answers at `address` now, at most one
+
+
+@dataclass
+class Portal:
+    """One test's application. `wiring` is the web's, `worker` the worker's."""
+
+    app: Flask
+    url: str
+    wiring: Wiring
+    worker: Wiring
+    database: TestDatabase
+    hospitals: dict[str, RunningHospital]
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """What really stands in the database, past row security (as superuser)."""
+        engine = create_engine(sqlalchemy_url(self.database.superuser_url))
+        try:
+            with engine.connect() as connection:
+                return list(connection.execute(text(query), values))
+        finally:
+            engine.dispose()
+
+    def bring_in_all(self) -> list[str]:
+        """Do every retrieval that waits, as the worker's job does; returns their final states."""
+        parts = Parts(self.worker.database, self.worker.keyring, SmartClient(self.worker.http), self.worker.http, now)
+        waiting = self.rows("SELECT * FROM retrieval WHERE state = 'waiting' ORDER BY started_at")
+        return [
+            bring_in(parts, self.worker.provider(one.provider_id), person=one.person_id, retrieval=one.id)
+            for one in waiting
+        ]
+
+
+@dataclass
+class Client:
+    """A browser without scripts: keeps cookies, follows nothing, adds the form token to what it posts."""
+
+    portal: Portal
+    person: UUID
+    browser: Any
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self._checked(self.browser.get(path, base_url=self.portal.url, **options))
+
+    def post(self, path: str, form: dict[str, Any] | None = None, *, page: str = "/record/download") -> TestResponse:
+        """Post with the token of the form on `page`."""
+        return self._checked(
+            self.browser.post(path, data=(form or {}) | {"csrf_token": self.token(page)}, base_url=self.portal.url)
+        )
+
+    def token(self, page: str) -> str:
+        return token_in(self.get(page).text)
+
+    @staticmethod
+    def _checked(response: Any) -> TestResponse:
+        assert isinstance(response, TestResponse)
+        return response
+
+
+def token_in(page: str) -> str:
+    """The form token of a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found, "no form on this page"
+    return found.group(1)
+
+
+@pytest.fixture(scope="session")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """The world outside, started once a run."""
+    folder = tmp_path_factory.mktemp("portal")
+    serving: list[Flask] = []
+    door = make_server(
+        "127.0.0.1", 0, lambda env, answer: serving[0](env, answer), threaded=True, request_handler=_Quiet
+    )
+    threading.Thread(target=door.serve_forever, name="portal", daemon=True).start()
+    address = f"http://127.0.0.1:{door.server_port}"
+    key = ECKey.generate_key("P-384", {"kid": "riverside-1", "use": "sig", "alg": "ES384"}, private=True)
+    (folder / "riverside.json").write_text(json.dumps(key.as_dict(private=True)))
+    (folder / "lakeside-secret").write_text(LAKESIDE_SECRET)
+    (folder / "store-secret").write_text(STORE_SECRET)
+    hospitals = {
+        name: start(HospitalConfig(id=name, state_dir=folder / name, portal=address, client_secret=secret))
+        for name, secret in (("riverside", None), ("lakeside", LAKESIDE_SECRET))
+    }
+    (folder / "providers.toml").write_text("".join(_provider(name, one) for name, one in hospitals.items()))
+    (folder / "stores.toml").write_text("".join(_store(row) for row in STORES))
+    yield Outside(folder, address, hospitals, serving)
+    for one in hospitals.values():
+        one.stop()
+    door.shutdown()
+    door.server_close()
+
+
+@pytest.fixture
+def portal(outside: Outside, database: TestDatabase, tmp_path: Path) -> Iterator[Portal]:
+    """The application under test, answering at `portal.url` too."""
+    database.keyring.save(tmp_path / "ring.json")
+    settings = read_settings({
+        "DATABASE_URL": database.urls.web, "DATABASE_URL_WORKER": database.urls.worker,
+        "PORTAL_BASE_URL": outside.address, "PORTAL_KEYS": str(tmp_path / "ring.json"),
+        "PORTAL_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz", "PORTAL_LANGUAGES": "en,es,ar",
+        "PORTAL_PROVIDERS": str(outside.folder / "providers.toml"),
+        "PORTAL_STORES": str(outside.folder / "stores.toml"),
+    })  # fmt: skip
+    http = OutboundClient(allow_list(settings))
+    web = Wiring(settings, database.web, database.keyring, http)
+    app = create_app(web)
+    app.testing = False
+    outside.serve[:] = [app]
+    yield Portal(
+        app, outside.address, web, Wiring(settings, database.worker, database.keyring, http), database,
+        outside.hospitals,
+    )  # fmt: skip
+    outside.serve.clear()
+    for one in outside.hospitals.values():
+        one.hospital.faults.set({})
+
+
+def signed_in_client(portal: Portal, patient: str, *, groups: list[str] | None = None, record: bool = True) -> Client:
+    """Sign in as `patient` (an id such as rv-p01) at their hospital, sharing all or only `groups`, and bring it in."""
+    name = "riverside" if patient.startswith("rv-") else "lakeside"
+    browser = portal.app.test_client()
+    form = {"csrf_token": token_in(browser.get(f"/sign-in/{name}", base_url=portal.url).text), "offline": "yes"}
+    sent = browser.post(f"/sign-in/{name}", data=form, base_url=portal.url)
+    assert sent.status_code == 303, sent.text
+    query, login = urlsplit(sent.headers["Location"]).query, f"Patient/{patient}"
+    hospital = portal.hospitals[name].url
+    page = requests.post(f"{hospital}/oauth/consent?{query}", {"login": login}, timeout=10)
+    assert page.status_code == 200, page.text
+    shared = re.findall(r'name="group" value="([^"]+)"', page.text) if groups is None else groups
+    decided = {"login": login, "decision": "allow", "group": shared, "offline": "yes"}
+    back = requests.post(f"{hospital}/oauth/decision?{query}", decided, allow_redirects=False, timeout=10)
+    answer = {key: values[0] for key, values in parse_qs(urlsplit(back.headers["Location"]).query).items()}
+    landed = browser.get(f"/callback/{name}", query_string=answer, base_url=portal.url)
+    assert landed.status_code == 303, landed.text
+    newest = portal.rows("SELECT person_id FROM retrieval ORDER BY started_at DESC LIMIT 1")
+    if record:
+        assert portal.bring_in_all() == ["finished"]
+    return Client(portal, newest[0].person_id, browser)
+
+
+def _provider(name: str, running: RunningHospital) -> str:
+    how = {
+        "riverside": 'client_auth = "private_key_jwt"\nprivate_key = "file:riverside.json"',
+        "lakeside": 'client_auth = "client_secret_basic"\nclient_secret = "file:lakeside-secret"',
+    }[name]
+    return (
+        f'[[provider]]\nid = "{name}"\nname = "{running.hospital.config.name} (sandbox)"\nstate = "MA"\n'
+        f'fhir_base_url = "{running.fhir_url}"\nclient_id = "portal"\n{how}\npractice = "{name}-main"\n'
+        f'identifier_system = "{IDENTIFIERS[name]}"\nnetwork = "private"\ncare_team = true\n'
+        'cancerlinq_participant = true\nscopes = "launch/patient openid fhirUser offline_access patient/*.rs"\n\n'
+    )
+
+
+def _store(row: tuple[str, str, str, str, str, str, dict[str, object], str]) -> str:
+    """One store as in the demo, at an address where nobody answers."""
+    store, name, _role, wire, holds, basis, more, deadline = row
+    of_basis = {
+        "operations": 'practices = ["riverside-main", "lakeside-main"]', "law": 'states = ["MA"]',
+        "donation": f'effort = "{more.get("effort")}"',
+    }  # fmt: skip
+    return (
+        f'[[store]]\nid = "{store}"\nname = "{name}"\nkind = "webhook"\ntransport = "{wire}"\n'
+        f'endpoint = "http://localhost:9/{store}/notifications"\nsecrets = ["file:store-secret"]\n'
+        f'holds = "{holds}"\nbasis = "{basis}"\ndeadline = "{deadline}"\ncontact = "privacy@{store}.example"\n'
+        f'network = "private"\n{of_basis[basis]}\n\n'
+    )
