@@ -19,29 +19,32 @@ from vocabulary.actor import ActorKind
 
 
 def decision_of(row: Mapping[str, Any]) -> Decision:
-    """The decision in a row of `decision`; columns a role may not read may be absent."""
+    """The decision in a row of `decision`; what a role may not read may be absent and is then left blank (the
+    release role sees who, what, when and on which text, but not by which account or means)."""
     return Decision(
         id=row["id"],
         person_id=row["person_id"],
         version=row["version"],
         subject=Subject(Choice(row["choice"]), row["effort_id"]),
         answer=Answer(row["answer"]),
-        by=ByWhom(ActorKind(row["actor_kind"]), row["actor_account"], row["provider_id"], row["actor_reference"]),
-        means=Means(row["means"]),
-        language=row["language"],
+        by=ByWhom(
+            ActorKind(row["actor_kind"]), row.get("actor_account"), row.get("provider_id"), row.get("actor_reference")
+        ),
+        means=Means(row.get("means", Means.WEB)),
+        language=row.get("language", ""),
         text_id=row["text_id"],
         text_version=row["text_version"],
         asked_at=row["asked_at"],
         recorded_at=row["recorded_at"],
-        salt=row["salt"],
+        salt=row.get("salt", b""),
         categories=frozenset(DataCategory(name) for name in row["categories"]),
         sensitive=frozenset(SensitiveClass(name) for name in row["sensitive"]),
         starts_at=row["starts_at"],
         expires_at=row["expires_at"],
         confirmed_by_person=row["confirmed_by_person"],
-        reason=row["reason"],
+        reason=row.get("reason"),
         practice=row["practice_id"],
-        idempotency_key=row["idempotency_key"],
+        idempotency_key=row.get("idempotency_key", ""),
         evidence_sealed=row.get("evidence_sealed"),
     )
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class Pace:
-    """Doubling waits from `first_seconds` up to `longest_seconds`, for ever, with up to a fifth taken off.
+    """Doubling waits from `first_seconds` up to `longest_seconds`, for ever, with up to a fifth
+    on top so that senders do not knock together.
 
     The wait is never much longer than the outage so far, and seven days without an answer cost under 200 tries.
     `split_after` failures make a batch smaller; `batch` is the number of positions read at once.
@@ -22,5 +23,5 @@ class Pace:
     def wait(self, failures: int, chance: float, asked_seconds: int | None = None) -> timedelta:
         """The wait after `failures` tries in a row; never less than what the store asked for (Retry-After)."""
         exponent = min(max(failures, 1) - 1, 30)
-        seconds = min(self.longest_seconds, self.first_seconds * 2**exponent) * (1 - chance / 5)
+        seconds = min(self.longest_seconds, self.first_seconds * 2**exponent) * (1 + chance / 5)
         return timedelta(seconds=max(seconds, asked_seconds or 0))

@@ -1,0 +1,96 @@
+"""Who donates to an effort at this very moment: asked at build time, never at approval (X-08, HIP-12).
+
+For `portal_release`, which reads decisions across persons. For one person, in their own context, use
+`history.read_standing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from consent.decision import Decision
+from consent.efforts import Effort
+from consent.rows import decision_of
+from consent.standing import ChoiceStanding, standing
+
+RELEASE_COLUMNS = (
+    "id, person_id, version, choice, effort_id, answer, categories, sensitive, actor_kind, text_id, text_version,"
+    " practice_id, confirmed_by_person, asked_at, recorded_at, starts_at, expires_at"
+)
+_EVER = text("SELECT DISTINCT person_id FROM decision WHERE effort_id = :effort AND answer = 'yes'")
+_LINKS = text(
+    "SELECT DISTINCT ON (person_id, other_person_id) person_id, other_person_id, linked FROM person_link"
+    " WHERE person_id = ANY (:persons) OR other_person_id = ANY (:persons)"
+    " ORDER BY person_id, other_person_id, id DESC"
+)
+_DECISIONS = text(f"SELECT {RELEASE_COLUMNS} FROM decision WHERE person_id = ANY (:persons)")  # noqa: S608 - constant
+_LAG = text(
+    "SELECT c.failures, (SELECT min(q.sequenced_at) FROM position q WHERE q.position = c.position) AS behind_since"
+    " FROM store_cursor c WHERE c.store_id = :store"
+)
+
+
+@dataclass(frozen=True)
+class Donor:
+    """A person whose yes stands now, with what it lets through and the version to keep with the build (X-08)."""
+
+    person: UUID
+    version: int
+    stands: ChoiceStanding
+
+
+def donors(session: Session, effort: Effort, now: datetime) -> tuple[Donor, ...]:
+    """Everyone whose donation to `effort` stands at `now`, by person id; for the session of `as_release()`.
+
+    Linked persons are judged together (deny wins); each with a yes of their own is one donor.
+    """
+    givers = set(session.scalars(_EVER, {"effort": effort.id}))
+    groups = _groups(session, givers)
+    everyone = sorted({person for group in groups for person in group})
+    history: dict[UUID, list[Decision]] = {}
+    for row in session.execute(_DECISIONS, {"persons": everyone}).mappings():
+        decision = decision_of(row)  # type: ignore[arg-type]
+        history.setdefault(decision.person_id, []).append(decision)
+    found = []
+    for group in groups:
+        stands = standing([d for person in group for d in history.get(person, [])], now).donation(effort)
+        if stands.permits:
+            found += [_donor(person, history[person], stands) for person in sorted(group & givers)]
+    return tuple(sorted(found, key=lambda donor: donor.person))
+
+
+def _donor(person: UUID, own: list[Decision], stands: ChoiceStanding) -> Donor:
+    return Donor(person, max(decision.version for decision in own), stands)
+
+
+def _groups(session: Session, persons: Iterable[UUID]) -> list[frozenset[UUID]]:
+    """The sets of persons linked now, that have any of `persons` in them."""
+    known, pairs = set(persons), set[tuple[UUID, UUID]]()
+    while True:
+        rows = session.execute(_LINKS, {"persons": sorted(known)}).all()
+        pairs = {(row.person_id, row.other_person_id) for row in rows if row.linked}
+        reached = known | {person for pair in pairs for person in pair}
+        if reached == known:
+            break
+        known = reached
+    group = {person: {person} for person in known}
+    for one, other in pairs:
+        joined = group[one] | group[other]
+        for person in joined:
+            group[person] = joined
+    return [frozenset(members) for members in {id(members): members for members in group.values()}.values()]
+
+
+def store_lags(session: Session, store_id: str, now: datetime, allowed: timedelta) -> bool:
+    """Whether a store fails or is behind the ledger for longer than `allowed`: it then gets no new release
+    (SUB-10, fail closed). An unknown store lags. For the propagation role or the worker."""
+    row = session.execute(_LAG, {"store": store_id}).one_or_none()
+    if row is None:
+        return True
+    return row.behind_since is not None and now - row.behind_since > allowed
