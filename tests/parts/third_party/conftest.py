@@ -1,0 +1,7 @@
+"""The twins that are not ours, for this folder's tests."""
+
+from __future__ import annotations
+
+from tests.support.third_party import third_party_hospital, third_party_packages, twilio_prism, validator
+
+__all__ = ["third_party_hospital", "third_party_packages", "twilio_prism", "validator"]
