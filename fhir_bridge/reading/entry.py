@@ -12,7 +12,8 @@ from fhir_bridge.reading.narrative import narrative_html
 from fhir_bridge.reading.notes import Attachment, attachments
 from fhir_bridge.reading.quantity import notes_of
 from fhir_bridge.reading.said import Said
-from fhir_bridge.reading.shape import Coding, codings, key, objects, references, text
+from fhir_bridge.reading.shape import Coding, codings, key, objects, text
+from fhir_bridge.reading.source import source_of
 from fhir_bridge.reading.standing import is_mistake, status_words, warnings_of
 from fhir_bridge.reading.titles import medication_concept, medication_reference, title_of
 from vocabulary.phrase import Phrase
@@ -71,7 +72,7 @@ def read_entry(resource: Resource, resolve: Resolve) -> EntryView:
         date=date_of(resource),
         end=end_of(resource),
         status=status_words(resource),
-        source=_source(resource, find),
+        source=source_of(resource, find),
         warnings=warnings_of(resource),
         mistake=is_mistake(resource),
         facts=facts_of(resource, reading.elements, find),
@@ -86,22 +87,3 @@ def read_entry(resource: Resource, resolve: Resolve) -> EntryView:
 def _codes(resource: Resource, medication: Resource | None) -> tuple[Coding, ...]:
     found = codings(resource.get("code")) or codings(resource.get("vaccineCode")) or codings(resource.get("type"))
     return tuple(found or codings(medication_concept(resource, medication)))
-
-
-_SOURCE_FIELDS = (
-    "custodian", "performer", "author", "serviceProvider", "managingOrganization", "requester", "recorder", "asserter",
-)  # fmt: skip
-
-
-def _source(resource: Resource, find: Resolve) -> Said:
-    """Who said it: the first organization or person named, empty when nobody is."""
-    for name in _SOURCE_FIELDS:
-        for one in objects(resource.get(name)):
-            actor = one.get("actor") if isinstance(one.get("actor"), dict) else one
-            for who in objects(actor):
-                if display := text(who.get("display")):
-                    return display
-                target = next((found for found in map(find, references(who)) if found is not None), None)
-                if target is not None:
-                    return title_of(target).plain
-    return ""

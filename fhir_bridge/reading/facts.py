@@ -104,7 +104,8 @@ def _answers(items: Any, depth: int = 0) -> list[Fact]:
 def shown(value: Any, resolve: Resolve, depth: int = 0) -> list[Said | FhirDate]:
     """Any FHIR value as what a person can read; empty when there is nothing to read. Never raises."""
     if isinstance(value, list):
-        return [said for item in value[:MOST_VALUES] for said in shown(item, resolve, depth)]
+        inner = depth + 1 if any(isinstance(item, list) for item in value[:MOST_VALUES]) else depth
+        return [said for item in value[:MOST_VALUES] for said in shown(item, resolve, inner)] if inner < 6 else []
     if isinstance(value, bool):
         return [YES if value else NO] if depth == 0 else []
     if isinstance(value, int | float):

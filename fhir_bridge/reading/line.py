@@ -8,6 +8,7 @@ from fhir_bridge.reading.dates import FhirDate, date_of
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, value_said
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import concept_text, key, obj, objects, text, without_tag
+from fhir_bridge.reading.source import source_of
 from fhir_bridge.reading.standing import is_mistake, status_words, warnings_of
 from fhir_bridge.reading.titles import title_of
 from vocabulary.phrase import Phrase, phrase
@@ -19,7 +20,8 @@ class LineView:
     """A line: plain `title`, `clinical` name beside it, the `date` as given, the value and where it stands.
 
     `key` is `Type/id`; `date_text` the date as received; `sort_date` orders lines as text (UTC, empty when unknown);
-    `flag` is set when a result is out of its range; `mistake` lines are not facts and are shown apart or struck.
+    `source` is the author it names (the provider's own name belongs beside it); `flag` is set when a result is out of
+    its range; `mistake` lines are not facts and are shown apart or struck.
     """
 
     key: str
@@ -29,6 +31,7 @@ class LineView:
     date_text: str
     sort_date: str
     value_text: Said
+    source: Said
     flag: Phrase | None
     status: Said
     warning: Phrase | None
@@ -43,17 +46,26 @@ def read_line(resource: Resource, medication: Resource | None = None) -> LineVie
     warnings = warnings_of(resource)
     return LineView(
         key=key(resource),
-        title=title.plain,
-        clinical=title.clinical,
+        title=_clipped(title.plain),
+        clinical=str(_clipped(title.clinical)),
         date=when,
         date_text=when.text if when is not None else "",
         sort_date=sort_date(when),
-        value_text=_value(resource),
+        value_text=_clipped(_value(resource)),
+        source=_clipped(source_of(resource)),
         flag=flag if out_of_range(flag) else None,
         status=status_words(resource),
         warning=warnings[0] if warnings else None,
         mistake=is_mistake(resource),
     )
+
+
+LONGEST = 240
+
+
+def _clipped(said: Said) -> Said:
+    """A line holds a line's worth; the entry's own page has the whole text."""
+    return said[: LONGEST - 1].rstrip() + "…" if isinstance(said, str) and len(said) > LONGEST else said
 
 
 def sort_date(when: FhirDate | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fhir_bridge.reading.promises import inline_data, problems_of
-from fhir_bridge.reading.shape import codes, key, obj, objects, text
+from fhir_bridge.reading.shape import codings, key, obj, objects, text
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource
 
@@ -36,13 +36,15 @@ OTHER_DOCUMENTS: dict[str, Phrase] = {
     "64290-0": phrase("Insurance card"),
 }
 
+_DOCUMENT_NAMES = {**NOTE_TYPES, **OTHER_DOCUMENTS}
+
 A_DOCUMENT = phrase("A document")
 
 
 def note_name(concept: object) -> Phrase | None:
     """The plain name of a document's type, None when we have none."""
-    found = codes(concept)
-    return next((name for code, name in {**NOTE_TYPES, **OTHER_DOCUMENTS}.items() if code in found), None)
+    known = (_DOCUMENT_NAMES.get(coding.code) for coding in codings(concept))
+    return next((name for name in known if name is not None), None)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fhir_bridge.reading.shape import codes, searchable
+from fhir_bridge.reading.shape import codes, codings, searchable
 from vocabulary.phrase import Phrase, phrase
 
 LUMPECTOMY = phrase("Lumpectomy: the tumor was removed from the breast")
@@ -88,8 +88,7 @@ _TRANSPLANT_WORDS = re.compile(r"(bone marrow|stem cell)[\w ]*transplant|transpl
 
 def procedure_name(concept: Any) -> Phrase | None:
     """A plain name for a procedure's code, None when we have none."""
-    found = codes(concept)
-    by_code = next((name for code, name in _BY_CODE.items() if code in found), None)
+    by_code = next((_BY_CODE[coding.code] for coding in codings(concept) if coding.code in _BY_CODE), None)
     if by_code is not None:
         return by_code
     words = searchable(concept)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from vocabulary.resource import Resource
 
@@ -15,7 +14,8 @@ ATC = "http://www.whocc.no/atc"
 NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
-_LONGEST_TEXT = 2000
+_LONGEST_TEXT = 200_000
+_LONGEST_NAME = 2000
 
 _SYSTEM_NAMES = {
     "urn:oid:2.16.840.1.113883.6.96": SNOMED,
@@ -25,8 +25,7 @@ _SYSTEM_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Coding:
+class Coding(NamedTuple):
     """One code; texts are empty when absent. Systems given as OIDs are read as their FHIR URLs."""
 
     system: str
@@ -47,7 +46,7 @@ def obj(value: Any) -> dict[str, Any]:
 
 
 def text(value: Any) -> str:
-    """`value` when it is text, trimmed and of bearable length, else empty."""
+    """`value` when it is text, trimmed and cut at a length that no page can bear, else empty."""
     return value.strip()[:_LONGEST_TEXT] if isinstance(value, str) else ""
 
 
@@ -104,7 +103,7 @@ _TAGS = {
 def searchable(concept: Any) -> str:
     """All words of a concept in lower case, for matching by words."""
     parts = [text(one.get("text")) for one in objects(concept)] + [c.display for c in codings(concept)]
-    return " ".join(parts).lower()
+    return " ".join(part[:_LONGEST_NAME] for part in parts).lower()
 
 
 def extensions(element: Any, ending: str) -> list[dict[str, Any]]:
@@ -142,9 +141,14 @@ def profiles(resource: Resource) -> list[str]:
     return texts(obj(resource.get("meta")).get("profile"))
 
 
+def profile_names(resource: Resource) -> set[str]:
+    """The last parts of the profiles' URLs, without versions: `mcode-tnm-stage-group`."""
+    return {one.split("|")[0].rpartition("/")[2] for one in profiles(resource)}
+
+
 def has_profile(resource: Resource, name: str) -> bool:
     """Whether `meta.profile` claims the mCODE profile `name` (any version of the URL)."""
-    return any(one.split("|")[0].endswith("/" + name) for one in profiles(resource))
+    return name in profile_names(resource)
 
 
 def value_of(element: Any) -> tuple[str, Any]:

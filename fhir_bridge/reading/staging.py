@@ -11,10 +11,10 @@ from fhir_bridge.reading.quantity import value_said
 from fhir_bridge.reading.shape import (
     clinical_text,
     codes,
-    has_profile,
     key,
     key_of,
     objects,
+    profile_names,
     references,
     searchable,
     text,
@@ -51,11 +51,11 @@ _SYSTEMS: dict[str, str] = {
     "C133427": "INRGSS", "409720004": "INSS", "405931009": "Wilms", "405916000": "IRS", "C115134": "BCLC",
     "C198190": "PRETEXT", "1342413004": "Retinoblastoma", "385356007": "TNM", "35266-6": "Gleason",
 }  # fmt: skip
-_PROFILES = (
+_PROFILES = frozenset({
     "mcode-tnm-stage-group", "mcode-cancer-stage", "mcode-lymphoma-stage", "mcode-cll-binet-stage",
     "mcode-cll-rai-stage", "mcode-gynecologic-tumor-figo-stage", "mcode-melanoma-breslow-depth-stage",
     "mcode-melanoma-clark-level", "mcode-multiple-myeloma-iss-stage", "mcode-prostate-gleason-grade-group",
-)  # fmt: skip
+})  # fmt: skip
 _AJCC_VALUES = {"1222806003": "IIIC", "1222769001": "IIB"}
 _SYSTEM_WORDS = ("figo", "rai", "binet", "r-iss", "iss", "lugano", "ann arbor", "gleason", "breslow", "clark", "dukes")
 _GROUP_VALUE = re.compile(r"\bstage[s:]?\s*(0|IV[A-E]?\d?|I{1,3}[A-E]?\d?|[1-4][A-Ea-e]?\d?)\b", re.IGNORECASE)
@@ -89,7 +89,7 @@ def stage_of(
     found = codes(observation.get("code"))
     group = next((code for code in _GROUPS if code in found), None)
     system = next((name for code, name in _SYSTEMS.items() if code in found), None)
-    by_profile = any(has_profile(observation, name) for name in _PROFILES)
+    by_profile = bool(profile_names(observation) & _PROFILES)
     if group is None and system is None and not by_profile:
         return None
     basis = _GROUPS[group] if group is not None else _basis_in(searchable(observation.get("code")))

@@ -14,7 +14,7 @@ from fhir_bridge.reading.procedure_names import procedure_name
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import (
     clinical_text,
-    codes,
+    codings,
     concept_text,
     obj,
     objects,
@@ -123,8 +123,8 @@ def _plain(resource: Resource, type_name: str, concept: Any) -> Said | None:
             return BLOOD_MARKERS[marker]
         if receptor is not None and type_name == "Observation":
             return RECEPTORS[receptor]
-        found = codes(concept)
-        return next((n for c, n in TEST_NAMES.items() if c in found), None) or note_name(concept)
+        known = (TEST_NAMES.get(coding.code) for coding in codings(concept))
+        return next((name for name in known if name is not None), None) or note_name(concept)
     if type_name == "DocumentReference":
         return note_name(concept)
     if type_name == "Condition" and not is_uncertain(resource):

@@ -126,14 +126,19 @@ def _keep(
         basket.dropped.append(Dropped(kind, "", "no-id"))
     elif is_about_another(resource, patient_id, base):
         basket.dropped.append(Dropped(kind, known_id, "wrong-patient"))
+    elif (raw := _raw(resource, text)) is None:
+        basket.dropped.append(Dropped(kind, known_id, "too-deep"))
     else:
-        basket.received.append(Received(kind, known_id, resource, _raw(resource, text), included))
+        basket.received.append(Received(kind, known_id, resource, raw, included))
 
 
-def _raw(resource: Resource, text: bytes | None) -> bytes:
-    if text is not None and orjson.loads(text) == resource:
-        return text
-    return orjson.dumps(resource)
+def _raw(resource: Resource, text: bytes | None) -> bytes | None:
+    """The entry's JSON text; None when it is nested too deep to be written again, so it could never be taken along."""
+    try:
+        written = orjson.dumps(resource)
+        return text if text is not None and orjson.loads(text) == resource else written
+    except (orjson.JSONEncodeError, RecursionError):
+        return None
 
 
 def _next_link(bundle: Resource) -> str | None:

@@ -38,7 +38,8 @@ class Notice:
 class Dropped:
     """One entry that was not kept, by name, and why.
 
-    `reason` is one of: wrong-patient, not-a-resource, no-type, no-id, older-copy, unexpected-type.
+    `reason` is one of: wrong-patient, not-a-resource, no-type, no-id, older-copy, unexpected-type,
+    too-deep.
     """
 
     type: str
@@ -81,6 +82,7 @@ _REASONS = {
     "no-type": phrase("It did not say what it was."),
     "no-id": phrase("It came without a number of its own, so we could not keep it."),
     "older-copy": phrase("It was an older copy of something we have."),
+    "too-deep": phrase("It was too tangled to read."),
     "unexpected-type": phrase("It was not what we asked for."),
 }
 

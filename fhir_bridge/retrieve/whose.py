@@ -24,7 +24,7 @@ def is_about_another(resource: Resource, patient_id: str, base: str) -> bool:
 
 def _is_another(value: Any, patient_id: str, base: str) -> bool:
     if isinstance(value, list):
-        return any(_is_another(item, patient_id, base) for item in value)
+        return any(isinstance(item, list) or _is_another(item, patient_id, base) for item in value)
     if not isinstance(value, dict):
         return False
     reference = value.get("reference")

@@ -20,7 +20,7 @@ from fhir_bridge.reading.summary import summarise
 from fhir_bridge.reading.summary_model import CancerSummary
 from tests.support.testdata import testdata
 
-PAGES_PER_FILE = 12
+PAGES_PER_FILE = 8
 
 
 def files() -> list[Path]:

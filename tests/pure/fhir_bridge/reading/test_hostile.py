@@ -263,3 +263,37 @@ def test_dates_are_not_padded_by_the_model() -> None:
 def test_suspected_by_name_is_no_diagnosis() -> None:
     """MC-01: "suspected lung cancer" is no lung cancer."""
     assert diagnosis_of({"text": "Suspected lung cancer (situation)"}) is None
+
+
+@pytest.mark.parametrize("field", ["subject", "item", "code", "component", "note", "extension", "unknownElement"])
+@pytest.mark.parametrize("opened", ["[", '{"item":[', '{"code":', '{"extension":['])
+def test_deep_entries_are_shown(field: str, opened: str) -> None:
+    """LIB-04: an entry nested as deep as JSON is read here still has a line, a page and no effect on the summary."""
+    closed = {"[": "]", "{": "}"}
+    depth = 250 // len([one for one in opened if one in "[{"])
+    ending = "".join(closed[one] for one in reversed(opened) if one in closed) * depth
+    resource = orjson.loads(
+        '{"resourceType":"Observation","id":"o","' + field + '":' + opened * depth + "1" + ending + "}"
+    )
+    assert str(read_line(resource).title)
+    assert str(entry(resource).title)
+    summarise([resource])
+
+
+def test_long_notes_are_whole_on_the_page_and_short_in_a_list() -> None:
+    """FHIR-13: nothing of a long note is lost on its page; a list shows its beginning."""
+    long = "word " * 2000
+    resource = {"resourceType": "Observation", "id": "o", "valueString": long, "note": [{"text": long}]}
+    view = entry(resource)
+    assert view.notes == (long.strip(),)
+    assert view.facts[0].value == long.strip()
+    assert len(str(read_line(resource).value_text)) <= 240
+
+
+def test_source_is_named() -> None:
+    """FHIR-13: who said it, by display or by the resource referred to."""
+    clinic = {"resourceType": "Organization", "id": "o1", "name": "Riverside"}
+    document = {"resourceType": "DocumentReference", "id": "d", "custodian": {"reference": "Organization/o1"}}
+    assert entry(document, **{"Organization/o1": clinic}).source == "Riverside"
+    assert entry(document).source == ""
+    assert read_line({"resourceType": "Procedure", "performer": [{"actor": {"display": "Dr. A"}}]}).source == "Dr. A"

@@ -190,6 +190,25 @@ def test_the_next_link() -> None:
     assert read(bundle(link="x")).next is None
 
 
+@pytest.mark.parametrize("depth", [50, 240, 300, 900])
+@pytest.mark.parametrize("shape", ["list", "object"])
+def test_deep_nesting_costs_only_itself(depth: int, shape: str) -> None:
+    """FHIR-06: an entry nested beyond measure is dropped by name, or kept; the others stay."""
+    opened, closed = ("[" * depth, "]" * depth) if shape == "list" else ('{"x":' * depth + "1", "}" * depth)
+    deep = f'{{"resourceType":"Condition","id":"deep","subject":{{"reference":"Patient/p1"}},"x":{opened}{closed}}}'
+    body = bundle({"resource": condition()}, {"resource": "DEEP"}).replace(b'"DEEP"', deep.encode())
+    page = read(body)
+    assert "c1" in [one.id for one in page.received]
+    assert "deep" in [one.id for one in page.received] + [one.id for one in page.dropped]
+
+
+def test_a_nested_subject_is_another() -> None:
+    """FHIR-17: a subject in a shape that is not FHIR's is not taken for this patient."""
+    nested = orjson.loads(b"[" * 200 + b'{"reference":"Patient/p1"}' + b"]" * 200)
+    entry = {"resourceType": "Condition", "id": "x", "subject": nested}
+    assert read(bundle({"resource": entry})).dropped[0].reason == "wrong-patient"
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(

@@ -60,7 +60,7 @@ def test_only_empty_says_none() -> None:
 
 def test_every_reason_has_words() -> None:
     """FHIR-10: what was dropped can be named to the person."""
-    reasons = ("wrong-patient", "not-a-resource", "no-type", "no-id", "older-copy", "unexpected-type")
+    reasons = ("wrong-patient", "not-a-resource", "no-type", "no-id", "older-copy", "unexpected-type", "too-deep")
     said = [str(words_for_reason(one)) for one in reasons]
     assert len(set(said)) == len(said)
 
