@@ -48,7 +48,7 @@ class SignedIn:
         }
 
 
-def sign_in(wiring: Wiring, grant: Grant, *, language: str, now: datetime) -> SignedIn:
+def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime) -> SignedIn:
     """Bring a grant home: who it is first, then account, connection, tokens and the job in one transaction."""
     kind = KINDS.get(grant.role)
     if kind is None or grant.patient is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from patient_portal.pages.activity import blueprint as activity
+from patient_portal.pages.care_team import blueprint as care_team
 from patient_portal.pages.choices import blueprint as choices
 from patient_portal.pages.connection import blueprint as connection
 from patient_portal.pages.health import blueprint as health
@@ -12,6 +13,6 @@ from patient_portal.pages.public import blueprint as public
 from patient_portal.pages.record import blueprint as record
 from patient_portal.pages.sign_in import blueprint as sign_in
 
-BLUEPRINTS: tuple[Blueprint, ...] = (public, sign_in, record, choices, activity, connection, health)
+BLUEPRINTS: tuple[Blueprint, ...] = (public, sign_in, record, choices, activity, connection, care_team, health)
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = ()

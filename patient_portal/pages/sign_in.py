@@ -27,6 +27,7 @@ from fhir_bridge.providers import Provider
 from fhir_bridge.smart.client_keys import public_jwks
 from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ProviderUnavailable
 from fhir_bridge.smart.launch import ENTROPY_BYTES
+from patient_portal.care_team import NotServed, learn_names, open_chart
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.own_paths import own_path
 from patient_portal.page_context import language_code
@@ -35,7 +36,6 @@ from patient_portal.sign_in import sign_in as bring_home
 from patient_portal.smart import smart_client
 from patient_portal.web_session import WebSession, end_all_of_account
 from patient_portal.wiring import now, wiring
-from vocabulary.actor import ActorKind
 from vocabulary.errors import Refused
 
 blueprint = Blueprint("sign_in", __name__)
@@ -98,6 +98,8 @@ def callback(provider: str) -> AnyResponse:
         return make_response(render_template("sign_in/denied.html", provider=found), 403)
     except LaunchRefused:
         return make_response(render_template("sign_in/refused.html", provider=found), 400)
+    except NotServed as error:
+        return make_response(render_template("care_team/not_open.html", provider=found, reason=error.reason), 403)
     except Refused:
         return make_response(render_template("sign_in/role.html", provider=found), 403)
     except ProviderUnavailable:
@@ -155,12 +157,16 @@ def _finish(provider: Provider) -> AnyResponse:
     with wiring().database.begin(knowing(state_index(ring, state))) as database:
         attempt, after = take_attempt(database, ring, state, browser=_browser(make=False), now=now())
     grant = smart_client().finish(provider, attempt, params, now())
-    signed_in = bring_home(wiring(), grant, language=language_code(), now=now())
+    chart = open_chart(wiring(), provider, grant, from_chart=attempt.ehr_launch)
+    language = chart.language if chart else language_code()
+    signed_in = bring_home(wiring(), grant, language=language, now=now())
     kept = {name: session[name] for name in ("language",) if name in session}
     session.clear()
     session.update(kept | signed_in.as_session())
     _live_session().renew()
-    if signed_in.kind is ActorKind.CARE_TEAM:
+    if chart is not None:
+        learn_names(wiring(), provider, signed_in.person, chart, now())
+        session.update(chart.as_session())
         return redirect(url_for("care_team.chart"), 303)
     flash(gettext("You are signed in. We are bringing in your record."))
     return redirect(after or url_for("record.overview"), 303)

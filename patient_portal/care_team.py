@@ -1,0 +1,232 @@
+"""The care team's part: whose chart was opened, what staff may record for that one person, and who tells them.
+
+Staff come from a chart and stay in it: one person, one choice, one answer (SMART-65, X-04). The hospital has already
+checked that this member of staff may open this chart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+from sqlalchemy.dialects.postgresql import insert
+
+from consent.asked import Asked
+from consent.decision import CANCERLINQ, Answer, Decision, Means
+from consent.store_config import Basis
+from consent.tables import StaffTask
+from database.context import as_persons
+from fhir_bridge.providers import Provider
+from fhir_bridge.reading.shape import objects, text, texts
+from fhir_bridge.retrieve.json_body import Unreadable, parse
+from fhir_bridge.retrieve.page import read_resource
+from fhir_bridge.smart.context import LaunchRole
+from fhir_bridge.smart.errors import ProviderUnavailable
+from fhir_bridge.smart.grant import Grant
+from notifications.texting import confirmed_contact, texts_wanted
+from patient_portal.aliases import add_aliases, aliases_in
+from patient_portal.choosing import Choices
+from patient_portal.wiring import Wiring
+from vocabulary.actor import Actor, ActorKind
+from vocabulary.errors import Invalid, PortalError, Refused
+from vocabulary.resource import Resource
+
+FHIR_JSON = "application/fhir+json"
+# What the person behind the form may be to the patient; kept sealed as evidence.
+WHO_ASKED = ("patient", "representative", "family", "other")
+HOW: Mapping[str, Means] = {"in-person": Means.CARE_TEAM, "phone": Means.PHONE, "paper": Means.PAPER}
+MAX_REASON = 500
+EARLIEST = date(2005, 1, 1)
+FURTHEST_ZONE = timedelta(hours=14)  # somewhere it is already tomorrow
+
+
+class NotServed(Refused):
+    """A member of staff signed in, but not in a way that opens a chart here; `reason` says which."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The chart that was opened: the banner's name and birth date (SMART-45), and who opened it. Never printed."""
+
+    patient: Resource = field(repr=False)
+    name: str = field(repr=False)
+    birth_date: str = field(repr=False)
+    staff: str = field(repr=False)
+    language: str | None = None
+
+    def as_session(self) -> dict[str, object]:
+        """What the sealed session keeps; nothing of it is stored anywhere else."""
+        return {"chart_name": self.name, "chart_birth_date": self.birth_date, "staff": self.staff}
+
+
+def open_chart(wiring: Wiring, provider: Provider, grant: Grant, *, from_chart: bool) -> Chart | None:
+    """The chart a care-team launch opened, read with the launch's own token; None for anyone but the care team.
+
+    Nothing is stored. NotServed when the hospital has no care-team access here, or staff signed in without a chart;
+    ProviderUnavailable when the patient cannot be read: without a name on the page the wrong person could be taken
+    out.
+    """
+    if grant.role is not LaunchRole.CARE_TEAM:
+        return None
+    if not provider.care_team:
+        raise NotServed("care-team-not-served")
+    if not from_chart or grant.patient is None or not grant.identity.fhir_user:
+        raise NotServed("no-chart")
+    patient = _read_patient(wiring, provider, grant, grant.patient)
+    name, born = name_of(patient), text(patient.get("birthDate"))
+    if not name:
+        raise ProviderUnavailable("patient-without-a-name")
+    staff = grant.identity.fhir_user.removeprefix(provider.fhir_base_url.rstrip("/") + "/")
+    return Chart(patient, name, born, staff, preferred_language(patient, wiring.settings.languages))
+
+
+def _read_patient(wiring: Wiring, provider: Provider, grant: Grant, patient_id: str) -> Resource:
+    base = provider.fhir_base_url
+    address = f"{base.rstrip('/')}/Patient/{quote(patient_id, safe='')}"
+    sent = {"Accept": FHIR_JSON, "Authorization": f"Bearer {grant.access_token}"}
+    try:
+        answer = wiring.http.request("GET", address, headers=sent, within=base)
+    except PortalError:
+        raise ProviderUnavailable("patient-not-read") from None
+    page = read_resource(answer.body, "Patient", patient_id, base)
+    parsed = parse(answer.body)
+    if answer.status != 200 or not page.received or isinstance(parsed, Unreadable):
+        raise ProviderUnavailable("patient-not-read")
+    patient: Resource = parsed.value
+    return patient
+
+
+def name_of(patient: Resource) -> str:
+    """The name staff know the patient by: official first, then usual; old and maiden names last."""
+    order = {"official": 0, "usual": 1, "old": 8, "maiden": 9}
+    names = sorted(objects(patient.get("name")), key=lambda each: order.get(text(each.get("use")), 5))
+    for each in names:
+        whole = text(each.get("text")) or " ".join([*texts(each.get("given")), text(each.get("family"))]).strip()
+        if whole:
+            return whole
+    return ""
+
+
+def preferred_language(patient: Resource, offered: tuple[str, ...]) -> str | None:
+    """The patient's own language where we speak it: what we send them later is not in the nurse's."""
+    spoken = sorted(objects(patient.get("communication")), key=lambda each: each.get("preferred") is not True)
+    for each in spoken:
+        language = each.get("language")
+        for coding in objects(language.get("coding")) if isinstance(language, dict) else []:
+            code = text(coding.get("code")).split("-")[0].lower()
+            if code in offered:
+                return code
+    return None
+
+
+def learn_names(wiring: Wiring, provider: Provider, person: UUID, chart: Chart, now: datetime) -> None:
+    """Learn the record number at once: stores know a person by it, and no record is brought in for staff."""
+    add_aliases(wiring, person, aliases_in(chart.patient, provider), now)
+
+
+@dataclass(frozen=True)
+class OptOutForm:
+    """The one form, as typed. `asked_on` is the date on the paper or of the talk; empty means today."""
+
+    who: str
+    how: str
+    asked_on: str
+    reason: str
+    key: str
+
+
+def read_form(sent: Mapping[str, str]) -> OptOutForm:
+    """The form as sent; Refused for anything but the one opt-out, Invalid without the form's key."""
+    if sent.get("answer", "no") != "no" or sent.get("effort"):
+        raise Refused("care-team-opt-out-only")
+    key = sent.get("form", "")
+    if not 8 <= len(key) <= 64:
+        raise Invalid("form")
+    who, how, asked_on = (sent.get(name, "") for name in ("who", "how", "asked_on"))
+    return OptOutForm(who, how, asked_on.strip()[:40], sent.get("reason", "").strip(), key)
+
+
+def asked_at(form: OptOutForm, now: datetime) -> datetime:
+    """When the patient said it: the day given at noon UTC, never later than now. Invalid names what is wrong."""
+    if not form.asked_on:
+        return now
+    try:
+        day = date.fromisoformat(form.asked_on)
+    except ValueError:
+        raise Invalid("asked-on", {"asked_on": "unreadable"}) from None
+    if day > (now + FURTHEST_ZONE).date():
+        raise Invalid("asked-on", {"asked_on": "future"})
+    if day < EARLIEST:
+        raise Invalid("asked-on", {"asked_on": "unreadable"})
+    return min(datetime.combine(day, time(12), tzinfo=UTC), now)
+
+
+def problems(form: OptOutForm, now: datetime) -> dict[str, str]:
+    """What is missing or wrong, by field: a short code each, in the order of the page."""
+    found = {}
+    if form.who not in WHO_ASKED:
+        found["who"] = "missing"
+    if form.how not in HOW:
+        found["how"] = "missing"
+    try:
+        asked_at(form, now)
+    except Invalid as error:
+        found |= error.fields
+    else:
+        if form.how == "paper" and not form.asked_on:
+            found["asked_on"] = "missing"
+    if not form.reason:
+        found["reason"] = "missing"
+    elif len(form.reason) > MAX_REASON:
+        found["reason"] = "too-long"
+    return found
+
+
+def opt_out(actor: Actor, form: OptOutForm, *, practice: str, staff: str, language: str, now: datetime) -> Asked:
+    """A complete form as what is asked to be recorded: out of CancerLinQ, for the person in the chart."""
+    assert actor.person is not None
+    return Asked(
+        actor=actor,
+        person=actor.person,
+        subject=CANCERLINQ,
+        answer=Answer.NO,
+        idempotency_key=form.key,
+        language=language,
+        means=HOW[form.how],
+        asked_at=asked_at(form, now),
+        reason=form.reason,
+        practice=practice,
+        actor_reference=staff,
+        evidence={"asked_by": form.who, "how": form.how, "asked_on": form.asked_on},
+    )
+
+
+def for_staff(choices: Choices) -> Choices:
+    """What staff need of a person's choices: CancerLinQ and the law. Whether someone joined a study is not shown."""
+    history = tuple(entry for entry in choices.history if entry.decision.subject == CANCERLINQ)
+    stores = tuple(store for store in choices.stores if store.basis is not Basis.DONATION)
+    return replace(choices, history=history, stores=stores, standing=replace(choices.standing, donations={}))
+
+
+def tell_person(wiring: Wiring, person: UUID, decision: Decision, now: datetime) -> bool:
+    """Make sure that the person hears of what staff recorded, by a way that is not the staff's own (abuse case 10).
+
+    For a reader of the ledger, after it has tried to text: where no text can go, a staff task `tell-the-person` is
+    opened, once per decision, so that there are as many notices as actions. False when there is nothing to do here.
+    """
+    if decision.by.kind is not ActorKind.CARE_TEAM:
+        return False
+    with wiring.database.begin(as_persons(person)) as session:
+        contact = confirmed_contact(session, person)
+        if contact is not None and texts_wanted(session, contact.id):
+            return False
+        task = {
+            "id": uuid5(decision.id, "tell-the-person"), "person_id": person, "practice_id": decision.practice,
+            "store_id": None, "kind": "tell-the-person", "detail": {"decision": str(decision.id)}, "opened_at": now,
+            "closed_at": None,
+        }  # fmt: skip
+        made = insert(StaffTask).values(task).on_conflict_do_nothing(index_elements=["id"]).returning(StaffTask.id)
+        return session.scalar(made) is not None
