@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from consent.check_consent import check_consent
-from consent.decision import CANCERLINQ, Answer, SensitiveClass, donation_to
+from consent.decision import CANCERLINQ, Answer, donation_to
 from consent.receipts import NotBelieved, State, read_answer, read_late_receipts
 from consent.wire import PROFILE, StoreEvent, bundle, message
 from consent.wire_signature import is_genuine, sign
@@ -68,7 +68,7 @@ def test_a_stranger_reads_both_forms_alike() -> None:
     """Wire: the sandbox's own reader finds the same events in the Bundle and in the lines."""
     stopped = StoreEvent(9, 76, "urn:code", "c-1", donation_to("early-signs"), Answer.NO, decided(5))
     effort = donation_to("early-signs")
-    all_parts = decided(6, effort, Answer.YES, sensitive=frozenset(SensitiveClass))
+    all_parts = decided(6, effort, Answer.YES)
     given = StoreEvent(10, 77, "urn:code", "c-1", effort, Answer.YES, all_parts)
     events = [*EVENTS, stopped, given]
     as_bundle = read_events(*message(CANCERLINQ_STORE, events))
