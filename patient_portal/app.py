@@ -10,9 +10,11 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
+from database.jobs import job_app
 from patient_portal import catalogs, page_context
 from patient_portal.errors import translate_errors
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
+from patient_portal.jobs import JOBS
 from patient_portal.pages import BLUEPRINTS, SIGNED_BLUEPRINTS
 from patient_portal.security_headers import add_headers
 from patient_portal.session_actor import resolve_actor
@@ -40,6 +42,7 @@ def create_app(wiring: Wiring) -> Flask:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["wiring"] = wiring
+    app.extensions["jobs"] = job_app(settings.database_url, JOBS)
     app.session_interface = SessionStore(wiring.database, wiring.keyring, secure=settings.production)
     resolve_actor(app)
     stand_at_the_gate(app)

@@ -36,6 +36,7 @@ class SignedIn:
     provider: str
     persons: tuple[UUID, ...]
     retrieval: UUID | None
+    name: str | None
 
     def as_session(self) -> dict[str, object]:
         return {
@@ -45,6 +46,7 @@ class SignedIn:
             "persons": [str(each) for each in self.persons],
             "connection": str(self.connection),
             "provider": self.provider,
+            "name": self.name,
         }
 
 
@@ -68,7 +70,7 @@ def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime
             retrieval = ask_for_record(session, person=person, connection=connection, provider_id=provider.id, now=now)
             defer_bring_in(session, person, retrieval, provider.id)
     persons = linked_persons(wiring.database, person) if kind is ActorKind.PATIENT else (person,)
-    return SignedIn(kind, account, person, connection, provider.id, persons, retrieval)
+    return SignedIn(kind, account, person, connection, provider.id, persons, retrieval, grant.identity.name)
 
 
 def defer_bring_in(session: Session, person: UUID, retrieval: UUID, provider_id: str) -> None:
