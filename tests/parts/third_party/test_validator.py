@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,7 @@ from consent.decision import (
 )
 from sandbox.people.population import population
 from tests.pure.consent.decisions import T0, decided
+from tests.support.testdata import testdata
 from tests.support.third_party import Validator
 from vocabulary.actor import ActorKind
 from vocabulary.resource import Resource
@@ -132,3 +135,18 @@ def test_the_synthetic_people_are_valid(validator: Validator) -> None:
         resources = person.resources()
         for resource, outcome in zip(resources, validator.validate(resources), strict=True):
             assert outcome.ok, (f"{resource['resourceType']}/{resource['id']}", outcome.issues)
+
+
+def test_profiles_can_be_held_against(third_party_packages: Path) -> None:
+    """MC-01: US Core and mCODE as published packages; a patient without a name is not a US Core patient."""
+    packages = [testdata(f"profiles/hl7.fhir.us.{name}.tgz") for name in ("core-6.1.0", "mcode-4.0.0")]
+    with contextlib.closing(Validator(packages)) as held:
+        patient = next(one for one in population()[0].resources() if one["resourceType"] == "Patient")
+        profiles = patient["meta"]["profile"]
+        assert profiles
+        (outcome,) = held.validate([patient], profiles=profiles)
+        assert outcome.ok, outcome.issues
+        (outcome,) = held.validate([{**patient, "name": []}], profiles=profiles)
+        assert not outcome.ok
+        (outcome,) = held.validate([patient], profiles=["http://example.org/unknown"])
+        assert [issue.code for issue in outcome.issues if issue.profile] == ["not-found"]

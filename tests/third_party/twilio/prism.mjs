@@ -22,7 +22,7 @@ const logger = createLogger('prism', { level: 'silent' });
 const config = {
   isProxy: false,
   validateRequest: true,
-  validateResponse: true,
+  validateResponse: false, // the answers are Twilio's own examples, and some break its own schema (relative `uri`)
   checkSecurity: true,
   errors: true, // a fault in the request is the answer, never an example all the same
   mock: { dynamic: false, ignoreExamples: false },
