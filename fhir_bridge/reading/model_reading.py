@@ -6,7 +6,6 @@ list of elements that are well formed, in FHIR's order, and the names of those t
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,8 +16,7 @@ from fhirclient.models import fhirabstractbase, fhirelementfactory
 from vocabulary.resource import Resource
 
 # Lenient reading logs what it could not read, and that can hold a diagnosis: it goes nowhere.
-fhirabstractbase.logger.addHandler(logging.NullHandler())
-fhirabstractbase.logger.propagate = False
+fhirabstractbase.logger.disabled = True
 
 _RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]{2,60}")
 _MOST_PROBLEMS = 20

@@ -1,150 +1,31 @@
-"""A whole retrieval against real HTTP: pages, refusals, renewal, waits, references and files."""
+"""A whole retrieval against real HTTP: pages, refusals, renewal and waits."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
-
-import orjson
-import pytest
-import requests
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
 
 from fhir_bridge.retrieve.asking import Clock
-from fhir_bridge.retrieve.files import FILE_CAP_BYTES, FetchedFile
-from fhir_bridge.retrieve.page import Received
-from fhir_bridge.retrieve.plan import EXTRA_TYPES, Plan, plan_for
-from fhir_bridge.retrieve.run import Retrieved, Sinks, retrieve_all
-from fhir_bridge.retrieve.states import State, TypeOutcome
+from fhir_bridge.retrieve.plan import plan_for
+from fhir_bridge.retrieve.run import Sinks, retrieve_all
+from fhir_bridge.retrieve.states import State
+from tests.parts.fhir_bridge.retrieve.hospital_server import (
+    CONDITIONS,
+    NOW,
+    Answer,
+    Everything,
+    Hospital,
+    Kept,
+    condition,
+    hospital,
+    outcome,
+    refused,
+    run,
+    searchset,
+)
 from vocabulary.errors import Unavailable
 
-NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass
-class Hospital:
-    """A FHIR server that answers what a test tells it to; everything else is an empty searchset."""
-
-    server: HTTPServer
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    token: str = "first"
-    renewals: int = 0
-    slept: list[float] = field(default_factory=list)
-    answers: dict[str, Any] = field(default_factory=dict)
-    foreign: list[str] = field(default_factory=list)
-
-    @property
-    def base(self) -> str:
-        return str(self.server.url_for("/fhir"))
-
-    def fetch(self, url: str, headers: Mapping[str, str]) -> Answer:
-        if not url.startswith(self.base):
-            self.foreign.append(url)
-        answer = requests.get(
-            url, headers={**headers, "Authorization": f"Bearer {self.token}"}, timeout=5, allow_redirects=False
-        )
-        return Answer(answer.status_code, answer.headers, answer.content)
-
-    def answer(self, request: Request) -> Response:
-        path = request.full_path.rstrip("?").removeprefix("/fhir/")
-        self.asked.append((path, request.headers.get("Authorization", "")))
-        told = self.answers.get(path) or self.answers.get(path.split("?")[0])
-        if isinstance(told, list):
-            told = told.pop(0) if len(told) > 1 else told[0]
-        if isinstance(told, Response):
-            return told
-        if told is None:
-            told = {"resourceType": "Patient", "id": "p1"} if path == "Patient/p1" else searchset()
-        return Response(told if isinstance(told, bytes) else orjson.dumps(told), mimetype="application/fhir+json")
-
-    def renew(self) -> bool:
-        self.renewals += 1
-        self.token = "second"
-        return True
-
-
-@dataclass
-class Kept:
-    pages: list[tuple[str, list[Received]]] = field(default_factory=list)
-    outcomes: list[TypeOutcome] = field(default_factory=list)
-    files: list[FetchedFile] = field(default_factory=list)
-    inside: int = 0
-    at_once: int = 0
-
-    def on_page(self, kind: str, received: list[Received]) -> None:
-        self.inside += 1
-        self.at_once = max(self.at_once, self.inside)
-        self.pages.append((kind, received))
-        time.sleep(0.001)
-        self.inside -= 1
-
-    @property
-    def ids(self) -> list[str]:
-        return sorted(f"{one.type}/{one.id}" for _kind, received in self.pages for one in received)
-
-
-class Everything:
-    def may_search(self, type: str, category: str | None) -> bool:
-        return True
-
-
-@pytest.fixture
-def hospital(httpserver: HTTPServer) -> Hospital:
-    made = Hospital(httpserver)
-    httpserver.expect_request("/elsewhere").respond_with_handler(
-        lambda request: made.foreign.append(request.url) or Response("{}")  # type: ignore[func-returns-value]
-    )
-    httpserver.expect_request(re.compile("/fhir.*")).respond_with_handler(made.answer)
-    return made
-
-
-def searchset(*resources: dict[str, Any], next: str | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": 999}
-    found["entry"] = [{"resource": one} for one in resources]
-    if next is not None:
-        found["link"] = [{"relation": "next", "url": next}]
-    return found
-
-
-def condition(identity: str, patient: str = "p1", **more: Any) -> dict[str, Any]:
-    return {"resourceType": "Condition", "id": identity, "subject": {"reference": f"Patient/{patient}"}, **more}
-
-
-def run(hospital: Hospital, plan: Plan | None = None, files: bool = False) -> tuple[Retrieved, Kept]:
-    kept = Kept()
-    clock = Clock(lambda: NOW, hospital.slept.append, lambda: 0.5)
-    sinks = Sinks(kept.on_page, kept.outcomes.append, kept.files.append if files else None)
-    done = retrieve_all(
-        hospital.fetch, plan or plan_for("p1", Everything()), hospital.base, sinks, renew=hospital.renew, clock=clock
-    )
-    return done, kept
-
-
-def outcome(done: Retrieved, kind: str) -> TypeOutcome:
-    return next(one for one in done.outcomes if one.type == kind)
-
-
-def refused(status: int, code: str = "forbidden", **headers: str) -> Response:
-    body = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": code}]}
-    return Response(orjson.dumps(body), status=status, headers=headers, mimetype="application/fhir+json")
-
-
-CONDITIONS = "Condition?patient=p1&_count=200"
+__all__ = ["hospital"]
 
 
 def test_three_pages_with_relative_next(hospital: Hospital) -> None:
@@ -326,75 +207,9 @@ def test_copies_of_one_entry(hospital: Hospital) -> None:
     assert [one.reason for one in outcome(done, "Condition").dropped] == ["older-copy"]
 
 
-def test_referenced_resources_are_read(hospital: Hospital) -> None:
-    """FHIR-01: persons and places are read by reference, in two rounds, on the same server only."""
-    hospital.answers["Condition"] = searchset(
-        condition("c1", asserter={"reference": "PractitionerRole/r1"}),
-        condition("c2", asserter={"reference": "https://elsewhere.example/fhir/Practitioner/d9"}),
-        condition("c3", asserter={"reference": hospital.base + "/Practitioner/d1"}),
-        condition("c4", asserter={"reference": "Practitioner/gone"}),
-    )
-    hospital.answers["PractitionerRole/r1"] = {
-        "resourceType": "PractitionerRole", "id": "r1", "organization": {"reference": "Organization/o1"},
-    }  # fmt: skip
-    hospital.answers["Organization/o1"] = {"resourceType": "Organization", "id": "o1"}
-    hospital.answers["Practitioner/d1"] = {"resourceType": "Practitioner", "id": "d1"}
-    hospital.answers["Practitioner/gone"] = refused(404, "not-found")
+def test_the_same_copy_twice_is_no_news(hospital: Hospital) -> None:
+    """FHIR-06: an entry that comes twice unchanged is kept once and nothing is said of it."""
+    hospital.answers["Condition"] = searchset(condition("c1"), condition("c1"))
     done, kept = run(hospital)
-    assert {"PractitionerRole/r1", "Organization/o1", "Practitioner/d1"} <= set(kept.ids)
-    assert outcome(done, "Organization").state is State.OK
-    assert outcome(done, "Practitioner").state is State.PARTIAL
-    assert outcome(done, "Location").state is State.EMPTY
-    assert hospital.foreign == []
-
-
-def document(identity: str, **attachment: Any) -> dict[str, Any]:
-    return {
-        "resourceType": "DocumentReference", "id": identity, "subject": {"reference": "Patient/p1"},
-        "content": [{"attachment": {"contentType": "application/pdf", **attachment}}],
-    }  # fmt: skip
-
-
-def test_files_are_fetched_and_checked(hospital: Hospital) -> None:
-    """FHIR-11: raw and as a Binary, relative and absolute, each once; size and hash are checked; caps hold."""
-    pdf = b"%PDF-1.4 a report"
-    sha1 = base64.b64encode(hashlib.sha1(pdf, usedforsecurity=False).digest()).decode()
-    report = {
-        "resourceType": "DiagnosticReport", "id": "r1", "subject": {"reference": "Patient/p1"},
-        "presentedForm": [{"contentType": "application/pdf", "url": "Binary/b1"}],
-    }  # fmt: skip
-    hospital.answers["DiagnosticReport"] = searchset(report)
-    hospital.answers["DocumentReference"] = searchset(
-        document("d1", url=hospital.base + "/Binary/b1", size=len(pdf), hash=sha1),
-        document("d2", url="Binary/b2", size=3),
-        document("d3", url="Binary/b3", size=FILE_CAP_BYTES + 1),
-        document("d4", url="https://elsewhere.example/Binary/b4"),
-        document("d5", url="Binary/b5"),
-    )
-    hospital.answers["Binary/b1"] = Response(pdf, mimetype="application/pdf")
-    hospital.answers["Binary/b2"] = {
-        "resourceType": "Binary", "id": "b2", "contentType": "application/pdf", "data": base64.b64encode(pdf).decode(),
-    }  # fmt: skip
-    hospital.answers["Binary/b5"] = refused(403)
-    _done, kept = run(hospital, files=True)
-    found = {one.link.url.rsplit("/", 1)[1]: one for one in kept.files}
-    assert set(found) == {"b1", "b2", "b3", "b5"}
-    assert (found["b1"].body, found["b1"].problems) == (pdf, ())
-    assert (found["b2"].body, found["b2"].problems) == (pdf, ("size-differs",))
-    assert (found["b3"].body, found["b3"].missing) == (None, "too-large")
-    assert (found["b5"].body, found["b5"].missing) == (None, "not-authorized")
-    assert sum(path.startswith("Binary/b1") for path, _ in hospital.asked) == 1
-    assert not any(path.startswith("Binary/b3") for path, _ in hospital.asked)
-
-
-def test_nothing_is_asked_beyond_the_scopes(hospital: Hospital) -> None:
-    """FHIR-10: a type that was not granted is not asked for and is named as not authorized."""
-
-    class OnlyConditions:
-        def may_search(self, type: str, category: str | None) -> bool:
-            return type == "Condition"
-
-    done, _kept = run(hospital, plan_for("p1", OnlyConditions()))
-    assert [path for path, _ in hospital.asked] == [CONDITIONS]
-    assert outcome(done, "Patient").state is State.NOT_AUTHORIZED
-    assert all(outcome(done, kind).state is State.NOT_AUTHORIZED for kind in EXTRA_TYPES)
+    assert kept.ids.count("Condition/c1") == 1
+    assert outcome(done, "Condition").dropped == ()

@@ -246,11 +246,12 @@ def test_strict_then_lenient_then_raw(resource: dict[str, Any], expected: ReadAs
 
 def test_problems_carry_no_values(caplog: pytest.LogCaptureFixture) -> None:
     """LIB-04: faults name elements, not what stood in them, and nothing is logged."""
+    caplog.set_level("DEBUG")
     secret = "Rosa-Has-Cancer"
     view = entry({"resourceType": "Condition", "id": "c", "onsetDateTime": secret, "subject": secret, "code": [secret]})
     assert view.problems
     assert not any(secret in one for one in view.problems)
-    assert secret not in caplog.text
+    assert caplog.text == ""
 
 
 def test_dates_are_not_padded_by_the_model() -> None:

@@ -1,0 +1,74 @@
+"""MC-08: medicines and procedures as courses of treatment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fhir_bridge.reading.summary import summarise
+from tests.pure.fhir_bridge.reading.samples import ICD, condition, example, medicine
+
+
+def test_doses_become_courses() -> None:
+    """MC-08: doses given together are one regimen; a long pause begins a new course."""
+    doses = [
+        medicine(f"{drug}{number}", drug, f"2024-0{5 + number}-01")
+        for number in range(4)
+        for drug in ("docetaxel", "cyclophosphamide")
+    ] + [medicine("again", "docetaxel", "2026-01-01")]
+    first, second = summarise(doses).treatments
+    assert (first.names, first.times) == (("docetaxel", "cyclophosphamide"), 4)
+    assert first.start is not None
+    assert first.end is not None
+    assert (first.start.text, first.end.text) == ("2024-05-01", "2024-08-01")
+    assert (second.names, second.times) == (("docetaxel",), 1)
+
+
+def test_stopped_says_why() -> None:
+    """MC-08: the mCODE example of a stopped medicine tells why."""
+    (treatment,) = summarise(
+        [example("MedicationRequest-cancer-related-medication-request-cisplatin-stopped")]
+    ).treatments
+    assert treatment.names == ("cisplatin",)
+    assert str(treatment.status) == "stopped early"
+    assert str(treatment.reason_stopped) == "it was too hard on the body"
+
+
+@pytest.mark.parametrize(
+    ("entry", "counts"),
+    [
+        (medicine("m", "methotrexate 2.5 MG Oral Tablet", "2024", "MedicationRequest"), False),
+        (medicine("m", "prednisone 5 MG", "2024", "MedicationRequest"), False),
+        (medicine("m", "lisinopril 10 MG", "2024", "MedicationRequest"), False),
+        (medicine("m", "methotrexate", "2024", reasonCode=[{"coding": [{"system": ICD, "code": "C91.00"}]}]), True),
+        (medicine("m", "Some new drug", "2024", reasonReference=[{"reference": "Condition/c"}]), True),
+        (medicine("m", "PACLitaxel 100 MG Injection", "2024"), True),
+    ],
+)
+def test_medicines_for_other_illnesses(entry: dict[str, Any], counts: bool) -> None:
+    """MC-08: what is also given for other illnesses is a cancer treatment only when the record says so."""
+    found = summarise([condition("c", (ICD, "C91.00")), entry]).treatments
+    assert bool(found) is counts
+
+
+@pytest.mark.parametrize(
+    ("words", "cancer", "kind"),
+    [
+        ("Mastectomy of left breast", "C50.912", "surgery"),
+        ("Mastectomy of left breast", "C61", None),
+        ("Colonoscopy", "C18.7", None),
+        ("Biopsy of breast", "C50.912", None),
+        ("External beam radiation therapy procedure (procedure)", "C50.912", "radiation"),
+        ("Combined chemotherapy and radiation therapy (procedure)", "C34.11", "chemo-radiation"),
+        ("Dental surgical procedure", "C34.11", None),
+    ],
+)
+def test_procedures(words: str, cancer: str, kind: str | None) -> None:
+    """MC-08: operations on the cancer's organ and radiation are treatments; looking and other care are not."""
+    procedure = {
+        "resourceType": "Procedure", "id": "p", "status": "completed", "performedDateTime": "2024-01-02",
+        "code": {"text": words},
+    }  # fmt: skip
+    found = summarise([condition("c", (ICD, cancer)), procedure]).treatments
+    assert [one.kind for one in found] == ([kind] if kind else [])
