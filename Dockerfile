@@ -5,7 +5,8 @@ RUN python -m venv /uv && /uv/bin/pip install --no-cache-dir uv==0.13.9
 COPY pyproject.toml uv.lock README.md ./
 RUN /uv/bin/uv sync --frozen --no-dev --no-install-project
 COPY . .
-RUN /uv/bin/uv sync --frozen --no-dev --no-editable && .venv/bin/pybabel compile --quiet --directory patient_portal/translations
+RUN .venv/bin/pybabel --quiet compile --directory patient_portal/translations
+RUN /uv/bin/uv sync --frozen --no-dev --no-editable
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin portal

@@ -19,11 +19,19 @@ def compile_if_older(folder: Path = FOLDER) -> list[Path]:
         target = source.with_suffix(".mo")
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
             continue
-        with source.open("rb") as file:
-            catalog = read_po(file)
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as staged:
-            write_mo(staged, catalog)
-        os.chmod(staged.name, 0o644)
-        Path(staged.name).replace(target)
+        try:
+            _compile(source, target)
+        except OSError:
+            # An image that is read-only carries catalogs compiled when it was built.
+            continue
         written.append(target)
     return written
+
+
+def _compile(source: Path, target: Path) -> None:
+    with source.open("rb") as file:
+        catalog = read_po(file)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as staged:
+        write_mo(staged, catalog)
+    os.chmod(staged.name, 0o644)
+    Path(staged.name).replace(target)

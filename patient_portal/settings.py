@@ -121,6 +121,11 @@ def _check_production(settings: Settings) -> None:
         raise ConfigError("PORTAL_KEYS", "names the demo's keys", "Make your own with `portal keys new FILE`")
 
 
+def read_text(environment: Mapping[str, str], name: str) -> str | None:
+    """One setting as text, from `NAME` or from the file named by `NAME_FILE`; None when neither is set."""
+    return _Environment(environment).text(name)
+
+
 class _Environment:
     """Reads a name, or the file named by `NAME_FILE` for secrets mounted as files."""
 

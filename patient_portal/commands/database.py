@@ -12,7 +12,10 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from database import migrate
 from database.roles import Login, login_of, missing, statements
 from database.unit_of_work import sqlalchemy_url
+from patient_portal.settings import read_text
 from vocabulary.config_file import ConfigError
+
+LOGINS = (("DATABASE_URL", "web"), ("DATABASE_URL_WORKER", "worker"))
 
 
 @click.group()
@@ -28,14 +31,11 @@ def upgrade(sql: bool) -> None:
     The roles and logins are checked first. Where they are missing and the maintenance login may not make them, the
     SQL for a database administrator is printed and nothing is changed.
     """
-    maintenance = os.environ.get("DATABASE_URL_MAINTENANCE")
+    maintenance = read_text(os.environ, "DATABASE_URL_MAINTENANCE")
     if not maintenance:
         raise ConfigError("DATABASE_URL_MAINTENANCE", "is not set", "Set it to the login that owns the tables")
-    logins = [
-        login_of(os.environ[name], purpose)
-        for name, purpose in (("DATABASE_URL", "web"), ("DATABASE_URL_WORKER", "worker"))
-        if os.environ.get(name)
-    ]
+    urls = ((read_text(os.environ, name), purpose) for name, purpose in LOGINS)
+    logins = [login_of(url, purpose) for url, purpose in urls if url]
     logins.append(login_of(maintenance, "maintenance"))
     database = urlsplit(maintenance).path.lstrip("/")
     lines = statements(logins, database)
