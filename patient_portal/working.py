@@ -17,6 +17,7 @@ from database.unit_of_work import Database
 from patient_portal.catalogue import write_catalogue
 from patient_portal.jobs import JOBS
 from patient_portal.settings import Settings
+from patient_portal.texting import run_texting
 from patient_portal.wiring import now, wire
 from patient_portal.with_parent import end_with_parent
 from vocabulary.errors import Unavailable
@@ -46,6 +47,8 @@ def run_worker_process(settings: Settings, concurrency: int) -> None:
     wiring = wire(settings, settings.database_url_worker, application_name="portal-worker")
     stop = threading.Event()
     Heartbeat(wiring.database, "worker", stop).start()
+    texting = threading.Thread(target=run_texting, args=(wiring, stop), name="texting")
+    texting.start()
     app = job_app(settings.database_url_worker, JOBS)
 
     async def work() -> None:
@@ -59,8 +62,11 @@ def run_worker_process(settings: Settings, concurrency: int) -> None:
             )
 
     log.info("started", part="worker")
-    asyncio.run(work())
-    stop.set()
+    try:
+        asyncio.run(work())
+    finally:
+        stop.set()
+        texting.join(10)
     wiring.database.close()
 
 
