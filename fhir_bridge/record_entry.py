@@ -8,6 +8,7 @@ from typing import Any
 
 from fhir_bridge.keep_record import FILE_TYPE
 from fhir_bridge.reading.entry import EntryView, read_entry
+from fhir_bridge.reading.narrative import safe_html
 from fhir_bridge.reading.notes import Attachment, attachments, safe_file_name
 from fhir_bridge.reading.promises import inline_data, problems_of
 from fhir_bridge.reading.shape import key_of, objects
@@ -36,7 +37,7 @@ _PROBLEMS = {
 class KeptFile:
     """An attached file. `body` is None when it is not in the record, and `notes` then say why.
 
-    `file_name` names nobody and no illness; `shown` is the text of a plain text file, cut at LONGEST_SHOWN.
+    `file_name` names nobody and no illness; `shown` is the text of a plain text file, cut at LONGEST_SHOWN characters.
     """
 
     attachment: Attachment
@@ -50,9 +51,15 @@ class KeptFile:
 
     @property
     def shown(self) -> str:
-        if self.body is None or self.content_type != "text/plain":
-            return ""
-        return self.body[: 4 * LONGEST_SHOWN].decode("utf-8", "replace")[:LONGEST_SHOWN]
+        return self._decoded() if self.content_type == "text/plain" else ""
+
+    @property
+    def shown_html(self) -> str:
+        """A web page as safe HTML: structure only, no links, images, styles or scripts."""
+        return safe_html(self._decoded()) if self.content_type in ("text/html", "application/xhtml+xml") else ""
+
+    def _decoded(self) -> str:
+        return (self.body or b"")[: 4 * LONGEST_SHOWN].decode("utf-8", "replace")[:LONGEST_SHOWN]
 
 
 @dataclass(frozen=True)

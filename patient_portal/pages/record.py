@@ -50,7 +50,7 @@ def overview() -> str:
     return render_template(
         "record/overview.html", story=story, tiles=tiles, none_there=none_there, sources=found.sources,
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=_provider_names(),
-        lacking=sum(len(one.lacking) for one in found.sources),
+        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted),
     )  # fmt: skip
 
 

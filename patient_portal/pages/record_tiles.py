@@ -12,7 +12,7 @@ from fhir_bridge.reading.dates import FhirDate
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.summary_model import CancerSummary, Finding
 from fhir_bridge.record_sources import KindCount, Remark
-from fhir_bridge.record_standing import TYPE_WORDS, Gap, Source, TypeStanding, gap_of, gap_words
+from fhir_bridge.record_standing import ASKED_TYPES, TYPE_WORDS, Gap, Source, TypeStanding, gap_of, gap_words
 from fhir_bridge.retrieve.states import State, words_for, words_for_reason
 from vocabulary.phrase import Phrase, phrase
 
@@ -20,6 +20,7 @@ _SHAPES = {
     State.OK: "yes", State.EMPTY: "", State.PARTIAL: "part", State.FAILED: "late",
     State.NOT_AUTHORIZED: "no", State.NOT_SUPPORTED: "no",
 }  # fmt: skip
+_WORST_FIRST = ("late", "part", "no", "yes", "")
 _BEING_FETCHED = phrase("Being fetched.")
 
 
@@ -54,7 +55,7 @@ class TypeLine:
 
 @dataclass(frozen=True)
 class Progress:
-    """One hospital's fetch, type by type: what is to come first, then trouble, then what is done."""
+    """One hospital's fetch, type by type; when it is over, trouble comes first."""
 
     source: Source
     lines: tuple[TypeLine, ...]
@@ -77,10 +78,13 @@ def tiles_of(counted: Mapping[Kind, KindCount], sources: Sequence[Source]) -> tu
 def progress_of(source: Source, said: Mapping[tuple[UUID, str], Remark]) -> Progress:
     """A hospital's fetch, line by line."""
     coming = source.still_to_come
-    lines = [TypeLine(name, TYPE_WORDS.get(name, name), "part", _BEING_FETCHED, 0) for name in coming]
-    done = [_line(one, said.get((one.retrieval, one.type))) for one in source.types if one.type not in coming]
-    order = {"late": 0, "part": 1, "no": 2, "yes": 3, "": 4}
-    return Progress(source, (*lines, *sorted(done, key=lambda one: order[one.shape])), len(coming))
+    lines = [TypeLine(name, TYPE_WORDS.get(name, name), "", _BEING_FETCHED, 0) for name in coming]
+    lines += [_line(one, said.get((one.retrieval, one.type))) for one in source.types if one.type not in coming]
+    if coming:  # the order stays while the list fills, so that nobody loses their place
+        lines.sort(key=lambda one: ASKED_TYPES.index(one.type) if one.type in ASKED_TYPES else len(ASKED_TYPES))
+    else:
+        lines.sort(key=lambda one: (-len(one.dropped), _WORST_FIRST.index(one.shape)))
+    return Progress(source, tuple(lines), len(coming))
 
 
 def _line(one: TypeStanding, remark: Remark | None) -> TypeLine:

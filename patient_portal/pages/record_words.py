@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_interval, format_skeleton, format_time
 from flask_babel import get_locale, gettext
 from markupsafe import Markup, escape
 
@@ -49,9 +49,19 @@ def clinical_span(course: Treatment) -> Markup:
     first, last = clinical_month(course.start), clinical_month(course.end)
     if course.ongoing and first:
         return escape(gettext("Since %(when)s", when=first))
-    if first and last and first != last:
+    if not first or not last or first == last:
+        return first or last
+    begin, end = _month_of(course.start), _month_of(course.end)
+    if begin is None or end is None:
         return escape(f"{first} – {last}")
-    return first or last
+    return escape(format_interval(begin, end, "yMMM", locale=get_locale()))
+
+
+def _month_of(found: FhirDate | None) -> date | None:
+    """The first of its month, None when the month is not known."""
+    if found is None or found.value is None or found.precision is Precision.YEAR:
+        return None
+    return date(found.value.year, found.value.month, 1)
 
 
 def told(value: object) -> Markup:

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +34,7 @@ from patient_portal.demo.outside import IDENTIFIERS, STORES
 from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, allow_list, now
 from sandbox.hospital.configuration import HospitalConfig
+from sandbox.hospital.records import Chart
 from sandbox.hospital.server import RunningHospital, start
 from tests.support.postgres import TestDatabase
 
@@ -66,6 +67,7 @@ class Portal:
     worker: Wiring
     database: TestDatabase
     hospitals: dict[str, RunningHospital]
+    changed: list[tuple[str, str]] = field(default_factory=list)
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """What really stands in the database, past row security (as superuser)."""
@@ -75,6 +77,14 @@ class Portal:
                 return list(connection.execute(text(query), values))
         finally:
             engine.dispose()
+
+    def chart(self, patient: str) -> Chart:
+        """What the hospital holds about `patient`; a test may change it, and it is as before in the next test."""
+        name = "riverside" if patient.startswith("rv-") else "lakeside"
+        found = self.hospitals[name].hospital.records.chart(patient)
+        assert found is not None
+        self.changed.append((name, patient))
+        return found
 
     def bring_in_all(self) -> list[str]:
         """Do every retrieval that waits, as the worker's job does; returns their final states."""
@@ -162,11 +172,12 @@ def portal(outside: Outside, database: TestDatabase, tmp_path: Path) -> Iterator
     app = create_app(web)
     app.testing = False
     outside.serve[:] = [app]
-    yield Portal(
-        app, outside.address, web, Wiring(settings, database.worker, database.keyring, http), database,
-        outside.hospitals,
-    )  # fmt: skip
+    worker = Wiring(settings, database.worker, database.keyring, http)
+    made = Portal(app, outside.address, web, worker, database, outside.hospitals)
+    yield made
     outside.serve.clear()
+    for name, patient in made.changed:
+        outside.hospitals[name].hospital.records._open.pop(patient, None)
     for one in outside.hospitals.values():
         one.hospital.faults.set({})
 

@@ -1,0 +1,159 @@
+"""My record, from a hospital over real HTTP to the page that a person reads."""
+
+from __future__ import annotations
+
+import html
+import re
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+
+from database.unit_of_work import count_statements
+from fhir_bridge.record import PAGE_SIZE
+from tests.support.portal import Client, Portal, signed_in_client
+
+
+def shown(client: Client, path: str) -> str:
+    """The words of a page, without markup."""
+    response = client.get(path)
+    assert response.status_code == 200, response.status
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.text)).split())
+
+
+def lines_of(client: Client, kind: str) -> list[str]:
+    """The addresses of every entry of a kind, page after page, as a person would follow them."""
+    path, found = f"/record/kind/{kind}", []
+    for _page in range(200):
+        text = client.get(path).text
+        found += re.findall(r'<li><span><a href="(/record/entry/[0-9a-f-]{36})"', text)
+        older = re.search(r'href="([^"]+)" rel="next"', text)
+        if not older:
+            return found
+        path = html.unescape(older.group(1))
+    raise AssertionError("the pages never end")
+
+
+@pytest.mark.parametrize(
+    ("patient", "said"),
+    [
+        ("rv-p01", ("Breast cancer, left side", "February 2021", "IIA", "Estrogen: positive", "HER2: negative",
+                    "Lumpectomy", "docetaxel", "Radiation", "anastrozole", "CA 15-3", "17.6 U/mL")),
+        ("rv-p02", ("Prostate cancer", "PSA")),
+        ("rv-p06", ("Colon cancer", "Bladder cancer", "IIIB", "oxaliplatin", "CEA")),
+    ],
+)  # fmt: skip
+def test_the_story_is_told(portal: Portal, patient: str, said: tuple[str, ...]) -> None:
+    """MC-01, MC-02, MC-04: the overview says what the hospital holds about the cancer, each primary on its card."""
+    page = shown(signed_in_client(portal, patient), "/record")
+    assert [words for words in said if words not in page] == []
+    assert "could not" not in page.replace("What could not be brought in, and why", "")
+
+
+def test_while_the_record_is_fetched(portal: Portal) -> None:
+    """FHIR-10: until data is here the page says that it is being fetched, and claims nothing; no script needed."""
+    client = signed_in_client(portal, "rv-p06", record=False)
+    page = shown(client, "/record")
+    assert "0 of 25 parts are done" in page
+    assert "Being fetched." in page
+    assert "Check again" in page
+    assert "none of these" not in page
+    assert "We found no diagnosis" not in page
+    assert 'http-equiv="refresh"' not in client.get("/record").text
+    part = client.get("/record/progress?part=1").text
+    assert 'data-waiting="1"' in part
+    assert "<html" not in part
+    portal.bring_in_all()
+    part = client.get("/record/progress?part=1").text
+    assert 'data-waiting="0"' in part
+    assert 'href="/record"' in part
+
+
+def test_what_was_not_fetched_is_never_none(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FHIR-10: a type that fails or is refused is named as such, with a way to try again; others are not touched."""
+    monkeypatch.setattr("fhir_bridge.bring_in.time", SimpleNamespace(sleep=lambda _seconds: None))
+    faults = portal.hospitals["riverside"].hospital.faults
+    faults.set({"types": {"Observation": {"status": 500}, "Immunization": {"status": 403}}})
+    client = signed_in_client(portal, "rv-p06")
+    page = shown(client, "/record")
+    assert "parts could not be fetched" in page
+    assert re.search(r"Weight, blood pressure and other measurements These could not be fetched", page)
+    assert re.search(r"Shots \(vaccines\) You did not share these, or your hospital does not let us", page)
+    none_there = page.partition("none of these for you:")[2]
+    assert "Allergies" in none_there
+    for name in ("Shots", "Weight", "Test results", "Gene tests"):
+        assert name not in none_there
+    progress = shown(client, "/record/progress")
+    assert "Test results and measurements Observation We could not get these. You can try again." in progress
+    empty = shown(client, "/record/kind/vital-signs")
+    assert "These could not be fetched" in empty
+    assert "none of these" not in empty
+    assert "These could not be fetched" in shown(client, "/record/download")
+
+    faults.set({})
+    assert client.post("/record/again").status_code == 303
+    assert portal.bring_in_all() == ["finished"]
+    page = shown(client, "/record")
+    assert "could not be fetched" not in page
+    assert "Shots (vaccines) 2" in page
+
+
+def test_another_patients_entry_is_left_out_and_named(portal: Portal) -> None:
+    """FHIR-17: an entry about another person is not kept; the progress page names it and says why."""
+    portal.hospitals["riverside"].hospital.faults.set({"other_patient": "Condition"})
+    client = signed_in_client(portal, "rv-p06")
+    progress = shown(client, "/record/progress")
+    found = re.search(r"Condition/\S*stranger", progress)
+    assert found
+    assert "It was about another person, so we did not keep it." in progress
+    assert not [line for line in lines_of(client, "problems") if "stranger" in client.get(line + "/fhir").text]
+
+
+def test_pages_of_a_list(portal: Portal) -> None:
+    """FHIR-18: every entry stands on exactly one page, newest first, and the way back leads to the same pages."""
+    client = signed_in_client(portal, "rv-p06")
+    lines = lines_of(client, "test-results")
+    total = portal.rows("SELECT count(*) AS n FROM record_entry WHERE kind = 'test-results'")[0].n
+    assert total > 2 * PAGE_SIZE
+    assert len(lines) == len(set(lines)) == total
+    first = client.get("/record/kind/test-results").text
+    second = client.get(html.unescape(re.findall(r'href="([^"]+)" rel="next"', first)[0])).text
+    back = client.get(html.unescape(re.findall(r'href="([^"]+)" rel="prev"', second)[0])).text
+    assert re.findall(r"/record/entry/[0-9a-f-]+", back) == re.findall(r"/record/entry/[0-9a-f-]+", first)
+    gone = client.get(f"/record/kind/test-results?older_than={uuid4()}")
+    assert (gone.status_code, gone.headers["Location"]) == (303, "/record/kind/test-results")
+    assert client.get("/record/kind/test-results?older_than=%00'").status_code == 200
+
+
+def test_a_refresh_adds_nothing_twice_and_forgets_what_is_gone(portal: Portal) -> None:
+    """FHIR-10: after another fetch each entry is there once, new ones came, and those the hospital withdrew went."""
+    chart = portal.chart("rv-p06")
+    client = signed_in_client(portal, "rv-p06")
+    before = len(lines_of(client, "procedures"))
+    withdrawn = chart.by_type["Procedure"].pop(0)
+    added = withdrawn | {"id": "added-later", "code": {"text": "A thing done later"}}
+    chart.by_type["Procedure"] += [added, withdrawn | {"id": "added-too"}]
+    client.post("/record/again")
+    client.post("/record/again")
+    assert portal.bring_in_all() == ["finished"]
+    lines = lines_of(client, "procedures")
+    assert len(lines) == before + 1
+    assert "A thing done later" in shown(client, "/record/kind/procedures")
+    sent = {client.get(line + "/fhir?save=1").get_json(force=True)["id"] for line in lines}
+    assert withdrawn["id"] not in sent
+
+
+def test_few_questions_to_the_database(portal: Portal) -> None:
+    """A page asks two questions beside session and context, however long the record is."""
+    client = signed_in_client(portal, "rv-p06")
+    entry = lines_of(client, "notes-and-reports")[0]
+    asked: list[str] = []
+    count_statements(portal.wiring.database.engine, asked)
+    for path, most in (
+        ("/record", 2), ("/record/progress", 2), ("/record/progress?part=1", 1), ("/record/kind/test-results", 2),
+        (entry, 2), (entry + "/fhir", 1), (entry + "/file/0", 2), ("/record/download", 2),
+    ):  # fmt: skip
+        asked.clear()
+        client.get(path)
+        own = [one for one in asked if "set_config" not in one and "web_session" not in one]
+        assert len(own) <= most, (path, own)

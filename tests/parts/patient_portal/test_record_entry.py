@@ -1,0 +1,192 @@
+"""One entry: whose it is, what it may do to a browser, its files, and the form that was sent."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from playwright.sync_api import sync_playwright
+
+from sandbox.hospital.records import Chart
+from tests.parts.patient_portal.test_record import lines_of, shown
+from tests.support.browser_install import system_browser
+from tests.support.portal import Client, Portal, signed_in_client
+
+SCRIPT = "<script>document.title='ran'</script>"
+NASTY = f"{SCRIPT}<img src=x onerror=\"document.title='ran'\"><svg onload=\"document.title='ran'\">'\"><b>bold</b>"
+
+
+def add(chart: Chart, resource: dict[str, Any]) -> None:
+    chart.by_type.setdefault(resource["resourceType"], []).append(resource)
+
+
+def note(identity: str, *attachments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "DocumentReference", "id": identity, "status": "current",
+        "subject": {"reference": "Patient/rv-p06"}, "date": "2026-09-09T10:00:00Z",
+        "content": [{"attachment": one} for one in attachments], **more,
+    }  # fmt: skip
+
+
+def data(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def entry_saying(client: Client, kind: str, identity: str) -> str:
+    """The page of the entry that the hospital calls `identity`."""
+    for line in lines_of(client, kind):
+        if client.get(line + "/fhir?save=1").get_json(force=True)["id"] == identity:
+            return line
+    raise AssertionError(f"{identity} is not in the list")
+
+
+def test_another_persons_entry_is_like_no_entry(portal: Portal) -> None:
+    """SEC-08, threat 7: an entry of somebody else and one that never was are answered alike, on every route."""
+    mine, other = signed_in_client(portal, "rv-p06"), signed_in_client(portal, "lk-p04")
+    theirs = lines_of(other, "notes-and-reports")[0]
+    assert other.get(theirs).status_code == 200
+    mine.get("/record")  # shows the greeting, which is said once
+    for ending in ("", "/fhir", "/fhir?save=1", "/file/0"):
+        answers = [mine.get(path + ending) for path in (theirs, f"/record/entry/{uuid4()}")]
+        bodies = {re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text) for answer in answers}
+        headers = {tuple(sorted(key for key, _ in answer.headers if key != "Set-Cookie")) for answer in answers}
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert len(bodies) == 1
+        assert len(headers) == 1
+    files = portal.rows("SELECT id FROM record_entry WHERE type = 'Binary' AND person_id = :me", me=mine.person)
+    assert mine.get(f"/record/entry/{files[0].id}").status_code == 404
+    mark = theirs.rpartition("/")[2]
+    assert mine.get(f"/record/kind/notes-and-reports?older_than={mark}").status_code == 303
+
+
+def test_nothing_in_a_record_runs(portal: Portal) -> None:
+    """FHIR-14, threats 21 and 22: scripts in titles, narrative, notes and files are words or gone."""
+    chart = portal.chart("rv-p06")
+    add(chart, note(
+        "nasty", {"contentType": "text/html", "title": NASTY, "data": data(f"<h1>Seen</h1><p>kept words</p>{NASTY}")},
+        {"contentType": "text/plain", "title": "plain", "data": data(f"plain words {NASTY}")},
+        type={"text": NASTY}, description=NASTY, author=[{"display": NASTY}],
+        text={"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">told {NASTY}</div>'},
+    ))  # fmt: skip
+    client = signed_in_client(portal, "rv-p06")
+    entry = entry_saying(client, "notes-and-reports", "nasty")
+    page = client.get(entry).text
+    assert "kept words" in page
+    assert "plain words &lt;script&gt;" in page
+    for ran in ("<script>document", "<img src=x", "<svg onload"):
+        assert ran not in page
+    loud: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=system_browser(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        context = browser.new_context()
+        cookie = client.browser.get_cookie("portal")
+        context.add_cookies([{"name": "portal", "value": cookie.value, "url": portal.url}])
+        tab = context.new_page()
+        tab.on("dialog", lambda dialog: loud.append(dialog.message))
+        tab.on("console", lambda message: loud.append(message.text))
+        tab.on("request", lambda request: loud.append(request.url) if not request.url.startswith(portal.url) else None)
+        for path in ("/record/kind/notes-and-reports", entry, entry + "/fhir", "/record"):
+            tab.goto(portal.url + path)
+            tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            assert tab.title() != "ran"
+            assert tab.url.endswith(path)
+        browser.close()
+    assert loud == []
+
+
+def test_files_are_saved_and_never_opened(portal: Portal) -> None:
+    """FHIR-11, FHIR-14: an attachment, a sandbox policy, a name that tells nothing, and the bytes that were sent."""
+    chart = portal.chart("rv-p06")
+    add(chart, note(
+        "files", {"contentType": "text/html", "title": "Smith, John: HIV.html", "data": data(f"<p>x</p>{SCRIPT}")},
+        {"contentType": "application/pdf", "data": data("%PDF-1.4"), "size": 9000, "hash": data("wrong")},
+        {"contentType": "image/svg+xml\r\nX-Evil: 1", "data": data("<svg onload=alert(1)>")},
+        {"contentType": "application/pdf", "url": "http://elsewhere.example/steal"},
+        {"contentType": "application/pdf", "data": "%%% not base64"},
+    ))  # fmt: skip
+    client = signed_in_client(portal, "rv-p06")
+    entry = entry_saying(client, "notes-and-reports", "files")
+    expected = (
+        ("text/html", "document-1.html", b"<p>x</p>" + SCRIPT.encode()),
+        ("application/pdf", "document-2.pdf", b"%PDF-1.4"),
+        ("application/octet-stream", "document-3.bin", b"<svg onload=alert(1)>"),
+    )
+    for index, (kind, name, body) in enumerate(expected):
+        response = client.get(f"{entry}/file/{index}")
+        assert (response.status_code, response.data) == (200, body)
+        assert response.mimetype == kind
+        assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert "X-Evil" not in response.headers
+    page = shown(client, entry)
+    assert "Its size is not what your hospital said." in page
+    assert "Its content is not what your hospital said." in page
+    assert "We could not get this file." in page
+    assert "This file cannot be read." in page
+    for index in (3, 4, 5, 99999999999999999999):
+        assert client.get(f"{entry}/file/{index}").status_code == 404
+
+
+def test_fetched_files_are_the_hospitals_bytes(portal: Portal) -> None:
+    """FHIR-11: a PDF that stands behind a Binary address is kept and handed out byte for byte."""
+    chart = portal.chart("rv-p01")
+    client = signed_in_client(portal, "rv-p01")
+    checked = 0
+    for line in lines_of(client, "notes-and-reports"):
+        resource = client.get(line + "/fhir?save=1").get_json(force=True)
+        url = resource.get("content", [{}])[0].get("attachment", {}).get("url", "")
+        kept = chart.read(url)
+        if kept:
+            assert client.get(line + "/file/0").data == base64.b64decode(kept["data"])
+            checked += 1
+    assert checked
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "struck"),
+    [
+        ({"verificationStatus": {"coding": [{"code": "entered-in-error"}]}}, "marked this as a mistake", True),
+        ({"verificationStatus": {"coding": [{"code": "refuted"}]}}, "looked into and ruled out", True),
+        ({"modifierExtension": [{"url": "http://x/y", "valueBoolean": True}]}, "changes its meaning", False),
+        ({"onsetDateTime": "2019"}, "2019", False),
+        ({"onsetDateTime": "2019-05"}, "May 2019", False),
+        ({"_onsetDateTime": {"extension": [{
+            "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}},
+         "not recorded", False),
+    ],
+)  # fmt: skip
+def test_what_is_no_fact_is_not_shown_as_one(portal: Portal, more: dict[str, Any], words: str, struck: bool) -> None:
+    """FHIR-13, FHIR-18: mistakes and what was ruled out are struck and named; dates are as exact as they were given."""
+    chart = portal.chart("rv-p06")
+    chart.by_type["Condition"] = []
+    add(chart, {"resourceType": "Condition", "id": "one", "subject": {"reference": "Patient/rv-p06"},
+                "code": {"text": "Asthma"}, **more})  # fmt: skip
+    client = signed_in_client(portal, "rv-p06")
+    listed = client.get("/record/kind/problems").text
+    assert ("<s>Asthma</s>" in listed) is struck
+    page = client.get(lines_of(client, "problems")[0]).text
+    assert words in page
+    if more.get("onsetDateTime") == "2019":
+        assert "January" not in listed + page
+
+
+def test_the_form_that_was_sent(portal: Portal) -> None:
+    """LIB-01, DL-01: the saved form is byte for byte what the hospital served; the page prints it readably."""
+    chart = portal.chart("rv-p06")
+    client = signed_in_client(portal, "rv-p06")
+    for kind in ("problems", "procedures", "insurance"):
+        for line in lines_of(client, kind):
+            saved = client.get(line + "/fhir?save=1")
+            sent = chart.read("{resourceType}/{id}".format(**orjson.loads(saved.data)))
+            assert saved.data == orjson.dumps(sent)
+            assert saved.headers["Content-Disposition"] == 'attachment; filename="entry.json"'
+            assert saved.content_type == "application/fhir+json"
+            assert "&#34;resourceType&#34;" in client.get(line + "/fhir").text
