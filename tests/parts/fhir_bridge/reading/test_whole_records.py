@@ -20,7 +20,7 @@ from fhir_bridge.reading.summary import summarise
 from fhir_bridge.reading.summary_model import CancerSummary
 from tests.support.testdata import testdata
 
-PAGES_PER_FILE = 8
+PAGES_PER_FILE = 4
 
 
 def files() -> list[Path]:
@@ -105,7 +105,7 @@ def spots(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_any_damage_is_survived(data: st.DataObject) -> None:
     """FHIR-13: a record damaged anywhere still gives lines, pages and a summary."""
@@ -132,7 +132,7 @@ _json = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=6) | st.sampled_from(["code", "stage", "text", "component", "content"]), _json),
     st.sampled_from(
