@@ -24,8 +24,15 @@ class KnownAs:
     coded_in: frozenset[str] = frozenset()
 
 
+PATIENT_ID = "fhir-patient-id"
+"""The system of the alias by which a sign-in finds a person: the id of the Patient resource at the provider. It is a
+technical id, so a store knows a person by it only where its `identifier_system` says so."""
+
+
 def alias_reaches(store: Store, practice: str, system: str) -> bool:
     """Whether this alias is one under which `store` would receive the person by its feed."""
+    if store.identifier_system is None and system == PATIENT_ID:
+        return False
     if store.identifier_system is not None and system != store.identifier_system:
         return False
     return not store.practices or practice in store.practices

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from consent.coverage import PATIENT_ID
 from consent.person_identity import Alias, find_or_create_person, linked_persons
 from database.context import Context, knowing, widen
 from database.jobs import defer
@@ -21,7 +22,6 @@ from patient_portal.wiring import Wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Refused
 
-PATIENT_ID = "fhir-patient-id"
 KINDS = {LaunchRole.SELF: ActorKind.PATIENT, LaunchRole.CARE_TEAM: ActorKind.CARE_TEAM}
 
 
