@@ -50,18 +50,28 @@ def day(value: datetime | date | None) -> str:
     return "" if value is None else format_date(value, "long")
 
 
+def short_day(value: datetime | date | None) -> str:
+    """A day in few letters, for lists."""
+    return "" if value is None else format_date(value, "medium")
+
+
+def clock_time(value: datetime) -> str:
+    """A time of the day, with its zone."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return f"{format_time(aware, 'short')} UTC"
+
+
 def moment(value: datetime | None) -> str:
     """A day and a time."""
-    if value is None:
-        return ""
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return f"{format_date(aware, 'long')}, {format_time(aware, 'short')} UTC"
+    return "" if value is None else f"{short_day(value)}, {clock_time(value)}"
 
 
 def add_context(app: Flask) -> None:
     """Install filters and variables."""
     app.add_template_filter(say)
     app.add_template_filter(day)
+    app.add_template_filter(short_day)
+    app.add_template_filter(clock_time)
     app.add_template_filter(moment)
     app.add_template_filter(format_datetime, "datetime")
 
