@@ -7,13 +7,13 @@ the rule is asked, and decision, audit and the mark for the sequencer are added 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from consent.asked import Asked, check_asked, first_result, subjects_to_record
@@ -22,7 +22,6 @@ from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Decision, Subject
 from consent.leaf import leaf_of
 from consent.rows import decision_of, row_of
 from consent.standing import Standing, standing
-from consent.tables import AuditEventRow, DecisionRow, Unsequenced
 from database.context import as_persons
 from database.keyring import KeyRing
 from database.unit_of_work import Database
@@ -35,6 +34,16 @@ HISTORY = text(
     " FROM (SELECT DISTINCT ON (person_id, other_person_id) * FROM person_link"
     "       WHERE p.id IN (person_id, other_person_id) ORDER BY person_id, other_person_id, id DESC) l WHERE l.linked)"
     " AS linked FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
+)
+# One constant statement whatever the number of rows: building it anew for each decision cost more than running it.
+APPEND = text(
+    "WITH made AS (INSERT INTO decision"
+    " SELECT * FROM jsonb_populate_recordset(CAST(NULL AS decision), CAST(:decisions AS jsonb))),"
+    " audited AS (INSERT INTO audit_event (person_id, recorded_at, event, action, outcome, actor_kind, actor_account,"
+    " actor_reference, detail) SELECT person_id, recorded_at, event, action, outcome, actor_kind, actor_account,"
+    " actor_reference, detail FROM jsonb_populate_recordset(CAST(NULL AS audit_event), CAST(:lines AS jsonb)))"
+    " INSERT INTO unsequenced (decision_id, person_id, version, leaf) SELECT decision_id, person_id, version, leaf"
+    " FROM jsonb_populate_recordset(CAST(NULL AS unsequenced), CAST(:marks AS jsonb)) ORDER BY person_id, version"
 )
 MAX_LINKED = 12
 
@@ -160,20 +169,32 @@ def insert_decisions(session: Session, made: Sequence[Decision], event: str) -> 
 
     The caller holds the lock of every person concerned.
     """
-    decisions = insert(DecisionRow).values([row_of(decision) for decision in made]).cte("made")
-    lines = insert(AuditEventRow).values([_audit(decision, event) for decision in made]).cte("audited")
-    marks = insert(Unsequenced).values(
-        [
-            {
-                "decision_id": decision.id,
-                "person_id": decision.person_id,
-                "version": decision.version,
-                "leaf": leaf_of(decision),
-            }
-            for decision in made
-        ]
-    )
-    session.execute(marks.add_cte(decisions, lines))
+    marks = [
+        {
+            "decision_id": decision.id,
+            "person_id": decision.person_id,
+            "version": decision.version,
+            "leaf": leaf_of(decision),
+        }
+        for decision in made
+    ]
+    bound = {
+        "decisions": _json([row_of(decision) for decision in made]),
+        "lines": _json([_audit(decision, event) for decision in made]),
+        "marks": _json(marks),
+    }
+    session.execute(APPEND, bound)
+
+
+def _json(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as PostgreSQL reads them back; bytes in its hexadecimal form."""
+    return orjson.dumps(rows, default=_hexadecimal).decode()
+
+
+def _hexadecimal(value: object) -> str:
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    raise TypeError(type(value).__name__)
 
 
 def _audit(decision: Decision, event: str) -> dict[str, object]:
