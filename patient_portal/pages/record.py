@@ -112,7 +112,12 @@ def entry(entry: UUID) -> str:
         stored = record.entry(entry)
         whole = whole_entry(record, stored, _base_of(stored.provider_id))
     return render_template(
-        "record/entry.html", whole=whole, view=whole.view, name=KIND_NAMES[whole.view.kind], names=_provider_names()
+        "record/entry.html",
+        whole=whole,
+        view=whole.view,
+        name=KIND_NAMES[whole.view.kind],
+        names=_provider_names(),
+        refuted=REFUTED,
     )
 
 

@@ -30,12 +30,13 @@ from fhir_bridge.bring_in import Parts, bring_in
 from fhir_bridge.smart.client import SmartClient
 from outbound.client import OutboundClient
 from patient_portal.app import create_app
-from patient_portal.demo.outside import IDENTIFIERS, STORES
+from patient_portal.demo.outside import STORES
 from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, allow_list, now
 from sandbox.hospital.configuration import HospitalConfig
 from sandbox.hospital.records import Chart
 from sandbox.hospital.server import RunningHospital, start
+from tests.support.portal_files import provider_table, store_table
 from tests.support.postgres import TestDatabase
 
 LAKESIDE_SECRET = "lakeside-secret/with:signs"
@@ -147,8 +148,8 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
         name: start(HospitalConfig(id=name, state_dir=folder / name, portal=address, client_secret=secret))
         for name, secret in (("riverside", None), ("lakeside", LAKESIDE_SECRET))
     }
-    (folder / "providers.toml").write_text("".join(_provider(name, one) for name, one in hospitals.items()))
-    (folder / "stores.toml").write_text("".join(_store(row) for row in STORES))
+    (folder / "providers.toml").write_text("".join(provider_table(name, one) for name, one in hospitals.items()))
+    (folder / "stores.toml").write_text("".join(store_table(row) for row in STORES))
     yield Outside(folder, address, hospitals, serving)
     for one in hospitals.values():
         one.stop()
@@ -203,31 +204,3 @@ def signed_in_client(portal: Portal, patient: str, *, groups: list[str] | None =
     if record:
         assert portal.bring_in_all() == ["finished"]
     return Client(portal, newest[0].person_id, browser)
-
-
-def _provider(name: str, running: RunningHospital) -> str:
-    how = {
-        "riverside": 'client_auth = "private_key_jwt"\nprivate_key = "file:riverside.json"',
-        "lakeside": 'client_auth = "client_secret_basic"\nclient_secret = "file:lakeside-secret"',
-    }[name]
-    return (
-        f'[[provider]]\nid = "{name}"\nname = "{running.hospital.config.name} (sandbox)"\nstate = "MA"\n'
-        f'fhir_base_url = "{running.fhir_url}"\nclient_id = "portal"\n{how}\npractice = "{name}-main"\n'
-        f'identifier_system = "{IDENTIFIERS[name]}"\nnetwork = "private"\ncare_team = true\n'
-        'cancerlinq_participant = true\nscopes = "launch/patient openid fhirUser offline_access patient/*.rs"\n\n'
-    )
-
-
-def _store(row: tuple[str, str, str, str, str, str, dict[str, object], str]) -> str:
-    """One store as in the demo, at an address where nobody answers."""
-    store, name, _role, wire, holds, basis, more, deadline = row
-    of_basis = {
-        "operations": 'practices = ["riverside-main", "lakeside-main"]', "law": 'states = ["MA"]',
-        "donation": f'effort = "{more.get("effort")}"',
-    }  # fmt: skip
-    return (
-        f'[[store]]\nid = "{store}"\nname = "{name}"\nkind = "webhook"\ntransport = "{wire}"\n'
-        f'endpoint = "http://localhost:9/{store}/notifications"\nsecrets = ["file:store-secret"]\n'
-        f'holds = "{holds}"\nbasis = "{basis}"\ndeadline = "{deadline}"\ncontact = "privacy@{store}.example"\n'
-        f'network = "private"\n{of_basis[basis]}\n\n'
-    )
