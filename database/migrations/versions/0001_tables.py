@@ -106,6 +106,13 @@ def upgrade() -> None:
             name=op.f("uq_delivery_to_effort_person_id_effort_id_decision_version_manifest"),
         ),
     )
+    op.create_index(
+        "ix_delivery_to_effort_due",
+        "delivery_to_effort",
+        ["store_id", "next_try_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'due'"),
+    )
     op.create_table(
         "effort",
         sa.Column("id", sa.Text(), nullable=False),

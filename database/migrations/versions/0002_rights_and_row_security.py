@@ -151,6 +151,8 @@ RELEASE = {
     "decision": "SELECT (id, person_id, version, choice, effort_id, answer, categories, sensitive, actor_kind,"
     " text_id, text_version, practice_id, confirmed_by_person, asked_at, recorded_at, starts_at, expires_at)",
     "person_link": "SELECT",
+    "position": "SELECT (position, decision_id, person_id, version)",
+    "store_cursor": "SELECT, INSERT, UPDATE",
     "store_subject": "SELECT, INSERT",
     "effort": "SELECT",
     "person_key": "SELECT",

@@ -1,0 +1,60 @@
+"""May this person's data go to this effort now? The same standing that every page and store is told by (X-05, X-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from consent.decision import Decision
+from consent.efforts import Effort
+from consent.standing import ChoiceStanding, Why, standing
+from research.selection import Chosen
+
+
+@dataclass(frozen=True)
+class Permit:
+    """A standing yes. `version` is the person's own decision that it rests on; it goes along with the data."""
+
+    version: int
+    chosen: Chosen
+
+    @property
+    def categories(self) -> list[str]:
+        return sorted(each.value for each in self.chosen.categories)
+
+    @property
+    def salt(self) -> tuple[str, ...]:
+        """Everything but the record that decides what a delivery holds."""
+        return (str(self.version), *self.categories, "|", *sorted(each.value for each in self.chosen.sensitive))
+
+
+@dataclass(frozen=True)
+class NoPermit:
+    """No, and since when it may be asked again: a yes that has not begun yet begins at `not_before`."""
+
+    why: Why
+    not_before: datetime | None = None
+
+
+def permit_for(history: Sequence[Decision], person: UUID, effort: Effort, now: datetime) -> Permit | NoPermit:
+    """The rule. `history`: all decisions of the person and of everyone linked to them.
+
+    Everyone linked must allow it (deny wins), and the person's own yes must stand: its version is what their store
+    knows them by.
+    """
+    everyone = standing(history, now).donation(effort)
+    own = standing([decision for decision in history if decision.person_id == person], now).donation(effort)
+    for each in (everyone, own):
+        if not each.permits or each.decision is None:
+            return NoPermit(each.why, _begins(each))
+    assert own.decision is not None
+    categories = everyone.categories & own.categories & effort.offers
+    if not categories:
+        return NoPermit(Why.DECIDED)
+    return Permit(own.decision.version, Chosen(categories, everyone.sensitive & own.sensitive, effort.holds))
+
+
+def _begins(stands: ChoiceStanding) -> datetime | None:
+    return stands.decision.starts_at if stands.why is Why.NOT_YET and stands.decision is not None else None
