@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import secrets
+import uuid
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.support.portal import Client, Portal, signed_in_client, token_in
+from sandbox.hospital.server import RunningHospital
+from tests.support.portal import Portal, signed_in_client, token_in
 
 PATIENT = "rv-p02"
 
@@ -38,10 +41,13 @@ class Staff:
         return self.post(**(form | changed))
 
 
+def hospital_of(portal: Portal, patient: str) -> RunningHospital:
+    return portal.hospitals["riverside" if patient.startswith("rv-") else "lakeside"]
+
+
 def chart_of(portal: Portal, patient: str) -> str:
     """Press the button in the hospital's chart; the address that it opens at the portal."""
-    name = "riverside" if patient.startswith("rv-") else "lakeside"
-    hospital = portal.hospitals[name]
+    hospital = hospital_of(portal, patient)
     nurse = requests.Session()
     clinician = hospital.hospital.records.people("clinician")[0].id
     nurse.post(f"{hospital.url}/chart/sign-in", {"login": clinician}, timeout=10)
@@ -66,6 +72,10 @@ def open_chart(portal: Portal, patient: str, browser: Any = None) -> Staff:
     return Staff(portal, browser)
 
 
+def without_tokens(page: str) -> str:
+    return re.sub(r'name="csrf_token" value="[^"]+"', "", page)
+
+
 def decisions(portal: Portal) -> list[Any]:
     return portal.rows("SELECT * FROM decision ORDER BY recorded_at")
 
@@ -79,13 +89,7 @@ def test_a_patient_without_an_account_is_taken_out_from_the_chart(portal: Portal
     """X-04, SMART-45: banner, one form, a decision with who acted, and a row for each system concerned."""
     staff = open_chart(portal, patient)
     page = staff.get()
-    name = next(iter(portal.hospitals.values())).hospital.records
-    entry = next(
-        one.hospital.records.entries[patient]
-        for one in portal.hospitals.values()
-        if patient in one.hospital.records.entries
-    )
-    assert name is not None
+    entry = hospital_of(portal, patient).hospital.records.entries[patient]
     assert page.status_code == 200
     assert entry.name in page.text
     assert entry.birth_date[:4] in page.text
@@ -104,3 +108,175 @@ def test_a_patient_without_an_account_is_taken_out_from_the_chart(portal: Portal
     lines = portal.rows("SELECT * FROM audit_event WHERE event = 'decision.recorded'")
     assert [(line.actor_kind, line.actor_reference) for line in lines] == [("care-team", decision.actor_reference)]
     assert "This patient is out of CancerLinQ" in staff.get().text
+
+
+def test_staff_sees_no_record_and_no_study(portal: Portal) -> None:
+    """SMART-35, SMART-65: no record is brought in for staff, and a study the patient joined is not named."""
+    patient = signed_in_client(portal, PATIENT)
+    form = {"answer": "yes", "form": secrets.token_urlsafe(24), "categories": ["general"], "signed_name": "Rosa"}
+    given = patient.post("/choices/efforts/early-signs", form, page="/choices/efforts/early-signs")
+    assert given.status_code == 303, given.text
+    before = portal.rows("SELECT count(*) AS n FROM retrieval")[0].n
+    staff = open_chart(portal, PATIENT)
+    page = staff.get().text
+    assert portal.rows("SELECT count(*) AS n FROM retrieval")[0].n == before
+    assert "Early Signs" not in page
+    done = staff.get(staff.opt_out().headers["Location"]).text
+    assert "Early Signs" not in done
+    donation = next(row.id for row in decisions(portal) if row.choice == "donation")
+    assert staff.get(f"/care-team/done/{donation}").status_code == 404
+
+
+REFUSED = {
+    "donate": ("/choices/efforts/living-well", {"answer": "yes", "categories": "general", "signed_name": "A Nurse"}),
+    "withdraw": ("/choices/efforts/living-well", {"answer": "no"}),
+    "lift": ("/choices/cancerlinq", {"answer": "yes"}),
+    "stop-all": ("/choices/stop-all", {}),
+    "lift on the own screen": ("/care-team", {"answer": "yes"}),
+    "donate on the own screen": ("/care-team", {"effort": "living-well", "answer": "yes"}),
+}
+
+
+@pytest.mark.parametrize(("path", "form"), REFUSED.values(), ids=REFUSED.keys())
+def test_staff_can_only_opt_out(portal: Portal, path: str, form: dict[str, str]) -> None:
+    """SMART-65: anything else from staff is 403, changes nothing, and stands in the patient's audit."""
+    staff = open_chart(portal, PATIENT)
+    assert staff.post(path, **form).status_code == 403
+    assert decisions(portal) == []
+    (line,) = refusals(portal)
+    assert (line.event, line.actor_kind, line.actor_reference[:13]) == (
+        "decision.denied", "care-team", "Practitioner/",
+    )  # fmt: skip
+    assert line.person_id == portal.rows("SELECT id FROM person")[0].id
+
+
+@pytest.mark.parametrize("path", ["/record", "/choices", "/choices/cancerlinq", "/activity"])
+def test_staff_opens_no_page_of_the_patient(portal: Portal, path: str) -> None:
+    """SEC-08: a look at the patient's own pages is refused, and the patient can see that it was tried."""
+    staff = open_chart(portal, PATIENT)
+    assert staff.get(path).status_code == 403
+    assert [line.event for line in refusals(portal)] == ["record.read" if path == "/record" else "choices.read"]
+
+
+def test_a_decision_of_another_person_is_not_there(portal: Portal) -> None:
+    """Abuse 10: what was recorded in one chart cannot be opened from another."""
+    first = open_chart(portal, PATIENT)
+    there = first.opt_out().headers["Location"]
+    second = open_chart(portal, "rv-p03")
+    assert first.get(there).status_code == 200
+    other, unknown = second.get(there), second.get(f"/care-team/done/{uuid.uuid4()}")
+    assert (other.status_code, unknown.status_code) == (404, 404)
+    assert without_tokens(other.text) == without_tokens(unknown.text)
+
+
+def test_a_form_left_open_does_not_reach_the_next_chart(portal: Portal) -> None:
+    """Abuse 10: after another chart was opened in the same browser, the first chart's form records nothing."""
+    staff = open_chart(portal, PATIENT)
+    page = staff.get().text
+    open_chart(portal, "rv-p03", staff.browser)
+    sent = {"csrf_token": token_in(page), "form": "the-key-of-the-first", "who": "patient", "how": "phone"}
+    late = staff.browser.post("/care-team", data=sent | {"reason": "Asked"}, base_url=portal.url)
+    assert late.status_code == 400
+    assert decisions(portal) == []
+
+
+def test_a_second_opt_out_keeps_the_first_date(portal: Portal) -> None:
+    """X-04: recorded twice, by two nurses' forms, there is one decision, and the page says so."""
+    staff = open_chart(portal, PATIENT)
+    page = staff.get().text
+    first = staff.opt_out(asked_on="2026-03-04", how="paper")
+    sent = {"csrf_token": token_in(page), "form": secrets.token_urlsafe(24), "who": "patient", "how": "phone"}
+    second = staff.browser.post("/care-team", data=sent | {"reason": "Called"}, base_url=portal.url)
+    assert second.headers["Location"] == first.headers["Location"] + "?again=1"
+    said = staff.get(second.headers["Location"]).text
+    assert "out already, since March 4, 2026" in said
+    (decision,) = decisions(portal)
+    assert (decision.means, decision.asked_at.date().isoformat()) == ("paper", "2026-03-04")
+
+
+WRONG = {
+    "no reason": ({"reason": "  "}, "reason", "Write in a few words"),
+    "too long": ({"reason": "x" * 501}, "reason", "at most 500"),
+    "nobody asked": ({"who": ""}, "who", "Choose who asked."),
+    "unknown way": ({"how": "by-owl"}, "how", "Choose how they asked."),
+    "paper without its date": ({"how": "paper"}, "asked_on", "Give the date on the paper."),
+    "not a date": ({"asked_on": "yesterday"}, "asked_on", "year, month and day"),
+    "long ago": ({"asked_on": "0001-01-01"}, "asked_on", "year, month and day"),
+    "future": ({"asked_on": (datetime.now(UTC) + timedelta(days=3)).date().isoformat()}, "asked_on", "not come yet"),
+}
+
+
+@pytest.mark.parametrize(("changed", "field", "words"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_missing_is_said_and_what_was_typed_stays(
+    portal: Portal, changed: dict[str, str], field: str, words: str
+) -> None:
+    """SMART-65, WCAG 3.3.1: each error names its field and its remedy; nothing is recorded; nothing is lost."""
+    staff = open_chart(portal, PATIENT)
+    answer = staff.opt_out(**({"reason": "Told me on the phone", "who": "family"} | changed))
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    assert words in answer.text
+    if "reason" not in changed:
+        assert "Told me on the phone" in answer.text
+    if "who" not in changed:
+        assert 'value="family" checked' in answer.text
+    assert decisions(portal) == []
+
+
+def test_the_patient_finds_it_and_confirms_or_undoes_it(portal: Portal) -> None:
+    """CON-11, X-05: the first sign-in with the same patient id finds the decision; one step confirms, one lifts."""
+    open_chart(portal, PATIENT).opt_out()
+    patient = signed_in_client(portal, PATIENT)
+    overview = patient.get("/choices").text
+    assert "Your care team took you out of CancerLinQ" in overview
+    for answer in ("no", "yes"):
+        form = {"answer": answer, "form": secrets.token_urlsafe(24)}
+        assert patient.post("/choices/cancerlinq", form, page="/choices/cancerlinq").status_code == 303
+    rows = decisions(portal)
+    assert [(row.answer, row.actor_kind, row.confirmed_by_person) for row in rows] == [
+        ("no", "care-team", False), ("no", "patient", True), ("yes", "patient", True),
+    ]  # fmt: skip
+    assert len({row.person_id for row in rows}) == 1
+    assert "took you out" not in patient.get("/choices").text
+
+
+def test_staff_need_a_chart(portal: Portal) -> None:
+    """SMART-62: a practitioner who signs in without a chart gets a page that says what to do, and no session."""
+    browser = portal.app.test_client()
+    form = {"csrf_token": token_in(browser.get("/sign-in/riverside", base_url=portal.url).text)}
+    sent = browser.post("/sign-in/riverside", data=form, base_url=portal.url)
+    query, hospital = urlsplit(sent.headers["Location"]).query, portal.hospitals["riverside"]
+    login = hospital.hospital.records.people("clinician")[0].id
+    page = requests.post(f"{hospital.url}/oauth/consent?{query}", {"login": login}, timeout=10).text
+    decided = {"login": login, "decision": "allow", "patient": PATIENT}
+    groups = {"group": re.findall(r'name="group" value="([^"]+)"', page)}
+    back = requests.post(f"{hospital.url}/oauth/decision?{query}", decided | groups, allow_redirects=False, timeout=10)
+    where = urlsplit(back.headers["Location"])
+    landed = browser.get(where.path, query_string=where.query, base_url=portal.url)
+    assert landed.status_code == 403
+    assert "Open us from the patient" in landed.text
+    assert portal.rows("SELECT id FROM person") == []
+    assert browser.get("/care-team", base_url=portal.url).status_code == 303
+
+
+def test_a_hospital_without_staff_access(portal: Portal) -> None:
+    """SMART-62: where the hospital has not opened this to staff, nothing is saved and the page says why."""
+    settings = portal.wiring.settings
+    closed = tuple(replace(each, care_team=False) for each in settings.providers)
+    portal.app.extensions["wiring"] = replace(portal.wiring, settings=replace(settings, providers=closed))
+    browser = portal.app.test_client()
+    sent = browser.get("/launch", query_string=chart_of(portal, PATIENT), base_url=portal.url)
+    landed = callback_of(portal, browser, sent)
+    assert landed.status_code == 403
+    assert "has not set this up for staff" in landed.text
+    assert portal.rows("SELECT id FROM person") == []
+
+
+def test_no_name_no_screen(portal: Portal) -> None:
+    """SMART-45: when the patient cannot be read there is no banner, so nobody is signed in and nothing is saved."""
+    browser = portal.app.test_client()
+    sent = browser.get("/launch", query_string=chart_of(portal, PATIENT), base_url=portal.url)
+    portal.hospitals["riverside"].hospital.faults.set({"types": {"Patient": {"status": 500}}})
+    landed = callback_of(portal, browser, sent)
+    assert landed.status_code == 503
+    assert portal.rows("SELECT id FROM person") == []
