@@ -1,0 +1,67 @@
+"""Before signing: exactly what would leave for one research effort, beside the original."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request, url_for
+
+from consent.decision import DataCategory, SensitiveClass
+from consent.efforts import Effort
+from database.context import as_persons
+from fhir_bridge.reading.kinds import KIND_NAMES
+from patient_portal.choosing import choices_of, effort_or_not_found
+from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.rate_limits import limited
+from patient_portal.wiring import now, wiring
+from research.preview import preview
+from research.selection import Chosen
+from vocabulary.errors import Invalid
+
+blueprint = Blueprint("donation", __name__, url_prefix="/choices/efforts")
+
+
+@blueprint.get("/<effort_id>/leaves")
+@gate(Gate.PATIENT)
+@limited("preview", per_minute=60)
+def leaves(effort_id: str) -> str:
+    """Words first, then line by line, ten a page. Without `?categories=` it shows all parts that can be chosen."""
+    actor = current_actor()
+    effort = effort_or_not_found(choices_of(wiring(), actor), effort_id)
+    chosen = _chosen(effort)
+    with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
+        found = preview(session, wiring().keyring, actor.persons, chosen, this_year=now().year, page=_page())
+    return render_template(
+        "choices/leaves.html",
+        effort=effort,
+        preview=found,
+        kinds=[(KIND_NAMES[kind], count) for kind, count in sorted(found.counts.items(), key=lambda item: -item[1])],
+        kind_names=KIND_NAMES,
+        chosen=sorted(chosen.categories),
+        switched=sorted(chosen.sensitive),
+        names={provider.id: provider.name for provider in wiring().settings.providers},
+        before=_address(effort, chosen, found.page - 1) if found.page > 1 else "",
+        after=_address(effort, chosen, found.page + 1) if found.page < found.pages else "",
+    )
+
+
+def _chosen(effort: Effort) -> Chosen:
+    try:
+        categories = frozenset(DataCategory(each) for each in request.args.getlist("categories"))
+        sensitive = frozenset(SensitiveClass(each) for each in request.args.getlist("sensitive"))
+    except ValueError:
+        raise Invalid("unknown-part") from None
+    return Chosen((categories or effort.offers) & effort.offers, sensitive, effort.holds)
+
+
+def _address(effort: Effort, chosen: Chosen, page: int) -> str:
+    return url_for(
+        "donation.leaves",
+        effort_id=effort.id,
+        categories=sorted(chosen.categories),
+        sensitive=sorted(chosen.sensitive),
+        page=page,
+    )
+
+
+def _page() -> int:
+    text = request.args.get("page", "1")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
