@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 
 import orjson
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent.as_fhir import as_consent, as_provenance
 from consent.decision import Decision
 from consent.history import Entry
+from consent.proof import read_proof
+from consent.seal import head_keys
 from consent.status import StoreStatus
-from consent.tables import Position, TreeHead
 from patient_portal.wiring import Wiring, now
 
 # The receipt is the person's own, so it names them by nothing but "me".
@@ -33,27 +32,21 @@ def reference_of(decision: Decision) -> str:
 
 
 def receipt_document(session: Session, wiring: Wiring, entry: Entry, rows: Sequence[StoreStatus]) -> bytes:
-    """The receipt as JSON: the decision as FHIR Consent and Provenance, its position and leaf, the newest signed
-    head that covers it, and what each store has said so far. It says when it was made, for stores may answer later."""
+    """The receipt as JSON: the decision as FHIR Consent and Provenance, what each store has said so far, and the proof
+    that it is in the ledger (None for the few seconds until a signed head covers it). `consent/verify_receipt.py`
+    checks the proof offline. It says when it was made, for stores may answer later."""
     decision = entry.decision
+    proof = read_proof(session, decision, entry.position)
     document = {
         "receipt": reference_of(decision),
         "made_at": now().isoformat(),
         "service": wiring.settings.base_url,
         "consent": as_consent(decision, PERSON_SYSTEM, "me"),
         "provenance": as_provenance(decision, PERSON_SYSTEM, "me"),
-        "position": entry.position,
-        "leaf": None,
-        "tree_head": None,
         "stores": [_store(row) for row in rows],
+        "proof": proof.as_json() if proof else None,
+        "head_keys": {key: public.hex() for key, public in head_keys(wiring.keyring).items()},
     }
-    if entry.position is not None:
-        leaf = session.scalar(select(Position.leaf).where(Position.position == entry.position))
-        head = session.scalars(
-            select(TreeHead).where(TreeHead.size > entry.position).order_by(TreeHead.size.desc()).limit(1)
-        ).first()
-        document["leaf"] = base64.b64encode(leaf).decode() if leaf else None
-        document["tree_head"] = _head(head) if head else None
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 
@@ -68,14 +61,4 @@ def _store(row: StoreStatus) -> dict[str, object]:
         "did": str(row.did) if row.did else None,
         "cannot_undo": [str(words) for words in row.cannot_undo],
         "reference": row.reference,
-    }
-
-
-def _head(head: TreeHead) -> dict[str, object]:
-    return {
-        "size": head.size,
-        "root": base64.b64encode(head.root).decode(),
-        "signed_at": head.signed_at.isoformat(),
-        "key": head.key_id,
-        "signature": base64.b64encode(head.signature).decode(),
     }
