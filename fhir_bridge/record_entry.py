@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,9 @@ class KeptFile:
     @property
     def shown_html(self) -> str:
         """A web page as safe HTML: structure only, no links, images, styles or scripts."""
-        return safe_html(self._decoded()) if self.content_type in ("text/html", "application/xhtml+xml") else ""
+        return (
+            _as_part(safe_html(self._decoded())) if self.content_type in ("text/html", "application/xhtml+xml") else ""
+        )
 
     def _decoded(self) -> str:
         return (self.body or b"")[: 4 * LONGEST_SHOWN].decode("utf-8", "replace")[:LONGEST_SHOWN]
@@ -69,6 +72,10 @@ class WholeEntry:
     stored: StoredEntry
     view: EntryView
     files: tuple[KeptFile, ...]
+
+    @property
+    def narrative(self) -> str:
+        return _as_part(self.view.narrative)
 
 
 def whole_entry(record: OwnRecord, stored: StoredEntry, base: str | None) -> WholeEntry:
@@ -128,6 +135,11 @@ def _inline(resource: Resource, one: Attachment) -> KeptFile:
         return KeptFile(one, None, one.content_type, (phrase("This file cannot be read."),))
     problems = problems_of(body, one.size, one.sha1)
     return KeptFile(one, body, one.content_type, tuple(_PROBLEMS[name] for name in problems if name in _PROBLEMS))
+
+
+def _as_part(html: str) -> str:
+    """Safe HTML as a part of a page that has its own headings: all of its headings are small ones."""
+    return re.sub(r"<(/?)h[1-6]", r"<\1h3", html)
 
 
 def _elements(resource: Resource) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from babel.dates import format_date, format_interval, format_skeleton, format_time
 from flask_babel import get_locale, gettext
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from fhir_bridge.reading.dates import FhirDate, Precision
 from fhir_bridge.reading.summary_model import Treatment
@@ -19,12 +19,7 @@ _BY_PRECISION = {Precision.YEAR: "y", Precision.MONTH: "yMMMM"}
 
 def clinical_date(found: FhirDate | None) -> Markup:
     """A date at its own precision: 2019, May 2019, 12 March 2024; what cannot be read stays as it was sent."""
-    if found is None:
-        return Markup("")
-    if found.value is None:
-        return escape(found.text)
-    skeleton = _BY_PRECISION.get(found.precision)
-    return escape(_skeleton(skeleton, found.value) if skeleton else format_date(found.value, "long", get_locale()))
+    return _isolated(_day(found))
 
 
 def clinical_moment(found: FhirDate | None) -> Markup:
@@ -34,27 +29,25 @@ def clinical_moment(found: FhirDate | None) -> Markup:
     clock = format_time(found.value, "short", found.value.tzinfo, get_locale())
     zone = found.value.strftime("%z")
     offset = "UTC" if zone in ("+0000", "") else f"UTC{zone[:3]}:{zone[3:]}"
-    return escape(gettext("%(day)s at %(time)s", day=clinical_date(found), time=f"{clock} {offset}"))
+    return _isolated(gettext("%(day)s at %(time)s", day=_day(found), time=f"{clock} {offset}"))
 
 
 def clinical_month(found: FhirDate | None) -> Markup:
     """A short date for a time line: 2019 or Mar 2024."""
-    if found is None or found.value is None:
-        return clinical_date(found)
-    return escape(_skeleton("y" if found.precision is Precision.YEAR else "yMMM", found.value))
+    return _isolated(_short(found))
 
 
 def clinical_span(course: Treatment) -> Markup:
     """From when to when, for a time line."""
-    first, last = clinical_month(course.start), clinical_month(course.end)
+    first, last = _short(course.start), _short(course.end)
     if course.ongoing and first:
-        return escape(gettext("Since %(when)s", when=first))
+        return _isolated(gettext("Since %(when)s", when=first))
     if not first or not last or first == last:
-        return first or last
+        return _isolated(first or last)
     begin, end = _month_of(course.start), _month_of(course.end)
     if begin is None or end is None:
-        return escape(f"{first} – {last}")
-    return escape(format_interval(begin, end, "yMMM", locale=get_locale()))
+        return _isolated(f"{first} – {last}")
+    return _isolated(format_interval(begin, end, "yMMM", locale=get_locale()))
 
 
 def _month_of(found: FhirDate | None) -> date | None:
@@ -76,6 +69,24 @@ FILTERS: dict[str, Callable[..., Markup]] = {
     "clinical_span": clinical_span,
     "told": told,
 }
+
+
+def _day(found: FhirDate | None) -> str:
+    if found is None or found.value is None:
+        return found.text if found else ""
+    skeleton = _BY_PRECISION.get(found.precision)
+    return _skeleton(skeleton, found.value) if skeleton else format_date(found.value, "long", get_locale())
+
+
+def _short(found: FhirDate | None) -> str:
+    if found is None or found.value is None:
+        return _day(found)
+    return _skeleton("y" if found.precision is Precision.YEAR else "yMMM", found.value)
+
+
+def _isolated(words: str) -> Markup:
+    """Escaped, and kept together where the text around it runs the other way."""
+    return Markup("<bdi>{}</bdi>").format(words) if words else Markup("")
 
 
 def _skeleton(skeleton: str, value: date | datetime) -> str:

@@ -38,7 +38,7 @@ def lines_of(client: Client, kind: str) -> list[str]:
     ("patient", "said"),
     [
         ("rv-p01", ("Breast cancer, left side", "February 2021", "IIA", "Estrogen: positive", "HER2: negative",
-                    "Lumpectomy", "docetaxel", "Radiation", "anastrozole", "CA 15-3", "17.6 U/mL")),
+                    "Lumpectomy", "docetaxel", "May – Jul 2021", "Radiation", "anastrozole", "CA 15-3", "17.6 U/mL")),
         ("rv-p02", ("Prostate cancer", "PSA")),
         ("rv-p06", ("Colon cancer", "Bladder cancer", "IIIB", "oxaliplatin", "CEA")),
     ],
