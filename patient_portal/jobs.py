@@ -15,6 +15,7 @@ from fhir_bridge.bring_in import FINISHED, Parts, bring_in
 from fhir_bridge.smart.client import SmartClient
 from patient_portal import rate_limits, web_session
 from patient_portal.aliases import learn_aliases
+from patient_portal.donating import record_came_in
 from patient_portal.wiring import Wiring, now
 
 JOBS = procrastinate.Blueprint()
@@ -35,6 +36,7 @@ def bring_in_record(context: JobContext, *, person: str, retrieval: str, provide
     parts = Parts(wiring.database, wiring.keyring, SmartClient(wiring.http), wiring.http, now)
     if bring_in(parts, hospital, person=UUID(person), retrieval=UUID(retrieval)) == FINISHED:
         learn_aliases(wiring, hospital, UUID(person), now())
+        record_came_in(wiring, UUID(person))
 
 
 @JOBS.periodic(cron="* * * * *")

@@ -15,6 +15,7 @@ from database.heartbeat import beat
 from database.jobs import job_app
 from database.unit_of_work import Database
 from patient_portal.catalogue import write_catalogue
+from patient_portal.donating import start_deliveries
 from patient_portal.jobs import JOBS
 from patient_portal.settings import Settings
 from patient_portal.texting import run_texting
@@ -79,5 +80,7 @@ def run_feed_process(settings: Settings) -> None:
     wiring = wire(settings, settings.database_url_worker, application_name="portal-feed", pool_size=20)
     write_catalogue(wiring, now())
     log.info("started", part="feed")
+    deliveries = start_deliveries(wiring, stop)
     run_feed(wiring.database, wiring.keyring, wiring.settings.stores, wiring.http, stop)
+    deliveries.join(10)
     wiring.database.close()

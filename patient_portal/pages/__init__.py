@@ -8,6 +8,7 @@ from patient_portal.pages.activity import blueprint as activity
 from patient_portal.pages.care_team import blueprint as care_team
 from patient_portal.pages.choices import blueprint as choices
 from patient_portal.pages.connection import blueprint as connection
+from patient_portal.pages.donation import blueprint as donation
 from patient_portal.pages.health import blueprint as health
 from patient_portal.pages.notifications import blueprint as notifications
 from patient_portal.pages.public import blueprint as public
@@ -16,7 +17,7 @@ from patient_portal.pages.sign_in import blueprint as sign_in
 from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
-    public, sign_in, record, choices, activity, notifications, connection, care_team, webhooks, health,
+    public, sign_in, record, choices, donation, activity, notifications, connection, care_team, webhooks, health,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks,)

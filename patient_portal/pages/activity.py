@@ -11,6 +11,7 @@ from patient_portal.choosing import read_choices
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.receipts import reference_of
 from patient_portal.wiring import wiring
+from research.deliveries import deliveries_of
 from vocabulary.phrase import Phrase, phrase
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
@@ -53,8 +54,10 @@ def overview() -> str:
         if before is not None and 0 < before < 2**62:
             query = query.where(AuditEventRow.id < before)
         lines = list(session.scalars(query.order_by(AuditEventRow.id.desc()).limit(A_PAGE + 1)))
+        deliveries = deliveries_of(session, actor.persons)
     return render_template(
         "activity/overview.html",
+        deliveries=deliveries,
         choices=choices,
         efforts={effort.id: effort for effort in choices.efforts},
         lines=lines[:A_PAGE],
