@@ -1,0 +1,257 @@
+"""Every route, every verb, every actor: who gets what, against a table written by hand (threats.md abuse case 7)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from tests.support.actors import ACTORS, ANONYMOUS, OTHER, OWNER, STAFF, UNKNOWN, Cast, Visitor, cast, gathered
+
+__all__ = ["cast", "gathered"]
+
+PUBLIC, PATIENT, CARE_TEAM = "public", "patient", "care-team"
+NEVER = ("PUT", "DELETE", "PATCH", "TRACE")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one route is expected to answer to the one who may pass.
+
+    `ids`: path parameters that name an object of the owner's. `plain`: other path parameters. `ends`: it would end
+    the session or the connection of whoever asks, so those who may are tried elsewhere.
+    """
+
+    gate: str
+    answers: int = 200
+    ids: dict[str, str] = field(default_factory=dict)
+    plain: dict[str, Any] = field(default_factory=dict)
+    form: dict[str, Any] = field(default_factory=dict)
+    ends: bool = False
+
+
+A_NO = {"answer": "no", "form": "matrix-form-key"}
+ENTRY, DECISION = {"entry": "entry"}, {"decision_id": "decision_id"}
+TABLE: dict[tuple[str, str], Row] = {
+    ("static", "GET"): Row(PUBLIC, plain={"filename": "portal.css"}),
+    ("public.home", "GET"): Row(PUBLIC),
+    ("public.faq", "GET"): Row(PUBLIC),
+    ("public.privacy", "GET"): Row(PUBLIC),
+    ("public.help_page", "GET"): Row(PUBLIC),
+    ("public.accessibility", "GET"): Row(PUBLIC),
+    ("public.without_account", "GET"): Row(PUBLIC),
+    ("health.healthz", "GET"): Row(PUBLIC),
+    ("health.readyz", "GET"): Row(PUBLIC, 503),  # no worker is at work in this test
+    ("health.prometheus", "GET"): Row(PUBLIC),
+    ("sign_in.choose", "GET"): Row(PUBLIC),
+    ("sign_in.confirm", "GET"): Row(PUBLIC, plain={"provider": "riverside"}),
+    ("sign_in.begin", "POST"): Row(PUBLIC, 303, plain={"provider": "riverside"}),
+    ("sign_in.callback", "GET"): Row(PUBLIC, 400, plain={"provider": "riverside"}),
+    ("sign_in.launch", "GET"): Row(PUBLIC, 400),
+    ("sign_in.jwks", "GET"): Row(PUBLIC),
+    ("sign_in.sign_out", "POST"): Row(PUBLIC, 303, ends=True),
+    ("record.overview", "GET"): Row(PATIENT),
+    ("record.progress", "GET"): Row(PATIENT),
+    ("record.again", "POST"): Row(PATIENT, 303),
+    ("record.kind", "GET"): Row(PATIENT, plain={"kind": "medicines"}),
+    ("record.entry", "GET"): Row(PATIENT, ids=ENTRY),
+    ("record.fhir", "GET"): Row(PATIENT, ids=ENTRY),
+    ("record.file", "GET"): Row(PATIENT, ids=ENTRY, plain={"index": 0}),
+    ("record.download", "GET"): Row(PATIENT),
+    ("record.take", "POST"): Row(PATIENT),
+    ("choices.overview", "GET"): Row(PATIENT),
+    ("choices.cancerlinq", "GET"): Row(PATIENT),
+    ("choices.decide_cancerlinq", "POST"): Row(PATIENT, 303, form=A_NO),
+    ("choices.effort", "GET"): Row(PATIENT, plain={"effort_id": "living-well"}),
+    ("choices.decide_effort", "POST"): Row(PATIENT, 303, plain={"effort_id": "early-signs"}, form=A_NO),
+    ("choices.stop_all", "GET"): Row(PATIENT),
+    ("choices.decide_stop_all", "POST"): Row(PATIENT, 303, form=A_NO),
+    ("choices.status", "GET"): Row(PATIENT, ids=DECISION),
+    ("choices.receipt", "GET"): Row(PATIENT, ids=DECISION),
+    ("choices.signed", "GET"): Row(PATIENT, ids={"decision_id": "donation_id"}),
+    ("activity.overview", "GET"): Row(PATIENT),
+    ("connection.overview", "GET"): Row(PATIENT),
+    ("connection.end", "POST"): Row(PATIENT, 303, ids={"connection_id": "connection_id"}, ends=True),
+    ("notifications.overview", "GET"): Row(PATIENT),
+    ("notifications.change", "GET"): Row(PATIENT),
+    ("notifications.number", "POST"): Row(PATIENT, 422, form={"number": "not a number"}),
+    ("notifications.code", "GET"): Row(PATIENT, 303),
+    ("notifications.confirm", "POST"): Row(PATIENT, 303),
+    ("notifications.again", "POST"): Row(PATIENT, 303),
+    ("notifications.texts", "POST"): Row(PATIENT, 303, form={"wanted": "no"}),
+    ("notifications.remind", "POST"): Row(PATIENT, 303),
+    ("notifications.do_not_remind", "POST"): Row(PATIENT, 303),
+    ("care_team.chart", "GET"): Row(CARE_TEAM),
+    ("care_team.decide", "POST"): Row(CARE_TEAM, 422, form={"form": "matrix-form-key"}),
+    ("care_team.done", "GET"): Row(CARE_TEAM, ids=DECISION),
+    # No signature, no answer: who holds a browser session is nobody here.
+    ("webhooks.inbound", "POST"): Row(PUBLIC, 403),
+    ("webhooks.status", "POST"): Row(PUBLIC, 403),
+    ("webhooks.receipts", "POST"): Row(PUBLIC, 401, plain={"store_id": "cancerlinq"}),
+}
+
+
+def routes(cast: Cast) -> dict[tuple[str, str], Any]:
+    """(endpoint, verb) -> rule, for GET and POST; HEAD and OPTIONS follow from them."""
+    rules = cast.portal.app.url_map.iter_rules()
+    return {(rule.endpoint, verb): rule for rule in rules for verb in (rule.methods or set()) & {"GET", "POST"}}
+
+
+def path_of(rule: Any, row: Row, ids: dict[str, str]) -> str:
+    """The rule's path with its parameters filled in."""
+    values = row.plain | {name: ids[key] for name, key in row.ids.items()}
+    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: quote(str(values[found.group(1)])), str(rule.rule))
+
+
+def ask(visitor: Visitor, verb: str, path: str, row: Row) -> TestResponse:
+    """The request as the pages would send it."""
+    return visitor.post(path, row.form) if verb == "POST" else visitor.send(verb, path)
+
+
+def expected(row: Row, actor: str) -> int:
+    """The status this actor gets for the owner's object."""
+    if row.gate == PUBLIC:
+        return row.answers
+    if actor == ANONYMOUS:
+        return 303
+    if (actor == STAFF) != (row.gate == CARE_TEAM):
+        return 403
+    return 404 if actor == OTHER and row.ids else row.answers
+
+
+def same(first: TestResponse, second: TestResponse, ids: list[str]) -> bool:
+    """Identical but for what differs between any two answers: form tokens, cookies, dates, the id asked for."""
+    return seen(first, ids) == seen(second, ids)
+
+
+def seen(response: TestResponse, ids: list[str]) -> tuple[int, list[tuple[str, str]], str]:
+    headers = [(name, value) for name, value in response.headers.items() if name not in {"Set-Cookie", "Date"}]
+    text = re.sub(r'(name="csrf_token" value=")[^"]+', r"\1", response.get_data(as_text=True))
+    text = re.sub(r'<bdi class="number">[0-9a-f]{12}<', "<", text)  # each refusal has its own number to quote
+    shown = [(name, _without(value, ids)) for name, value in sorted(headers)]
+    return response.status_code, shown, _without(text, ids)
+
+
+def _without(text: str, ids: list[str]) -> str:
+    for each in ids:
+        text = text.replace(each, "ID")
+    return text
+
+
+def test_the_table_and_the_route_map_name_the_same_routes(cast: Cast) -> None:
+    """SEC-08: a route without a row fails, and so does a row without a route."""
+    found = set(routes(cast))
+    assert found - set(TABLE) == set(), "routes without a row in this table"
+    assert set(TABLE) - found == set(), "rows without a route"
+
+
+def test_every_actor_gets_what_the_table_says(cast: Cast) -> None:
+    """SEC-08, SEC-03: GET, HEAD, POST and OPTIONS of every route as every actor; nothing ends in a 5xx."""
+    wrong, cells = [], 0
+    for key, rule in routes(cast).items():
+        row = TABLE[key]
+        path = path_of(rule, row, cast.owned)
+        for actor in ACTORS:
+            visitor, status = cast[actor], expected(row, actor)
+            if row.ends and status == row.answers and actor != ANONYMOUS:
+                continue
+            verbs = ("GET", "HEAD") if key[1] == "GET" else ("POST",)
+            answers = {verb: ask(visitor, verb, path, row) for verb in verbs}
+            if key[0] != "static":  # files are served before the application is asked, by GET and HEAD only
+                answers["OPTIONS"] = visitor.send("OPTIONS", path)
+            for verb, answer in answers.items():
+                cells += 1
+                wanted = status if verb != "OPTIONS" else (200 if status not in {303, 403} else None)
+                if wanted is not None and answer.status_code != wanted:
+                    wrong.append((actor, verb, path, answer.status_code, wanted))
+                if status == 303 and row.gate != PUBLIC and actor == ANONYMOUS:
+                    wrong += _sent_to_sign_in(answer, verb, path)
+    assert wrong == [], "\n".join(map(str, wrong))
+    assert cells >= 3 * len(TABLE)
+
+
+def _sent_to_sign_in(answer: TestResponse, verb: str, path: str) -> list[tuple[Any, ...]]:
+    after = f"?next={quote(path, safe='/')}" if verb in {"GET", "HEAD"} else ""
+    return [] if answer.headers["Location"] == f"/sign-in{after}" else [(verb, path, answer.headers["Location"])]
+
+
+def test_no_route_has_a_verb_that_nobody_declared(cast: Cast) -> None:
+    """SEC-08: other verbs are 405 with Allow for everyone, whoever owns what."""
+    wrong = []
+    for key, rule in routes(cast).items():
+        if key[0] == "static":
+            continue
+        path = path_of(rule, TABLE[key], cast.owned)
+        for verb in NEVER:
+            for actor in ACTORS:
+                answer = cast[actor].send(verb, path)
+                if answer.status_code != 405 or "Allow" not in answer.headers:
+                    wrong.append((actor, verb, path, answer.status_code))
+    assert wrong == []
+
+
+def test_what_is_anothers_looks_like_what_is_nobodys(cast: Cast) -> None:
+    """SEC-08: body and headers of a 404 are byte for byte those of an id that does not exist, by every verb."""
+    different = []
+    tried = 0
+    for key, rule in routes(cast).items():
+        row = TABLE[key]
+        if not row.ids:
+            continue
+        nobodys = {name: str(uuid4()) for name in cast.owned}
+        for actor in ACTORS:
+            if actor == OWNER or (actor == STAFF and row.gate == CARE_TEAM):
+                continue
+            for verb in ("GET", "HEAD") if key[1] == "GET" else ("POST",):
+                paths = [path_of(rule, row, ids) for ids in (cast.owned, nobodys)]
+                theirs, none = (ask(cast[actor], verb, path, row) for path in paths)
+                tried += 1
+                if not same(theirs, none, [*cast.owned.values(), *nobodys.values()]):
+                    different.append((actor, verb, paths[0], theirs.status_code, none.status_code))
+    assert different == []
+    assert tried >= 3
+
+
+def test_one_kind_of_page_says_one_thing_about_every_id(cast: Cast) -> None:
+    """SEC-08: an unknown id, another's id, an id of another kind of thing and no id at all give one 404."""
+    for page, own in (("/record/entry/{}", "decision_id"), ("/choices/decision/{}/receipt", "entry")):
+        ids = (UNKNOWN, UNKNOWN.replace("4", "7"), cast.owned[own], cast.owned["connection_id"])
+        answers = [cast[actor].get(page.format(each)) for each in ids for actor in (OWNER, OTHER)]
+        assert {answer.status_code for answer in answers} == {404}
+        assert len({str(seen(answer, [*ids, _name(cast, answer)])) for answer in answers}) == 1
+
+
+def _name(cast: Cast, answer: TestResponse) -> str:
+    """The name of whoever is signed in stands in the page's head."""
+    found = re.search(r'<div class="who">\s*<bdi>([^<]+)</bdi>', answer.get_data(as_text=True))
+    return found.group(1) if found else "\x00"
+
+
+def test_reaching_for_anothers_record_is_logged(cast: Cast) -> None:
+    """SEC-08: the try leaves a line with endpoint and kind of actor, and no id of the record."""
+    with capture_logs() as lines:
+        cast[OTHER].get(f"/record/entry/{cast.owned['entry']}")
+    found = [line for line in lines if line.get("endpoint") == "record.entry"]
+    assert [(line["status"], line["actor"]) for line in found] == [(404, "patient")]
+    assert cast.owned["entry"] not in str(lines)
+
+
+@pytest.mark.parametrize("everywhere", ["", "yes"])
+def test_signing_out_and_disconnecting_reach_only_ones_own(cast: Cast, everywhere: str) -> None:
+    """SEC-08: what ends something ends it for the one who asked; everybody else stays signed in and connected."""
+    visitor = cast.another_patient()
+    connection = cast.portal.rows("SELECT id FROM connection WHERE person_id = :p", p=visitor.person)[0].id
+    assert visitor.post(f"/connection/{cast.owned['connection_id']}/end", {}).status_code == 404
+    assert visitor.post(f"/connection/{connection}/end", {}).status_code == 303
+    assert visitor.post("/sign-out", {"everywhere": everywhere}).status_code == 303
+    assert visitor.get("/record").status_code == 303
+    assert cast[OWNER].get("/record").status_code == 200
+    assert cast[STAFF].get("/care-team").status_code == 200
+    state = cast.portal.rows("SELECT state FROM connection WHERE id = :c", c=cast.owned["connection_id"])
+    assert [row.state for row in state] == ["active"]
