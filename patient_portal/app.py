@@ -16,7 +16,7 @@ from patient_portal.errors import translate_errors
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
 from patient_portal.jobs import JOBS
 from patient_portal.pages import BLUEPRINTS, SIGNED_BLUEPRINTS
-from patient_portal.security_headers import add_headers
+from patient_portal.security_headers import add_headers, on_files
 from patient_portal.session_actor import resolve_actor
 from patient_portal.web_session import SessionStore
 from patient_portal.wiring import Wiring
@@ -60,7 +60,7 @@ def create_app(wiring: Wiring) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    _serve_files(app)
+    _serve_files(app, https=settings.production)
     return app
 
 
@@ -70,6 +70,9 @@ def form_targets(wiring: Wiring) -> tuple[str, ...]:
     return tuple(dict.fromkeys(origins))
 
 
-def _serve_files(app: Flask) -> None:
-    files = WhiteNoise(app.wsgi_app, root=app.static_folder, prefix="static/", max_age=31_536_000, autorefresh=False)
+def _serve_files(app: Flask, *, https: bool) -> None:
+    files = WhiteNoise(
+        app.wsgi_app, root=app.static_folder, prefix="static/", max_age=31_536_000, autorefresh=False,
+        allow_all_origins=False, add_headers_function=on_files(https=https),
+    )  # fmt: skip
     app.wsgi_app = files  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from database.unit_of_work import is_transient
+from patient_portal.gates import current_actor
 from vocabulary.errors import Conflict, Invalid, NotFound, PortalError, Refused, TooMany, Unavailable
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ def translate_errors(app: Flask) -> None:
 
     @app.errorhandler(PortalError)
     def typed(error: PortalError) -> Response:
+        _note_reaching(error)
         return answer(status_of(error), error.reason, getattr(error, "retry_after_seconds", None))
 
     @app.errorhandler(CSRFError)
@@ -68,6 +70,12 @@ def translate_errors(app: Flask) -> None:
     def unexpected(error: Exception) -> Response:
         log.error("unexpected", request=correlation(), endpoint=request.endpoint, error=type(error).__name__)
         return answer(500, "unexpected")
+
+
+def _note_reaching(error: PortalError) -> None:
+    """A signed-in person asked for what is not there or not theirs: perhaps somebody tries ids (SEC-08)."""
+    if isinstance(error, NotFound) and current_actor().signed_in:
+        log.info("not-found", endpoint=request.endpoint, status=404, actor=current_actor().kind.value)
 
 
 def correlation() -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from wsgiref.headers import Headers
+
 from flask import Flask, Response, g, request
 
 from patient_portal.gates import current_actor
@@ -11,7 +14,15 @@ CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; frame-ancestors {ancestors}; form-action {form_action}"
 )
+FILE_CSP = "default-src 'none'; frame-ancestors 'none'"
 YEAR = 31_536_000
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), interest-cohort=()",
+}
+ONLY_HTTPS = {"Strict-Transport-Security": f"max-age={YEAR}; includeSubDomains"}
 
 
 def add_headers(app: Flask, *, https: bool, form_targets: tuple[str, ...]) -> None:
@@ -26,15 +37,25 @@ def add_headers(app: Flask, *, https: bool, form_targets: tuple[str, ...]) -> No
         headers = response.headers
         ancestors = " ".join(g.get("frame_ancestors", ())) or "'none'"
         headers.setdefault("Content-Security-Policy", CSP.format(ancestors=ancestors, form_action=form_action))
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), interest-cohort=()"
-        if https:
-            headers["Strict-Transport-Security"] = f"max-age={YEAR}; includeSubDomains"
+        for name, value in _wanted(https).items():
+            headers[name] = value
         if request.endpoint != "static" and (current_actor().kind is not ActorKind.ANONYMOUS or _private(response)):
             headers["Cache-Control"] = "no-store"
         return response
+
+
+def on_files(*, https: bool) -> Callable[[Headers, str, str], None]:
+    """What the server of our own files adds: the application, and with it the hook, is never asked for them."""
+
+    def harden(headers: Headers, _path: str, _url: str) -> None:
+        for name, value in (_wanted(https) | {"Content-Security-Policy": FILE_CSP}).items():
+            headers[name] = value
+
+    return harden
+
+
+def _wanted(https: bool) -> dict[str, str]:
+    return ALWAYS | ONLY_HTTPS if https else ALWAYS
 
 
 def _private(response: Response) -> bool:
