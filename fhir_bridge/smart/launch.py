@@ -82,11 +82,8 @@ def begin_launch(
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"entropy must be {ENTROPY_BYTES} bytes")
     ehr_launch = launch is not None
-    if launch is not None and not (0 < len(launch) <= MAX_LAUNCH and launch.isprintable()):
-        raise LaunchRefused("launch-value")
-    if ("launch-ehr" if ehr_launch else "launch-standalone") not in configuration.capabilities:
-        raise ProviderUnavailable("launch-not-supported")
-    state, nonce, verifier = (_text(entropy[start : start + 32]) for start in (0, 32, 64))
+    _check_possible(launch, configuration)
+    state, fresh_nonce, verifier = (_text(entropy[start : start + 32]) for start in (0, 32, 64))
     scope = requested(
         provider.scopes,
         configuration.capabilities,
@@ -94,18 +91,8 @@ def begin_launch(
         care_team=ehr_launch and provider.care_team,
         offline=offline,
     )
-    optional = {"launch": launch, "nonce": nonce if provider.send_nonce else None}
-    parameters = {
-        "response_type": "code",
-        "client_id": provider.client_id,
-        "redirect_uri": redirect_uri,
-        "scope": scope,
-        "state": state,
-        "aud": provider.fhir_base_url,
-        "code_challenge": create_s256_code_challenge(verifier),
-        "code_challenge_method": "S256",
-        **{name: value for name, value in optional.items() if value is not None},
-    }
+    nonce = fresh_nonce if provider.send_nonce else None
+    parameters = _parameters(provider, redirect_uri, scope, state=state, verifier=verifier, launch=launch, nonce=nonce)
     url: str = prepare_grant_uri(configuration.authorization_endpoint, **parameters)
     return LaunchRequest(
         provider_id=provider.id,
@@ -119,9 +106,32 @@ def begin_launch(
         url=url,
         parameters=tuple(parameters.items()),
         state=state,
-        nonce=optional["nonce"],
+        nonce=nonce,
         code_verifier=verifier,
     )
+
+
+def _check_possible(launch: str | None, configuration: SmartConfiguration) -> None:
+    if launch is not None and not (0 < len(launch) <= MAX_LAUNCH and launch.isprintable()):
+        raise LaunchRefused("launch-value")
+    if ("launch-standalone" if launch is None else "launch-ehr") not in configuration.capabilities:
+        raise ProviderUnavailable("launch-not-supported")
+
+
+def _parameters(
+    provider: Provider, redirect_uri: str, scope: str, *, state: str, verifier: str, **optional: str | None
+) -> dict[str, str]:
+    return {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": scope,
+        "state": state,
+        "aud": provider.fhir_base_url,
+        "code_challenge": create_s256_code_challenge(verifier),
+        "code_challenge_method": "S256",
+        **{name: value for name, value in optional.items() if value is not None},
+    }
 
 
 def _text(random_bytes: bytes) -> str:
