@@ -1,0 +1,88 @@
+"""kill -9 of one part of the service, after its command line was compared with what was started."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.crash.world import World
+from tests.support.processes import children_of, is_alive
+
+WEIGHTS = {"web": 30, "web-child": 10, "feed": 30, "worker": 12, "postmaster": 18}
+PARTS = {"web": "serve", "feed": "feed", "worker": "worker"}
+
+
+class NotOurs(Exception):
+    """The process at this id is not the one that was started: nothing is signalled."""
+
+
+def plan(chance: random.Random, kills: int) -> list[str]:
+    """Whom to kill, in order: random, and at least a tenth of them (and one) the postmaster."""
+    least = max(1, -(-kills // 10))
+    names = list(WEIGHTS)
+    chosen = chance.choices(names, weights=list(WEIGHTS.values()), k=kills - least) + ["postmaster"] * least
+    chance.shuffle(chosen)
+    return chosen
+
+
+def command_line(pid: int) -> list[str]:
+    """What the process says it was started as; empty when there is none."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+@dataclass
+class Killer:
+    """Counts what it killed; a part that is just not there is left out and counted as `absent`."""
+
+    world: World
+    killed: Counter[str] = field(default_factory=Counter)
+    absent: int = 0
+
+    def kill(self, victim: str) -> bool:
+        """SIGKILL the victim; False when it is not there now."""
+        found = self._find(victim)
+        if found is None:
+            self.absent += 1
+            return False
+        pid, wanted = found
+        if not _matches(command_line(pid), wanted):
+            raise NotOurs(f"{victim}: {pid}")
+        os.kill(pid, signal.SIGKILL)
+        self.killed[victim] += 1
+        return True
+
+    def _find(self, victim: str) -> tuple[int, Sequence[str]] | None:
+        """The process id and words that its command line must contain, in order."""
+        if victim == "postmaster":
+            server = self.world.server
+            assert server is not None
+            return (server.pid, ["-D", str(server.log.parent)]) if server.is_running() else None
+        if victim == "web-child":
+            return self._web_child()
+        child = self.world.parts[PARTS[victim]]
+        assert child.process is not None
+        return (child.process.pid, child.command[1:]) if child.process.poll() is None else None
+
+    def _web_child(self) -> tuple[int, Sequence[str]] | None:
+        """One of the processes that granian answers with; they are children of the web process we started."""
+        parent = self.world.parts["serve"].process
+        assert parent is not None
+        if parent.poll() is not None:
+            return None
+        for pid in children_of(parent.pid):
+            if "spawn_main" in " ".join(command_line(pid)) and is_alive(pid):
+                return pid, ["--multiprocessing-fork"]
+        return None
+
+
+def _matches(line: Sequence[str], wanted: Sequence[str]) -> bool:
+    rest = iter(line)
+    return all(any(word in found for found in rest) for word in wanted)

@@ -1,0 +1,55 @@
+"""The report of a storm, as Markdown."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+from tests.crash.rules import KINDS
+
+if TYPE_CHECKING:
+    from tests.crash.harness import Outcome
+
+COMMAND = "python -m tests.crash.harness --kills {0.kills} --decisions {0.decisions} --seed {0.seed}"
+
+
+def as_markdown(outcome: Outcome) -> str:
+    """Seed, counts, kills by victim, and each zero with the N that was looked at."""
+    storm, verdict = outcome.storm, outcome.verdict
+    kills = sum(outcome.killed.values())
+    postmaster = outcome.killed["postmaster"]
+    lines = [
+        f"# {kills} kills without warning during {outcome.acknowledged:,} decisions",
+        "",
+        f"**{'Passed' if outcome.passed else 'FAILED'}.** Run again with `{COMMAND.format(storm)}` (`make crash`).",
+        "The checker read the people's logs and the stores' contents and nothing else.",
+        "",
+        f"- Seed {storm.seed}; {storm.people} people on {storm.devices} devices;"
+        f" stores: {', '.join(store.id for store in storm.stores)}.",
+        f"- kill -9: {', '.join(f'{name} {count}' for name, count in sorted(outcome.killed.items()))}"
+        f" (postmaster {100 * postmaster // max(1, kills)} %).",
+        f"- Time: {', '.join(f'{name} {seconds:.0f} s' for name, seconds in outcome.seconds.items())},"
+        f" on {_machine()}.",
+        f"- Answers to the people's browsers: {_statuses(outcome)}.",
+        "",
+        "| Invariant | What would be wrong | Found | Of |",
+        "|---|---|---:|---:|",
+    ]
+    for kind, (invariant, words) in sorted(KINDS.items(), key=lambda item: item[1][0]):
+        lines.append(f"| {invariant} | {words} | {verdict.found(kind)} | {verdict.of[kind]:,} |")
+    if outcome.trouble:
+        lines += ["", "## Trouble", "", *[f"- {each}" for each in outcome.trouble]]
+    if verdict.violations:
+        lines += ["", "## Found", ""]
+        lines += [f"- {each.kind}: {each.store} {each.person} {each.detail}" for each in verdict.violations[:100]]
+    return "\n".join(lines) + "\n"
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, Python {sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _statuses(outcome: Outcome) -> str:
+    order = sorted(outcome.statuses.items())
+    return ", ".join(f"{status}: {count:,}" for status, count in order)
