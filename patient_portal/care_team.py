@@ -15,10 +15,11 @@ from uuid import UUID, uuid5
 from sqlalchemy.dialects.postgresql import insert
 
 from consent.asked import Asked
-from consent.decision import CANCERLINQ, Answer, Decision, Means
+from consent.decision import CANCERLINQ, Answer, Means
 from consent.store_config import Basis
 from consent.tables import StaffTask
 from database.context import as_persons
+from database.unit_of_work import Database
 from fhir_bridge.providers import Provider
 from fhir_bridge.reading.shape import objects, text, texts
 from fhir_bridge.retrieve.json_body import Unreadable, parse
@@ -30,7 +31,7 @@ from notifications.texting import confirmed_contact, texts_wanted
 from patient_portal.aliases import add_aliases, aliases_in
 from patient_portal.choosing import Choices
 from patient_portal.wiring import Wiring
-from vocabulary.actor import Actor, ActorKind
+from vocabulary.actor import Actor
 from vocabulary.errors import Invalid, PortalError, Refused
 from vocabulary.resource import Resource
 
@@ -211,22 +212,19 @@ def for_staff(choices: Choices) -> Choices:
     return replace(choices, history=history, stores=stores, standing=replace(choices.standing, donations={}))
 
 
-def tell_person(wiring: Wiring, person: UUID, decision: Decision, now: datetime) -> bool:
+def tell_person(database: Database, person: UUID, decision: UUID, practice: str | None, now: datetime) -> bool:
     """Make sure that the person hears of what staff recorded, by a way that is not the staff's own (abuse case 10).
 
-    For a reader of the ledger, after it has tried to text: where no text can go, a staff task `tell-the-person` is
-    opened, once per decision, so that there are as many notices as actions. False when there is nothing to do here.
+    Where no text can go (the ledger's reader sends those), a staff task `tell-the-person` is opened, once however
+    often this is called for one decision: as many notices as actions. True when a task was opened now.
     """
-    if decision.by.kind is not ActorKind.CARE_TEAM:
-        return False
-    with wiring.database.begin(as_persons(person)) as session:
+    with database.begin(as_persons(person)) as session:
         contact = confirmed_contact(session, person)
         if contact is not None and texts_wanted(session, contact.id):
             return False
         task = {
-            "id": uuid5(decision.id, "tell-the-person"), "person_id": person, "practice_id": decision.practice,
-            "store_id": None, "kind": "tell-the-person", "detail": {"decision": str(decision.id)}, "opened_at": now,
-            "closed_at": None,
+            "id": uuid5(decision, "tell-the-person"), "person_id": person, "practice_id": practice, "store_id": None,
+            "kind": "tell-the-person", "detail": {"decision": str(decision)}, "opened_at": now, "closed_at": None,
         }  # fmt: skip
         made = insert(StaffTask).values(task).on_conflict_do_nothing(index_elements=["id"]).returning(StaffTask.id)
         return session.scalar(made) is not None

@@ -18,7 +18,16 @@ from consent.decision import CANCERLINQ, Answer
 from consent.person_identity import practice_names
 from consent.status import all_confirmed, read_status
 from database.context import as_persons
-from patient_portal.care_team import HOW, WHO_ASKED, OptOutForm, for_staff, opt_out, problems, read_form
+from patient_portal.care_team import (
+    HOW,
+    WHO_ASKED,
+    OptOutForm,
+    for_staff,
+    opt_out,
+    problems,
+    read_form,
+    tell_person,
+)
 from patient_portal.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
@@ -54,6 +63,8 @@ def decide() -> AnyResponse:
     )
     recorded = record(wiring(), asked)
     assert recorded.governing is not None, "an opt-out always has a decision that holds"
+    for decision in recorded.decisions:
+        tell_person(wiring().database, decision.person_id, decision.id, decision.practice, now())
     again = None if recorded.decisions else 1
     return redirect(url_for("care_team.done", decision_id=recorded.governing.id, again=again), 303)
 

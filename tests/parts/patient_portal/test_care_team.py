@@ -5,71 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 import uuid
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
 
-from sandbox.hospital.server import RunningHospital
 from tests.support.portal import Portal, signed_in_client, token_in
+from tests.support.staff import hospital_of, open_chart
 
 PATIENT = "rv-p02"
-
-
-@dataclass
-class Staff:
-    """A nurse's browser with one chart open."""
-
-    portal: Portal
-    browser: Any
-
-    def get(self, path: str = "/care-team") -> Any:
-        return self.browser.get(path, base_url=self.portal.url)
-
-    def post(self, path: str = "/care-team", **form: str) -> Any:
-        """Post with the token and the key of the screen's own form."""
-        page = self.get().text
-        key = re.search(r'name="form" value="([^"]+)"', page)
-        sent = {"csrf_token": token_in(page), "form": key.group(1) if key else "a-key-of-a-form", **form}
-        return self.browser.post(path, data=sent, base_url=self.portal.url)
-
-    def opt_out(self, **changed: str) -> Any:
-        form = {"who": "patient", "how": "in-person", "asked_on": "", "reason": "Asked at today's visit"}
-        return self.post(**(form | changed))
-
-
-def hospital_of(portal: Portal, patient: str) -> RunningHospital:
-    return portal.hospitals["riverside" if patient.startswith("rv-") else "lakeside"]
-
-
-def chart_of(portal: Portal, patient: str) -> str:
-    """Press the button in the hospital's chart; the address that it opens at the portal."""
-    hospital = hospital_of(portal, patient)
-    nurse = requests.Session()
-    clinician = hospital.hospital.records.people("clinician")[0].id
-    nurse.post(f"{hospital.url}/chart/sign-in", {"login": clinician}, timeout=10)
-    pressed = nurse.post(f"{hospital.url}/chart/{patient}/launch", allow_redirects=False, timeout=10)
-    return urlsplit(pressed.headers["Location"]).query
-
-
-def callback_of(portal: Portal, browser: Any, sent: Any) -> Any:
-    """Follow the browser through the hospital and back to our callback."""
-    assert sent.status_code in {302, 303}, sent.text
-    back = requests.get(sent.headers["Location"], allow_redirects=False, timeout=10)
-    where = urlsplit(back.headers["Location"])
-    answer = {key: values[0] for key, values in parse_qs(where.query).items()}
-    return browser.get(where.path, query_string=answer, base_url=portal.url)
-
-
-def open_chart(portal: Portal, patient: str, browser: Any = None) -> Staff:
-    browser = browser or portal.app.test_client()
-    sent = browser.get("/launch", query_string=chart_of(portal, patient), base_url=portal.url)
-    landed = callback_of(portal, browser, sent)
-    assert (landed.status_code, landed.headers.get("Location")) == (303, "/care-team"), landed.text
-    return Staff(portal, browser)
 
 
 def without_tokens(page: str) -> str:
@@ -238,45 +182,3 @@ def test_the_patient_finds_it_and_confirms_or_undoes_it(portal: Portal) -> None:
     ]  # fmt: skip
     assert len({row.person_id for row in rows}) == 1
     assert "took you out" not in patient.get("/choices").text
-
-
-def test_staff_need_a_chart(portal: Portal) -> None:
-    """SMART-62: a practitioner who signs in without a chart gets a page that says what to do, and no session."""
-    browser = portal.app.test_client()
-    form = {"csrf_token": token_in(browser.get("/sign-in/riverside", base_url=portal.url).text)}
-    sent = browser.post("/sign-in/riverside", data=form, base_url=portal.url)
-    query, hospital = urlsplit(sent.headers["Location"]).query, portal.hospitals["riverside"]
-    login = hospital.hospital.records.people("clinician")[0].id
-    page = requests.post(f"{hospital.url}/oauth/consent?{query}", {"login": login}, timeout=10).text
-    decided = {"login": login, "decision": "allow", "patient": PATIENT}
-    groups = {"group": re.findall(r'name="group" value="([^"]+)"', page)}
-    back = requests.post(f"{hospital.url}/oauth/decision?{query}", decided | groups, allow_redirects=False, timeout=10)
-    where = urlsplit(back.headers["Location"])
-    landed = browser.get(where.path, query_string=where.query, base_url=portal.url)
-    assert landed.status_code == 403
-    assert "Open us from the patient" in landed.text
-    assert portal.rows("SELECT id FROM person") == []
-    assert browser.get("/care-team", base_url=portal.url).status_code == 303
-
-
-def test_a_hospital_without_staff_access(portal: Portal) -> None:
-    """SMART-62: where the hospital has not opened this to staff, nothing is saved and the page says why."""
-    settings = portal.wiring.settings
-    closed = tuple(replace(each, care_team=False) for each in settings.providers)
-    portal.app.extensions["wiring"] = replace(portal.wiring, settings=replace(settings, providers=closed))
-    browser = portal.app.test_client()
-    sent = browser.get("/launch", query_string=chart_of(portal, PATIENT), base_url=portal.url)
-    landed = callback_of(portal, browser, sent)
-    assert landed.status_code == 403
-    assert "has not set this up for staff" in landed.text
-    assert portal.rows("SELECT id FROM person") == []
-
-
-def test_no_name_no_screen(portal: Portal) -> None:
-    """SMART-45: when the patient cannot be read there is no banner, so nobody is signed in and nothing is saved."""
-    browser = portal.app.test_client()
-    sent = browser.get("/launch", query_string=chart_of(portal, PATIENT), base_url=portal.url)
-    portal.hospitals["riverside"].hospital.faults.set({"types": {"Patient": {"status": 500}}})
-    landed = callback_of(portal, browser, sent)
-    assert landed.status_code == 503
-    assert portal.rows("SELECT id FROM person") == []
