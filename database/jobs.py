@@ -33,10 +33,18 @@ def wait_seconds(attempts: int, chance: float) -> int:
 
 
 def job_app(url: str, jobs: procrastinate.Blueprint) -> procrastinate.App:
-    """The job application of one process; the connector opens only where `run_worker` needs it."""
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=6))
-    app.add_tasks_from(jobs, namespace="portal")
-    return app
+    """The job application of one process; the connector opens only where `run_worker` needs it.
+
+    Adding a blueprint's tasks renames them, so they are added once and later calls only change the connector.
+    """
+    connector = procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=6)
+    if jobs not in _BOUND:
+        _BOUND[jobs] = procrastinate.App(connector=connector)
+        _BOUND[jobs].add_tasks_from(jobs, namespace="portal")
+    return _BOUND[jobs].with_connector(connector)
+
+
+_BOUND: dict[procrastinate.Blueprint, procrastinate.App] = {}
 
 
 def defer(session: Session, task: Task[Any, Any, Any], *, lock: str | None = None, **ids: str) -> None:
