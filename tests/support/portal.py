@@ -31,6 +31,7 @@ from fhir_bridge.smart.client import SmartClient
 from outbound.client import OutboundClient
 from patient_portal.app import create_app
 from patient_portal.demo.outside import STORES
+from patient_portal.jobs import JOBS
 from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, allow_list, now
 from sandbox.hospital.configuration import HospitalConfig
@@ -170,6 +171,7 @@ def portal(outside: Outside, database: TestDatabase, tmp_path: Path) -> Iterator
     })  # fmt: skip
     http = OutboundClient(allow_list(settings))
     web = Wiring(settings, database.web, database.keyring, http)
+    tasks, names = dict(JOBS.tasks), {task: task.name for task in JOBS.tasks.values()}
     app = create_app(web)
     app.testing = False
     outside.serve[:] = [app]
@@ -177,6 +179,9 @@ def portal(outside: Outside, database: TestDatabase, tmp_path: Path) -> Iterator
     made = Portal(app, outside.address, web, worker, database, outside.hospitals)
     yield made
     outside.serve.clear()
+    JOBS.tasks = tasks  # each new application puts its namespace before the names; a process has one only
+    for task, kept in names.items():
+        task.name = kept
     for name, patient in made.changed:
         outside.hospitals[name].hospital.records._open.pop(patient, None)
     for one in outside.hospitals.values():
