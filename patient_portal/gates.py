@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from flask import Flask, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from patient_portal.wiring import wiring
 from vocabulary.actor import ANONYMOUS, Actor, ActorKind
 from vocabulary.errors import Refused
 
@@ -62,6 +63,20 @@ def current_actor() -> Actor:
     return actor
 
 
+def is_sent_by_another_site() -> bool:
+    """Whether a browser says that a page of somebody else's sent this form (threats.md abuse case 9).
+
+    Asked beside the form token, never in its place: older browsers say nothing, and our own referrer policy makes
+    `Origin` a mere `null` on our own forms.
+    """
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return False
+    origin = request.headers.get("Origin", "null")
+    if origin != "null" and origin not in {request.host_url.rstrip("/"), wiring().settings.base_url}:
+        return True
+    return request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
+
+
 def refuse_undeclared(app: Flask) -> None:
     """Raise when a route has no gate: called last, when every blueprint is in."""
     missing = sorted({rule.endpoint for rule in app.url_map.iter_rules() if gate_of(app, rule.endpoint) is None})
@@ -77,6 +92,8 @@ def stand_at_the_gate(app: Flask) -> None:
         if request.endpoint is None:
             return None
         wanted = gate_of(app, request.endpoint)
+        if wanted is not Gate.SIGNATURE and is_sent_by_another_site():
+            raise Refused("another-site")
         if wanted in OPEN_TO_ALL:
             return None
         actor = current_actor()
