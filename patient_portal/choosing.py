@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from consent.asked import Asked
 from consent.authorization import ConsentText, Texts, load_texts
-from consent.coverage import KnownAs, StoreEffect, effects, stores_concerned
-from consent.decision import Answer, Decision, Subject
+from consent.coverage import KnownAs, StoreEffect, effects, stores_concerned, told_answer
+from consent.decision import CANCERLINQ, Answer, Decision, Subject
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.history import Entry, read_history
 from consent.person_identity import known_as, practice_names
@@ -58,6 +58,15 @@ class Choices:
     def registries(self) -> list[Store]:
         return [store for store in self.stores if store.basis is Basis.LAW and store.id in self.concerned]
 
+    def stores_of(self, decision: Decision) -> tuple[Store, ...]:
+        """The stores that `decision` is about; beside CancerLinQ's the registries, which are shown and never told."""
+        of_cancerlinq = decision.subject == CANCERLINQ
+        return tuple(
+            store
+            for store in self.stores
+            if told_answer(store, decision) is not None or (of_cancerlinq and store.basis is Basis.LAW)
+        )
+
     def entry(self, decision: UUID) -> Entry:
         """One of this person's decisions; NotFound for any other id."""
         for entry in self.history:
@@ -70,7 +79,11 @@ def read_choices(session: Session, wiring: Wiring, persons: Sequence[UUID]) -> C
     """Gather in one transaction that is in the persons' context."""
     settings = wiring.settings
     history = read_history(session, persons)
-    known = known_as(session, persons, {provider.id: provider.state for provider in settings.providers})
+    known = _also_asked(
+        known_as(session, persons, {provider.id: provider.state for provider in settings.providers}),
+        history,
+        settings.stores,
+    )
     practices = sorted({practice for practice, _system in known.aliases})
     names = practice_names(session, practices)
     taking_part = {each.practice or f"{each.id}-main" for each in settings.providers if each.cancerlinq_participant}
@@ -82,6 +95,13 @@ def read_choices(session: Session, wiring: Wiring, persons: Sequence[UUID]) -> C
         clinics=tuple(names.get(practice, practice) for practice in practices if practice in taking_part),
         participates=any(practice in taking_part for practice in practices),
     )
+
+
+def _also_asked(known: KnownAs, history: Sequence[Entry], stores: Sequence[Store]) -> KnownAs:
+    """A study that was answered is concerned from that moment on, before the feed has made its random code."""
+    answered = {entry.decision.effort for entry in history if entry.decision.effort}
+    asked = {store.id for store in stores if store.effort in answered}
+    return replace(known, coded_in=known.coded_in | asked)
 
 
 def choices_of(wiring: Wiring, actor: Actor) -> Choices:

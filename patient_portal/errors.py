@@ -52,6 +52,9 @@ def translate_errors(app: Flask) -> None:
     def from_werkzeug(error: HTTPException) -> Response:
         if error.code is not None and error.code < 400:
             return make_response(error.get_response())
+        cause = getattr(error, "original_exception", None)
+        if isinstance(cause, PortalError):  # raised before any view, such as by a session's read from a database away
+            return typed(cause)
         response = answer(error.code or 500, "http")
         for name, value in error.get_headers():
             if name in {"Allow", "Retry-After"}:

@@ -7,12 +7,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
+
 from patient_portal.demo.children import Child, Children
 from patient_portal.demo.folder import DemoFolder
 
 ACCOUNT_SID = "AC00000000000000000000000000000000"
 SERVICE_SID = "MG00000000000000000000000000000000"
 NIGHT_SECONDS = 120
+FEED_SECONDS = 60
 IDENTIFIERS = {"riverside": "urn:oid:2.16.840.1.113883.19.5", "lakeside": "urn:oid:2.16.840.1.113883.19.6"}
 BOTH = ["riverside", "lakeside"]
 
@@ -51,6 +54,8 @@ def start_outside(folder: DemoFolder, children: Children, portal: str, patients:
     phone = _phone(folder, children, portal)
     urls = {name: str(child.wait_ready()["ready"]) for name, child in {**hospitals, "phone": phone}.items()}
     urls |= {name: str(child.ready.get("ready") or child.wait_ready()["ready"]) for name, child in stores.items()}
+    for curator in (each[0] for each in STORES if each[2] == "curator"):
+        requests.post(f"{urls[curator]}/feed", timeout=FEED_SECONDS)  # work with copies from the first minute on
     fhir = {name: str(child.ready["fhir"]) for name, child in hospitals.items()}
     providers, named = folder.path / "providers.toml", folder.path / "stores.toml"
     providers.write_text(_providers_toml(fhir), encoding="utf-8")

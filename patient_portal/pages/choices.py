@@ -122,7 +122,7 @@ def status(decision_id: UUID) -> str:
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
         choices = read_choices(session, wiring(), actor.persons)
         entry = choices.entry(decision_id)
-        rows = read_status(session, choices.history, choices.stores, choices.known, now())
+        rows = read_status(session, choices.history, choices.stores_of(entry.decision), choices.known, now())
     page = "choices/_stores.html" if request.args.get("part") else "choices/status.html"
     return render_template(
         page,
@@ -144,7 +144,7 @@ def receipt(decision_id: UUID) -> Response:
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
         choices = read_choices(session, wiring(), actor.persons)
         entry = choices.entry(decision_id)
-        rows = read_status(session, choices.history, choices.stores, choices.known, now())
+        rows = read_status(session, choices.history, choices.stores_of(entry.decision), choices.known, now())
         document = receipt_document(session, wiring(), entry, rows)
     response = make_response(document)
     response.content_type = "application/json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from flask import Blueprint, render_template, request, url_for
 
 from consent.decision import DataCategory, SensitiveClass
@@ -41,6 +42,22 @@ def leaves(effort_id: str) -> str:
         before=_address(effort, chosen, found.page - 1) if found.page > 1 else "",
         after=_address(effort, chosen, found.page + 1) if found.page < found.pages else "",
     )
+
+
+@blueprint.app_template_filter("flat")
+def flat(leaves: str) -> list[tuple[str, str]]:
+    """Every value of an entry's JSON with the names above it, one a line: nothing is left out, and it fits a phone."""
+    found: list[tuple[str, str]] = []
+    waiting: list[tuple[str, object]] = [("", orjson.loads(leaves))]
+    while waiting:
+        name, value = waiting.pop(0)
+        if isinstance(value, dict):
+            waiting[:0] = [(f"{name} {key}".strip(), part) for key, part in value.items()]
+        elif isinstance(value, list):
+            waiting[:0] = [(name, part) for part in value]
+        else:
+            found.append((name, value if isinstance(value, str) else orjson.dumps(value).decode()))
+    return found
 
 
 def _chosen(effort: Effort) -> Chosen:
