@@ -18,12 +18,16 @@ from sqlalchemy.orm import Session
 
 from consent.asked import Asked
 from consent.decision import CANCERLINQ, Answer, Means
+from consent.person_identity import Alias, add_alias
 from consent.record_decision import record_decision
 from consent.sequencer import sequence_once
 from database.context import Context
 from database.unit_of_work import Database
 from notifications.reminders import release_reminders
 from notifications.send import send_due
+from patient_portal.catalogue import write_catalogue
+from patient_portal.demo.outside import IDENTIFIERS
+from patient_portal.late_stores import tell_of_late_stores
 from patient_portal.logs import configure_logs
 from patient_portal.texting import channel_of, confirm_new_decisions, run_texting, texting_of
 from patient_portal.wiring import now
@@ -131,6 +135,27 @@ def test_person_is_told_what_a_nurse_did(texts: Texts) -> None:
     texts.round()
     assert texts.to()[-1].startswith("My Record Portal: A change was made for you.")
     assert "(888) 282-2552" in texts.to()[-1]
+
+
+def test_person_is_told_once_that_a_store_is_late(texts: Texts) -> None:
+    """SUB-08, SMS-07: what has not confirmed by its deadline is told by one text, by day, and not again."""
+    client, wiring = texts.proven(), texts.portal.worker
+    write_catalogue(wiring, now())
+    name = Alias("riverside", IDENTIFIERS["riverside"], "RV-0001", "riverside-main")
+    add_alias(wiring.database, wiring.keyring, client.person, name, now())
+    opt_out(client)
+    texts.round()
+    before = len(texts.to())
+    assert tell_of_late_stores(wiring, texts.texting, now() + timedelta(minutes=14)) == 0
+    late = now() + timedelta(minutes=16)
+    assert [tell_of_late_stores(wiring, texts.texting, late) for _ in range(2)] == [1, 0]
+    send_due(texts.texting, texts.channel, late.replace(hour=20) + timedelta(days=1))
+    assert len(texts.to()) == before + 1
+    assert "Something takes longer than it should." in texts.to()[-1]
+    quiet = texts.someone("rv-p02")
+    opt_out(quiet)
+    sequence_once(texts.portal.database.worker, now())
+    assert tell_of_late_stores(wiring, texts.texting, now() + timedelta(minutes=16)) == 0
 
 
 def test_no_text_names_a_person_or_an_illness(texts: Texts) -> None:
