@@ -52,7 +52,7 @@ def channel_of(wiring: Wiring) -> Channel:
 
 
 def run_texting(wiring: Wiring, stop_event: threading.Event, *, clock: Callable[[], datetime] = now) -> None:
-    """Confirm decisions, tell of late stores, release reminders, send what is due: each second until `stop_event` is set.
+    """Confirm decisions, tell of late stores, release reminders, send what is due: each second until `stop_event`.
 
     `wiring` has the worker's login. Any number of processes may run this. An error is logged and tried again.
     """
