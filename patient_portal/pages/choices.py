@@ -35,6 +35,7 @@ from patient_portal.page_context import language_code
 from patient_portal.rate_limits import limited
 from patient_portal.receipts import receipt_document, reference_of
 from patient_portal.wiring import now, wiring
+from research.deliveries import deliveries_of
 from vocabulary.errors import Invalid, NotFound
 
 blueprint = Blueprint("choices", __name__, url_prefix="/choices")
@@ -123,6 +124,7 @@ def status(decision_id: UUID) -> str:
         choices = read_choices(session, wiring(), actor.persons)
         entry = choices.entry(decision_id)
         rows = read_status(session, choices.history, choices.stores_of(entry.decision), choices.known, now())
+        sent = [each for each in deliveries_of(session, actor.persons) if each.effort_id == entry.decision.effort]
     page = "choices/_stores.html" if request.args.get("part") else "choices/status.html"
     return render_template(
         page,
@@ -131,6 +133,7 @@ def status(decision_id: UUID) -> str:
         decision=entry.decision,
         rows=rows,
         settled=all_confirmed(rows),
+        sent=sent,
         reference=reference_of(entry.decision),
         effort=next((each for each in choices.efforts if each.id == entry.decision.effort), None),
     )
