@@ -1,0 +1,138 @@
+"""The steps that journeys are made of, each as a person takes them; the words are those of the visitor's language."""
+
+from __future__ import annotations
+
+import re
+
+from tests.journeys.examination import Examiner
+from tests.support.browser import Visitor
+from tests.support.running_demo import RunningDemo
+
+PHRASES = {"living-well": "Living Well After Cancer", "early-signs": "Early Signs Study"}
+
+
+def sign_in(visitor: Visitor, hospital: str, person: str, examine: Examiner) -> None:
+    """From the front page to the own record, at a sandbox hospital's own pages; all parts are allowed."""
+    visitor.open(f"/?lang={visitor.language}")
+    examine(visitor, "home")
+    visitor.follow("Sign in with your hospital")
+    examine(visitor, "sign-in")
+    visitor.page.get_by_role("link", name=hospital).click()
+    examine(visitor, "sign-in-one")
+    visitor.press("Go to my hospital")
+    at_hospital(visitor, person)
+    visitor.sees("You are signed in. We are bringing in your record.")
+
+
+def at_hospital(visitor: Visitor, person: str) -> None:
+    """The sandbox hospital's two pages: who, and what may be read."""
+    visitor.page.get_by_role("button", name=person).first.click()
+    visitor.page.get_by_role("button", name="Allow", exact=True).click()
+
+
+def wait_for_record(visitor: Visitor, examine: Examiner) -> None:
+    """Without scripts: press "Check again" until no part of the record is still to come."""
+    examine(visitor, "record-coming")
+    visitor.until("the record is brought in", lambda: not visitor.link("Check again").count())
+    examine(visitor, "record")
+
+
+def read_an_entry(visitor: Visitor, examine: Examiner) -> str:
+    """A kind of entry, one entry, and what the hospital sent; returns that."""
+    visitor.page.locator("main .tile h3 a").first.click()
+    examine(visitor, "record-kind")
+    visitor.page.locator("main ul.kinds a").first.click()
+    examine(visitor, "record-entry")
+    visitor.follow("The form the hospital sent")
+    examine(visitor, "record-fhir")
+    return visitor.page.locator("main pre").inner_text()
+
+
+def read_questions(visitor: Visitor, search: str, examine: Examiner) -> None:
+    """The questions, a search, and from the question of the opt-out one click to the opt-out itself."""
+    visitor.follow("Questions")
+    examine(visitor, "faq")
+    visitor.fill("Search the questions", search)
+    visitor.press("Search")
+    examine(visitor, "faq-search")
+    visitor.page.locator("#opt-out").get_by_role("link", name=visitor.say("Take me out of CancerLinQ")).click()
+    visitor.sees("Leave CancerLinQ?")
+
+
+def open_effort(visitor: Visitor, effort: str, examine: Examiner) -> None:
+    """From any page to the page of an effort."""
+    visitor.follow("My choices")
+    examine(visitor, "choices")
+    visitor.page.locator(f"#{effort} a.usa-button").click()
+    examine(visitor, f"effort-{effort}")
+
+
+def donate(visitor: Visitor, effort: str, name: str, examine: Examiner) -> None:
+    """See what would leave, choose two of the three parts, sign; first with a mistake that is named."""
+    open_effort(visitor, effort, examine)
+    visitor.follow("See exactly what would leave, line by line")
+    examine(visitor, f"leaves-{effort}")
+    visitor.follow("Go back and decide")
+    visitor.press("Sign and share")
+    visitor.sees("Something is missing")
+    examine(visitor, f"effort-{effort}-errors")
+    visitor.tick("#categories-general")
+    visitor.tick("#categories-clinical")
+    visitor.fill("Your full name", name)
+    visitor.press("Sign and share")
+    visitor.sees("You share with %(name)s", name=visitor.say(PHRASES[effort]))
+    examine(visitor, f"status-donated-{effort}")
+
+
+def wait_until_confirmed(visitor: Visitor, store: str) -> None:
+    """Press "Check again" until this store's row says that it confirmed."""
+    visitor.until(f"{store} confirms", lambda: shape_of(visitor, store) == "done")
+
+
+def shape_of(visitor: Visitor, store: str) -> str:
+    """The shape beside a store on a status page: done, told, waiting, late or none."""
+    row = visitor.page.locator("ol.stores > li", has=visitor.page.get_by_role("heading", name=store))
+    return row.get_attribute("class") or ""
+
+
+def subjects_of(visitor: Visitor, demo: RunningDemo, store: str) -> dict[str, str]:
+    """What the store's own page says it holds: the whole row by record number or subject code."""
+    visitor.open(demo.store(store))
+    rows = visitor.page.locator("tr[data-subject]").all()
+    return {row.get_attribute("data-subject") or "": row.inner_text() for row in rows}
+
+
+def wait_until_held(visitor: Visitor, demo: RunningDemo, store: str, subject: str) -> None:
+    """A store's feed runs by itself after some time; its own page has a button that runs it at once."""
+    if subject not in subjects_of(visitor, demo, store):
+        visitor.page.get_by_role("button", name="Run tonight's feed now").click()
+        assert subject in subjects_of(visitor, demo, store), f"{store} does not hold {subject}"
+
+
+def add_number(visitor: Visitor, phone: Visitor, demo: RunningDemo, number: str, examine: Examiner) -> None:
+    """Give a number, read the code on the phone, confirm it."""
+    visitor.follow("My choices")
+    visitor.follow("Text messages")
+    examine(visitor, "texts-number")
+    visitor.fill("Mobile number", number)
+    visitor.press("Text me a code")
+    visitor.sees("Enter the code")
+    examine(visitor, "texts-code")
+    phone.until("the code is on the phone", lambda: bool(code_on(phone, demo, number)), again="Look again")
+    visitor.fill("Code", code_on(phone, demo, number))
+    visitor.tick("#agree")
+    visitor.press("Confirm my number")
+    visitor.sees("Texts are on. We are sending you one now, so that you know our number.")
+    examine(visitor, "texts")
+
+
+def texts_on(phone: Visitor, demo: RunningDemo, number: str) -> list[str]:
+    """The texts that a phone got, oldest first."""
+    phone.open(demo.phone)
+    digits = re.sub(r"\D", "", number)
+    return phone.page.locator(f"[id$='{digits}'] li.got .words").all_inner_texts()
+
+
+def code_on(phone: Visitor, demo: RunningDemo, number: str) -> str:
+    codes = [found[0] for text in texts_on(phone, demo, number) if (found := re.search(r"\b\d{6}\b", text))]
+    return codes[-1] if codes else ""
