@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from urllib.parse import quote
 from uuid import UUID, uuid5
 
 from sqlalchemy.dialects.postgresql import insert
@@ -21,21 +20,19 @@ from consent.tables import StaffTask
 from database.context import as_persons
 from database.unit_of_work import Database
 from fhir_bridge.providers import Provider
-from fhir_bridge.reading.shape import objects, text, texts
-from fhir_bridge.retrieve.json_body import Unreadable, parse
-from fhir_bridge.retrieve.page import read_resource
+from fhir_bridge.reading.shape import text
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.errors import ProviderUnavailable
 from fhir_bridge.smart.grant import Grant
 from notifications.texting import confirmed_contact, texts_wanted
 from patient_portal.aliases import add_aliases, aliases_in
 from patient_portal.choosing import Choices
+from patient_portal.hospital_patient import name_of, preferred_language, read_patient
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
-from vocabulary.errors import Invalid, PortalError, Refused
+from vocabulary.errors import Invalid, Refused
 from vocabulary.resource import Resource
 
-FHIR_JSON = "application/fhir+json"
 # What the person behind the form may be to the patient; kept sealed as evidence.
 WHO_ASKED = ("patient", "representative", "family", "other")
 HOW: Mapping[str, Means] = {"in-person": Means.CARE_TEAM, "phone": Means.PHONE, "paper": Means.PAPER}
@@ -76,51 +73,12 @@ def open_chart(wiring: Wiring, provider: Provider, grant: Grant, *, from_chart: 
         raise NotServed("care-team-not-served")
     if not from_chart or grant.patient is None or not grant.identity.fhir_user:
         raise NotServed("no-chart")
-    patient = _read_patient(wiring, provider, grant, grant.patient)
+    patient = read_patient(wiring, provider, grant, grant.patient)
     name, born = name_of(patient), text(patient.get("birthDate"))
     if not name:
         raise ProviderUnavailable("patient-without-a-name")
     staff = grant.identity.fhir_user.removeprefix(provider.fhir_base_url.rstrip("/") + "/")
     return Chart(patient, name, born, staff, preferred_language(patient, wiring.settings.languages))
-
-
-def _read_patient(wiring: Wiring, provider: Provider, grant: Grant, patient_id: str) -> Resource:
-    base = provider.fhir_base_url
-    address = f"{base.rstrip('/')}/Patient/{quote(patient_id, safe='')}"
-    sent = {"Accept": FHIR_JSON, "Authorization": f"Bearer {grant.access_token}"}
-    try:
-        answer = wiring.http.request("GET", address, headers=sent, within=base)
-    except PortalError:
-        raise ProviderUnavailable("patient-not-read") from None
-    page = read_resource(answer.body, "Patient", patient_id, base)
-    parsed = parse(answer.body)
-    if answer.status != 200 or not page.received or isinstance(parsed, Unreadable):
-        raise ProviderUnavailable("patient-not-read")
-    patient: Resource = parsed.value
-    return patient
-
-
-def name_of(patient: Resource) -> str:
-    """The name staff know the patient by: official first, then usual; old and maiden names last."""
-    order = {"official": 0, "usual": 1, "old": 8, "maiden": 9}
-    names = sorted(objects(patient.get("name")), key=lambda each: order.get(text(each.get("use")), 5))
-    for each in names:
-        whole = text(each.get("text")) or " ".join([*texts(each.get("given")), text(each.get("family"))]).strip()
-        if whole:
-            return whole
-    return ""
-
-
-def preferred_language(patient: Resource, offered: tuple[str, ...]) -> str | None:
-    """The patient's own language where we speak it: what we send them later is not in the nurse's."""
-    spoken = sorted(objects(patient.get("communication")), key=lambda each: each.get("preferred") is not True)
-    for each in spoken:
-        language = each.get("language")
-        for coding in objects(language.get("coding")) if isinstance(language, dict) else []:
-            code = text(coding.get("code")).split("-")[0].lower()
-            if code in offered:
-                return code
-    return None
 
 
 def learn_names(wiring: Wiring, provider: Provider, person: UUID, chart: Chart, now: datetime) -> None:

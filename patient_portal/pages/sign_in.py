@@ -29,6 +29,7 @@ from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ProviderUnavai
 from fhir_bridge.smart.launch import ENTROPY_BYTES
 from patient_portal.care_team import NotServed, learn_names, open_chart
 from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.hospital_patient import learn_at_sign_in
 from patient_portal.own_paths import own_path
 from patient_portal.page_context import language_code
 from patient_portal.rate_limits import limited
@@ -168,6 +169,7 @@ def _finish(provider: Provider) -> AnyResponse:
         learn_names(wiring(), provider, signed_in.person, chart, now())
         session.update(chart.as_session())
         return redirect(url_for("care_team.chart"), 303)
+    session["name"] = learn_at_sign_in(wiring(), provider, grant, signed_in.person, now()) or session.get("name")
     flash(gettext("You are signed in. We are bringing in your record."))
     return redirect(after or url_for("record.overview"), 303)
 
