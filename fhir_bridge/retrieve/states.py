@@ -120,8 +120,8 @@ def state_of_pages(count: int, *, stopped: bool, incomplete: bool, dropped: bool
     `stopped`: paging or a search ended early; `incomplete`: the provider warned of missing data; `dropped`: entries
     were left out. Nothing kept while something was left out is not "none found".
     """
-    if stopped:
+    if stopped or incomplete:
         return State.PARTIAL
     if count == 0:
-        return State.PARTIAL if incomplete or dropped else State.EMPTY
+        return State.PARTIAL if dropped else State.EMPTY
     return State.OK

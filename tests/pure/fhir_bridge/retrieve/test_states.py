@@ -44,7 +44,7 @@ def test_refusals(status: int | None, codes: set[str], extra: bool, expected: St
         (0, True, False, False, State.PARTIAL),
         (0, False, True, False, State.PARTIAL),
         (0, False, False, True, State.PARTIAL),
-        (3, False, True, True, State.OK),
+        (3, False, True, True, State.PARTIAL),
     ],
 )
 def test_pages(count: int, stopped: bool, incomplete: bool, dropped: bool, expected: State) -> None:
