@@ -23,7 +23,7 @@ CARRIED = "carried-over"
 """The reason on a decision that the service repeated under a newly known name: the person decided nothing new."""
 
 _READ = text(
-    "SELECT q.position, q.person_id, d.actor_kind, d.recorded_at, d.reason"
+    "SELECT q.position, q.person_id, d.actor_kind, d.recorded_at, d.reason, d.id, d.practice_id"
     " FROM position q JOIN decision d ON d.id = q.decision_id"
     " WHERE q.position >= coalesce((SELECT position FROM store_cursor WHERE store_id = :cursor), 0)"
     " ORDER BY q.position LIMIT :most"
@@ -44,6 +44,9 @@ class Placed:
     recorded_at: datetime
     by_someone_else: bool
     carried: bool
+    by_care_team: bool
+    decision: UUID
+    practice: str | None
 
     @property
     def press(self) -> str:
@@ -58,7 +61,7 @@ def read_on(texting: Texting, cursor: str) -> list[Placed]:
     return [
         Placed(
             row.position, row.person_id, row.recorded_at, row.actor_kind != ActorKind.PATIENT.value,
-            row.reason == CARRIED,
+            row.reason == CARRIED, row.actor_kind == ActorKind.CARE_TEAM.value, row.id, row.practice_id,
         )
         for row in rows
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from notifications.reminders import release_reminders
 from notifications.send import send_due
 from notifications.texting import Texting
 from notifications.texts import Programme
+from patient_portal.care_team import tell_person
 from patient_portal.late_stores import tell_of_late_stores
 from patient_portal.ledger_reader import move_on, read_on, to_tell
 from patient_portal.wiring import Wiring, now
@@ -84,5 +85,8 @@ def confirm_new_decisions(texting: Texting, moment: datetime) -> int:
         confirm_decision(texting, one.person, one.press, by_someone_else=one.by_someone_else, now=moment)
         for one in to_tell(texting, read)
     )
+    for one in read:
+        if one.by_care_team and not one.carried:
+            tell_person(texting.database, one.person, one.decision, one.practice, moment)
     move_on(texting, CURSOR, read[-1].position + 1, moment)
     return made
