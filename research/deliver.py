@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from consent.audit import Audited, write_audit
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.feed.pace import Pace
 from consent.history import read_history
@@ -37,6 +38,7 @@ from research.permission import NoPermit, Permit, permit_for
 from research.record_pin import is_being_retrieved, pin_record, pinned_sources
 from research.selection import lines_of, select
 from research.send import Parcel, send
+from vocabulary.actor import ActorKind
 
 log = structlog.get_logger()
 
@@ -189,6 +191,9 @@ def _send(courier: Courier, store: Store, effort: Effort, mark: Mark, built: _Bu
     with courier.database.begin(as_persons(mark.person)) as session:
         rows.note_delivered(session, built.delivery.id, answer, courier.clock())
         rows.settle(session, mark)
+        detail = {"effort": effort.id, "manifest": parcel.manifest, "count": len(parcel.lines)}
+        line = Audited(mark.person, "donation.sent", "E", ActorKind.SYSTEM.value, detail=detail)
+        write_audit(session, courier.clock(), line)
     log.info("donation.delivered", store=store.id, delivery=str(built.delivery.id), count=len(parcel.lines))
     return Outcome.DELIVERED
 

@@ -35,10 +35,7 @@ from sandbox.store.server import RunningStore, start
 from tests.parts.consent.people import asked, person
 from tests.parts.consent.receiver import Clock
 from tests.pure.consent.stores import EARLY_SIGNS_STORE, LIVING_WELL_STORE
-from tests.support.portal import outside, portal
 from tests.support.postgres import TestDatabase
-
-__all__ = ["outside", "portal"]
 
 BY_MRN = {each.mrn: each for each in population()}
 MARIA, DENISE = "RV-104233", "RV-107455"

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from consent.audit import read_audit
 from consent.decision import ALL_CATEGORIES, SensitiveClass
 from consent.efforts import Holds
 from consent.store_config import Store
@@ -58,7 +59,8 @@ def test_a_class_that_is_switched_on_leaves(world: World, living_well: Store) ->
 
 
 def test_the_person_sees_each_delivery(world: World, living_well: Store) -> None:
-    """X-08: each delivery is listed with the version of the yes, its count and what became of it, to nobody else."""
+    """X-08, CON-13: each delivery is listed with the version of the yes, its count and what became of it,
+    to nobody else, and audited."""
     who, other = world.donor(1), world.donor(2)
     world.give(who)
     world.deliver()
@@ -68,6 +70,11 @@ def test_the_person_sees_each_delivery(world: World, living_well: Store) -> None
     assert (found.version, found.state, found.count) == (1, "delivered", len(world.held()))
     assert found.answered_at is not None
     assert str(found.count) in str(found.says)
+    with world.database.web.begin(as_persons(who)) as session:
+        sent = [line for line in read_audit(session, [who]) if line.event == "donation.sent"]
+    assert [line.detail for line in sent] == [
+        {"effort": "living-well", "manifest": str(found.id), "count": found.count}
+    ]
 
 
 def _without_ids(lines: list[dict[str, Any]]) -> list[str]:
