@@ -26,6 +26,7 @@ from database.context import knowing
 from database.keyring import KeyRing, SealBroken
 from database.unit_of_work import Database
 from fhir_bridge.tables import WebSession as Row
+from vocabulary.errors import Unavailable
 
 IDLE_PATIENT = timedelta(minutes=15)
 IDLE_STAFF = timedelta(minutes=10)
@@ -53,6 +54,7 @@ class WebSession(CallbackDict[str, Any], SessionMixin):
         self.touched = False
         self.replaced: str | None = None
         self.ended = False
+        self.unread: Unavailable | None = None
 
     def renew(self) -> None:
         """Give the session a new id and kill the old one: at sign-in and at every change of role."""
@@ -88,8 +90,13 @@ class SessionStore(SessionInterface):
         if request.endpoint == "static" or not 40 <= len(sid) <= 64:
             return WebSession()
         index, now = self.index_of(sid), self.now()
-        with self.database.begin(knowing(index)) as session:
-            row = session.scalar(select(Row).where(Row.id_index == index))
+        try:
+            with self.database.begin(knowing(index)) as session:
+                row = session.scalar(select(Row).where(Row.id_index == index))
+        except Unavailable as error:  # the request's first hook raises it, where it becomes a page
+            away = WebSession(sid=sid)
+            away.unread = error
+            return away
         if row is None or row.ended_at is not None:
             return WebSession()
         try:
@@ -105,6 +112,8 @@ class SessionStore(SessionInterface):
     def save_session(self, _app: Flask, session: SessionMixin, response: Response) -> None:
         assert isinstance(session, WebSession)
         response.headers.add("Vary", "Cookie")
+        if session.unread is not None:
+            return
         if session.ended:
             self._end(session.sid or session.replaced)
             response.delete_cookie(self.cookie_name, path="/", secure=self.secure, httponly=True, samesite="Lax")

@@ -138,8 +138,8 @@ class World:
                 str(self.folder.port(store.id)), "--state-dir", str(self.folder.part(f"store-{store.id}")),
             ]  # fmt: skip
             self.parts[store.id] = self.children.start(store.id, command, says_ready=True)
-            if store.id == "cancerlinq":
-                self.parts[store.id].wait_ready()
+            if store.id == "cancerlinq":  # the others copy from it
+                self.urls[store.id] = str(self.parts[store.id].wait_ready()["ready"])
 
     def _store_config(self, store: StorePlan) -> dict[str, object]:
         values: dict[str, object] = {
@@ -150,7 +150,7 @@ class World:
             return values | {"effort": store.subject, "invented": True, "hospitals": []}
         values["feed_token"] = self.folder.secret("feed-token")
         if store.role != "holder":
-            values["platform"] = f"http://localhost:{self.folder.port('cancerlinq')}"
+            values["platform"] = self.urls["cancerlinq"]
         return values
 
     def _environment(self, urls: DatabaseUrls) -> Mapping[str, str]:
