@@ -6,6 +6,8 @@ SHELL := /bin/sh
 
 PORT ?= 8000
 PYTEST_ARGS ?=
+# Two processes, a file stays in one: what a file's tests share is made once.
+PARALLEL ?= -n 2 --dist loadfile
 BIN := .venv/bin
 # Two stamps in one environment: `make run` installs what the service needs, the others add the tools.
 RUN_READY := .venv/.ready-to-run
@@ -36,11 +38,11 @@ run: $(RUN_READY) $(CATALOGS:.po=.mo) ## Start the portal with a sandbox world o
 check: $(DEV_READY) lint types imports pure ## Lint, types, import arrows and pure tests (under 30 s when warm)
 
 test: $(DEV_READY) $(CATALOGS:.po=.mo) browser ## The whole suite, in a real browser too (PYTEST_ARGS="-k name" narrows it)
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 test-system-database: $(DEV_READY) $(CATALOGS:.po=.mo) ## The tests with real parts once more, on the system's own PostgreSQL
 	@PORTAL_TEST_BINARIES="$$($(BIN)/python scripts/system_postgres.py)" && export PORTAL_TEST_BINARIES \
-		&& $(BIN)/pytest tests/parts $(PYTEST_ARGS)
+		&& $(BIN)/pytest $(PARALLEL) tests/parts/database tests/parts/consent tests/parts/research tests/parts/notifications $(PYTEST_ARGS)
 
 bench: $(DEV_READY) ## Run the benchmarks
 	@if ls benchmarks/*.py >/dev/null 2>&1; then \
@@ -67,7 +69,7 @@ imports: $(DEV_READY)
 	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
 
 pure: $(DEV_READY) $(CATALOGS:.po=.mo)
-	@$(BIN)/pytest -p no:schemathesis -p no:playwright tests/pure $(PYTEST_ARGS)
+	@$(BIN)/pytest -p no:schemathesis -p no:playwright $(PARALLEL) tests/pure $(PYTEST_ARGS)
 
 browser: $(DEV_READY)
 	@$(BIN)/python -m tests.support.browser_install
