@@ -1,0 +1,120 @@
+"""What every route is expected to answer, written by hand: a new route needs a row here (threats.md abuse case 7)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from werkzeug.test import TestResponse
+
+from tests.support.actors import ANONYMOUS, OTHER, STAFF, Cast, Visitor
+
+PUBLIC, PATIENT, CARE_TEAM = "public", "patient", "care-team"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one route is expected to answer to the one who may pass.
+
+    `ids`: path parameters that name an object of the owner's. `plain`: other path parameters. `ends`: it would end
+    the session or the connection of whoever asks, so those who may are tried elsewhere.
+    """
+
+    gate: str
+    answers: int = 200
+    ids: dict[str, str] = field(default_factory=dict)
+    plain: dict[str, Any] = field(default_factory=dict)
+    form: dict[str, Any] = field(default_factory=dict)
+    ends: bool = False
+
+
+A_NO = {"answer": "no", "form": "matrix-form-key"}
+ENTRY, DECISION = {"entry": "entry"}, {"decision_id": "decision_id"}
+TABLE: dict[tuple[str, str], Row] = {
+    ("static", "GET"): Row(PUBLIC, plain={"filename": "portal.css"}),
+    ("public.home", "GET"): Row(PUBLIC),
+    ("public.faq", "GET"): Row(PUBLIC),
+    ("public.privacy", "GET"): Row(PUBLIC),
+    ("public.help_page", "GET"): Row(PUBLIC),
+    ("public.accessibility", "GET"): Row(PUBLIC),
+    ("public.without_account", "GET"): Row(PUBLIC),
+    ("health.healthz", "GET"): Row(PUBLIC),
+    ("health.readyz", "GET"): Row(PUBLIC, 503),  # no worker is at work in this test
+    ("health.prometheus", "GET"): Row(PUBLIC),
+    ("sign_in.choose", "GET"): Row(PUBLIC),
+    ("sign_in.confirm", "GET"): Row(PUBLIC, plain={"provider": "riverside"}),
+    ("sign_in.begin", "POST"): Row(PUBLIC, 303, plain={"provider": "riverside"}),
+    ("sign_in.callback", "GET"): Row(PUBLIC, 400, plain={"provider": "riverside"}),
+    ("sign_in.launch", "GET"): Row(PUBLIC, 400),
+    ("sign_in.jwks", "GET"): Row(PUBLIC),
+    ("sign_in.sign_out", "POST"): Row(PUBLIC, 303, ends=True),
+    ("record.overview", "GET"): Row(PATIENT),
+    ("record.progress", "GET"): Row(PATIENT),
+    ("record.again", "POST"): Row(PATIENT, 303),
+    ("record.kind", "GET"): Row(PATIENT, plain={"kind": "medicines"}),
+    ("record.entry", "GET"): Row(PATIENT, ids=ENTRY),
+    ("record.fhir", "GET"): Row(PATIENT, ids=ENTRY),
+    ("record.file", "GET"): Row(PATIENT, ids=ENTRY, plain={"index": 0}),
+    ("record.download", "GET"): Row(PATIENT),
+    ("record.take", "POST"): Row(PATIENT),
+    ("choices.overview", "GET"): Row(PATIENT),
+    ("choices.cancerlinq", "GET"): Row(PATIENT),
+    ("choices.decide_cancerlinq", "POST"): Row(PATIENT, 303, form=A_NO),
+    ("choices.effort", "GET"): Row(PATIENT, plain={"effort_id": "living-well"}),
+    ("choices.decide_effort", "POST"): Row(PATIENT, 303, plain={"effort_id": "early-signs"}, form=A_NO),
+    ("choices.stop_all", "GET"): Row(PATIENT),
+    ("choices.decide_stop_all", "POST"): Row(PATIENT, 303, form=A_NO),
+    ("choices.status", "GET"): Row(PATIENT, ids=DECISION),
+    ("choices.receipt", "GET"): Row(PATIENT, ids=DECISION),
+    ("choices.signed", "GET"): Row(PATIENT, ids={"decision_id": "donation_id"}),
+    ("donation.leaves", "GET"): Row(PATIENT, plain={"effort_id": "living-well"}),
+    ("activity.overview", "GET"): Row(PATIENT),
+    ("connection.overview", "GET"): Row(PATIENT),
+    ("connection.end", "POST"): Row(PATIENT, 303, ids={"connection_id": "connection_id"}, ends=True),
+    ("notifications.overview", "GET"): Row(PATIENT),
+    ("notifications.change", "GET"): Row(PATIENT),
+    ("notifications.number", "POST"): Row(PATIENT, 422, form={"number": "not a number"}),
+    ("notifications.code", "GET"): Row(PATIENT, 303),
+    ("notifications.confirm", "POST"): Row(PATIENT, 303),
+    ("notifications.again", "POST"): Row(PATIENT, 303),
+    ("notifications.texts", "POST"): Row(PATIENT, 303, form={"wanted": "no"}),
+    ("notifications.remind", "POST"): Row(PATIENT, 303),
+    ("notifications.do_not_remind", "POST"): Row(PATIENT, 303),
+    ("care_team.chart", "GET"): Row(CARE_TEAM),
+    ("care_team.decide", "POST"): Row(CARE_TEAM, 422, form={"form": "matrix-form-key"}),
+    ("care_team.done", "GET"): Row(CARE_TEAM, ids=DECISION),
+    # No signature, no answer: who holds a browser session is nobody here.
+    ("webhooks.inbound", "POST"): Row(PUBLIC, 403),
+    ("webhooks.status", "POST"): Row(PUBLIC, 403),
+    ("webhooks.receipts", "POST"): Row(PUBLIC, 401, plain={"store_id": "cancerlinq"}),
+}
+
+
+def routes(cast: Cast) -> dict[tuple[str, str], Any]:
+    """(endpoint, verb) -> rule, for GET and POST; HEAD and OPTIONS follow from them."""
+    rules = cast.portal.app.url_map.iter_rules()
+    return {(rule.endpoint, verb): rule for rule in rules for verb in (rule.methods or set()) & {"GET", "POST"}}
+
+
+def path_of(rule: Any, row: Row, ids: dict[str, str]) -> str:
+    """The rule's path with its parameters filled in."""
+    values = row.plain | {name: ids[key] for name, key in row.ids.items()}
+    return re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: quote(str(values[found.group(1)])), str(rule.rule))
+
+
+def ask(visitor: Visitor, verb: str, path: str, row: Row) -> TestResponse:
+    """The request as the pages would send it."""
+    return visitor.post(path, row.form) if verb == "POST" else visitor.send(verb, path)
+
+
+def expected(row: Row, actor: str) -> int:
+    """The status this actor gets for the owner's object."""
+    if row.gate == PUBLIC:
+        return row.answers
+    if actor == ANONYMOUS:
+        return 303
+    if (actor == STAFF) != (row.gate == CARE_TEAM):
+        return 403
+    return 404 if actor == OTHER and row.ids else row.answers
