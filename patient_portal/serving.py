@@ -6,7 +6,6 @@ import multiprocessing
 import multiprocessing.process
 import os
 import signal
-import tempfile
 from types import FrameType
 from typing import Any
 
@@ -33,8 +32,6 @@ def application() -> Flask:
 
 def serve_pages(*, host: str, port: int, processes: int, threads: int) -> None:
     """Serve until SIGTERM or Ctrl-C; a second address for `/metrics` and `/readyz` when one is set."""
-    # Each web process counts for itself; this folder is where `/metrics` adds them up.
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="portal-metrics-"))
     inner = _serve_internal(os.environ.get("PORTAL_INTERNAL_BIND"))
     _server(host, port, processes, threads).serve()
     if inner is not None:
