@@ -49,7 +49,7 @@ def planted(kind: str, canary: str) -> dict[str, Any]:
         "text": {"status": "generated", "div": f"<div>{canary}</div>"},
         "contained": [{"resourceType": "Patient", "id": canary, "name": [{"text": canary}]}],
         "extension": [
-            {"url": f"https://x.example/{canary}", "valueString": canary},
+            {"url": f"https://x.example/{canary}", "valueString": canary, "valueCodeableConcept": concept(canary)},
             {
                 "url": "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-procedure-intent",
                 "valueCodeableConcept": concept(canary),
@@ -63,8 +63,12 @@ def planted(kind: str, canary: str) -> dict[str, Any]:
         "identifier": [{"system": canary, "value": canary}],
         "name": [{"family": canary, "given": [canary], "text": canary}],
         "telecom": [{"system": "phone", "value": canary}],
-        "address": [{"line": [canary], "city": canary, "district": canary, "state": canary, "postalCode": canary,
-                     "country": canary, "text": canary}],
+        "address": [
+            {"line": [canary], "city": canary, "district": canary, "state": canary, "postalCode": canary,
+             "country": canary, "text": canary},
+            {"state": canary, "postalCode": "10001"},
+            {"state": "CO", "postalCode": canary, "city": canary, "period": {"start": canary}},
+        ],
         "photo": [{"data": canary, "url": canary, "title": canary}],
         "contact": [{"name": {"text": canary}}],
         "note": [{"text": canary, "authorString": canary}],
