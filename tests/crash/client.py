@@ -31,7 +31,11 @@ class Who:
 
 @dataclass
 class Client:
-    """One device. `take` says whether another decision is wanted; `acknowledged` is told of each."""
+    """One device. `take` says whether another decision is wanted; `acknowledged` is told of each.
+
+    `alone`: the person has no second device. Only then is a form sent again after its answer: a form that changed
+    nothing leaves no row, so after a change on another device it would count as a new one.
+    """
 
     browser: Browser
     who: Who
@@ -39,6 +43,7 @@ class Client:
     log_file: Path
     subjects: tuple[str, ...]
     known_when: str
+    alone: bool
     take: Callable[[], bool]
     acknowledged: Callable[[], None]
     answers: dict[str, str] = field(default_factory=dict)
@@ -75,7 +80,7 @@ class Client:
         log.write("asked", form=form["form"], subject=subject, answer=answer)
         self.answers[subject] = answer
         impatient = self.chance.random() < GIVES_UP
-        sends_again = self.chance.random() < SENDS_AGAIN
+        sends_again = self.alone and self.chance.random() < SENDS_AGAIN
         decision = self._press(path, form, log, impatient=impatient)
         if decision is None:
             log.write("gave-up", form=form["form"])
@@ -135,8 +140,12 @@ class Quota:
     def __init__(self, wanted: int) -> None:
         self._lock = threading.Lock()
         self._wanted, self.done = wanted, 0
+        self.allowed = float(wanted)
 
     def take(self) -> bool:
+        """Whether another decision is wanted; waits while the killer is behind its plan."""
+        while self.allowed <= self.done < self._wanted:
+            time.sleep(0.02)
         return self.done < self._wanted
 
     def acknowledge(self) -> None:

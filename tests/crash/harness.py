@@ -31,7 +31,7 @@ from tests.crash.rules import Verdict
 from tests.crash.world import HOSPITALS, STORES, StorePlan, World
 
 DRAIN_SECONDS = 300.0
-STILL_LOOKS = 90
+STILL_LOOKS = 45
 STORM_SECONDS = 840.0
 
 
@@ -108,7 +108,8 @@ def _clients(storm: Storm, world: World, logs: Path) -> tuple[list[Client], Quot
         chance = random.Random(f"{storm.seed}/{number}")
         browser = Browser(world.web, number)
         who = people[number % len(people)]
-        made.append(Client(browser, who, chance, log, efforts, known, quota.take, quota.acknowledge))
+        alone = storm.devices - len(people) <= number < len(people)
+        made.append(Client(browser, who, chance, log, efforts, known, alone, quota.take, quota.acknowledge))
     return made, quota
 
 
@@ -124,10 +125,11 @@ def _storm(storm: Storm, world: World, clients: list[Client], quota: Quota) -> t
     threads = [threading.Thread(target=client.run, name=client.log_file.stem, daemon=True) for client in clients]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + STORM_SECONDS
+    end, step = time.monotonic() + STORM_SECONDS, storm.decisions / (storm.kills + 1)
     while any(thread.is_alive() for thread in threads):
-        due = victims and quota.done >= (sum(killer.killed.values()) + 0.5) * storm.decisions / (storm.kills + 1)
-        if due:
+        done = sum(killer.killed.values())
+        quota.allowed = (done + 1.5) * step if victims else float("inf")
+        if victims and quota.done >= (done + 0.5) * step:
             time.sleep(chance.random() * 0.3)
             if killer.kill(victims[-1]):
                 victims.pop()
