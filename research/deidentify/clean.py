@@ -55,8 +55,13 @@ def clean(value: Struct, release: Release) -> Any:
     special = _SPECIAL.get(type(value))
     if special is not None:
         return special(value, release)
-    made = {name: rule(getattr(value, name), release) for name, rule in _rules(type(value))}
-    made = {name: each for name, each in made.items() if each is not None}
+    made: dict[str, Any] = {}
+    for name, rule in _rules(type(value)):
+        own = getattr(value, name)
+        if own is not None:
+            coarse = rule(own, release)
+            if coarse is not None:
+                made[name] = coarse
     return type(value)(**made) if made else None
 
 
@@ -69,8 +74,7 @@ def _rules(kind: type[Struct]) -> tuple[tuple[str, Rules], ...]:
 def _rule(hint: Any) -> Rules:
     """The rule of an annotation. An annotation without one is a mistake in the allow-list and stops the start."""
     if get_origin(hint) in (Union, UnionType):
-        inner = _rule(next(each for each in get_args(hint) if each is not type(None)))
-        return lambda value, release: None if value is None else inner(value, release)
+        return _rule(next(each for each in get_args(hint) if each is not type(None)))
     if get_origin(hint) is list:
         each = _rule(get_args(hint)[0])
         return lambda value, release: _listed([each(one, release) for one in value])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
@@ -107,6 +108,7 @@ SYSTEMS: dict[str, Callable[[str], bool]] = {
 }
 
 
+@lru_cache(maxsize=20_000)
 def may_leave(system: str, code: str) -> bool:
     """Whether this coding may be in a de-identified release."""
     known = SYSTEMS.get(system)
@@ -124,6 +126,7 @@ _ATOMS = listed(
 )
 
 
+@lru_cache(maxsize=2_000)
 def unit_may_leave(unit: str, *, ucum: bool) -> bool:
     """A UCUM unit built of known atoms only, or a unit everybody writes; any other word may be a name."""
     if not ucum:

@@ -29,7 +29,7 @@ def test_no_planted_identifier_leaves(item: str) -> None:
     contained: each of A to R is planted in all of them and grep finds none."""
     left = _left(sources(CANARIES[item]))
     assert CANARIES[item] not in left
-    for part in re.split(r"[ \-./:@]", CANARIES[item]):
+    for part in set(re.split(r"[ \-./:@]", CANARIES[item])) - {"https", "example"}:
         assert len(part) < 5 or part not in left, part
 
 
