@@ -22,7 +22,7 @@ STALLED_AFTER_SECONDS = 60
 class CappedWait(BaseRetryStrategy):
     """Wait 2, 4, 8 … seconds, never over five minutes, with up to a fifth of jitter; for ever."""
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002 - any error
         return RetryDecision(retry_in={"seconds": wait_seconds(job.attempts, random.random())})  # noqa: S311 - jitter
 
 
@@ -61,5 +61,3 @@ async def sweep_stalled(app: procrastinate.App) -> int:
         await app.job_manager.retry_job(job)
         found += 1
     return found
-
-

@@ -28,7 +28,8 @@ from fhir_bridge.connections import HeldTokens, OpenConnection
 from fhir_bridge.keep_record import Keeper, version_place
 from fhir_bridge.person_ciphers import cipher_of
 from fhir_bridge.providers import Provider
-from fhir_bridge.reading.summary import CancerSummary, summarise
+from fhir_bridge.reading.summary import summarise
+from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.retrieve.asking import Clock
 from fhir_bridge.retrieve.files import FetchedFile
 from fhir_bridge.retrieve.page import Received
