@@ -83,7 +83,10 @@ def launch() -> AnyResponse:
         return make_response(render_template("errors/launch.html", problem="malformed"), 400)
     for provider in wiring().settings.providers:
         if provider.fhir_base_url == issuer:
-            return _to_hospital(provider, after="", launch=value)
+            try:
+                return _to_hospital(provider, after="", launch=value)
+            except LaunchRefused:  # the launch value is longer than any, or no text
+                return make_response(render_template("errors/launch.html", problem="missing"), 400)
     return make_response(render_template("errors/launch.html", problem="unknown"), 403)
 
 

@@ -1,0 +1,319 @@
+"""Signing in refused: by the hospital, by what it says, by whoever forges an answer; through the real application.
+
+Each refusal is a page in the person's language; nobody is signed in and nothing is kept (SMART-11…15, 20, 21).
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from patient_portal.app import create_app
+from patient_portal.wiring import Wiring
+from tests.support.actors import Cast, Visitor, allow, answer_of, begin, come_back
+from tests.support.hostile_addresses import HOSTILE_URLS
+
+PATIENT = "rv-p04"
+KEPT = ("account", "person", "connection", "token", "retrieval", "decision", "procrastinate_jobs")
+
+
+@pytest.fixture
+def visitor(cast: Cast) -> Visitor:
+    """A new browser; what the hospitals publish is read anew."""
+    cast.portal.app.extensions.pop("smart-client", None)
+    return cast.newcomer()
+
+
+@pytest.fixture
+def nothing_kept(cast: Cast) -> Iterator[None]:
+    """After the test there is not one row more of an account, a person, a connection, a token or a job."""
+    before = counts(cast)
+    yield
+    assert counts(cast) == before
+
+
+def counts(cast: Cast) -> dict[str, int]:
+    counted = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in KEPT)
+    return {row.name: row.n for row in cast.portal.rows(counted)}
+
+
+def refused(cast: Cast, visitor: Visitor, answer: Any, status: int | set[int], words: str = "") -> None:
+    """A calm page with this status, and nobody signed in."""
+    assert answer.status_code in ({status} if isinstance(status, int) else status), answer.text
+    assert "<h1>" in answer.text
+    assert words in answer.text
+    assert "Traceback" not in answer.text
+    assert visitor.get("/record").status_code == 303
+    assert cast.portal.app.extensions["wiring"] is cast.portal.wiring
+
+
+def in_spanish(cast: Cast, visitor: Visitor, ask: Callable[[], Any], english: str) -> None:
+    """The same refusal again, for a browser that speaks Spanish."""
+    visitor.get("/?lang=es")
+    page = ask().text
+    assert '<html lang="es"' in page
+    assert english not in page
+
+
+def fault(cast: Cast, wanted: dict[str, Any], hospital: str = "riverside") -> None:
+    cast.portal.hospitals[hospital].hospital.faults.set(wanted)
+
+
+def whole_way(cast: Cast, visitor: Visitor) -> Any:
+    return come_back(visitor, "riverside", allow(cast.portal, begin(visitor), PATIENT))
+
+
+ID_TOKEN_FAULTS = (
+    "iss", "aud", "azp", "exp", "nonce", "sub_long", "alg_none", "kid", "no_iss", "no_aud", "no_sub", "no_exp",
+    "no_nonce",
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize("claim", ID_TOKEN_FAULTS)
+def test_a_wrong_id_token(cast: Cast, visitor: Visitor, claim: str) -> None:
+    """SMART-61, SEC-11, LIB-05: each lie of an id_token ends on the same page."""
+    fault(cast, {"id_token": claim})
+    refused(cast, visitor, whole_way(cast, visitor), 400, "We could not sign you in")
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize(
+    ("wanted", "status", "words"),
+    [
+        ({"id_token": "fhir_user"}, {400, 403}, "Nothing was saved"),
+        ({"token": "no_patient"}, 400, "We could not sign you in"),
+        ({"token": "no_scope"}, 400, "We could not sign you in"),
+        ({"token": "garbage"}, {400, 503}, ""),
+        ({"token": "500"}, 503, "Your hospital does not answer right now"),
+        ({"token": "503"}, 503, "Your hospital does not answer right now"),
+    ],
+    ids=str,
+)
+def test_a_token_endpoint_that_fails(
+    cast: Cast, visitor: Visitor, wanted: dict[str, Any], status: int | set[int], words: str
+) -> None:
+    """SMART-33, SMART-44, SMART-45: what is missing, broken or down."""
+    fault(cast, wanted)
+    answer = whole_way(cast, visitor)
+    refused(cast, visitor, answer, status, words)
+    assert ("Retry-After" in answer.headers) == (answer.status_code == 503)
+    if words:
+        in_spanish(cast, visitor, lambda: whole_way(cast, visitor), words)
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize(
+    "configuration",
+    ["no_s256", "plain", "500", "503", {"authorization_endpoint": None}],
+    ids=str,
+)
+def test_a_hospital_that_cannot_be_used(cast: Cast, visitor: Visitor, configuration: Any) -> None:
+    """SMART-02, SMART-03, SMART-12: without S256 or without endpoints nobody is sent there."""
+    fault(cast, {"configuration": configuration})
+    words = "Your hospital does not answer right now"
+    refused(cast, visitor, visitor.post("/sign-in/riverside", {}), 503, words)
+    in_spanish(cast, visitor, lambda: visitor.post("/sign-in/riverside", {}), words)
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_a_hospital_that_is_down(cast: Cast) -> None:
+    """SMART-02: nobody listens at the address."""
+    wiring = cast.portal.wiring
+    gone = tuple(
+        replace(each, fhir_base_url="http://localhost:9/fhir") if each.id == "riverside" else each
+        for each in wiring.settings.providers
+    )
+    app = create_app(Wiring(replace(wiring.settings, providers=gone), wiring.database, wiring.keyring, wiring.http))
+    visitor = Visitor(cast.portal, "nobody", app.test_client())
+    answer = visitor.post("/sign-in/riverside", {})
+    refused(cast, visitor, answer, 503, "Your hospital does not answer right now")
+    assert answer.headers["Retry-After"] == "60"
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_the_person_says_no(cast: Cast, visitor: Visitor) -> None:
+    """SMART-14: a page that says so, and the way without signing in."""
+    denied = allow(cast.portal, begin(visitor), PATIENT, decision="deny")
+    refused(cast, visitor, come_back(visitor, "riverside", denied), 403, "You are not signed in")
+    again = allow(cast.portal, begin(visitor), PATIENT, decision="deny")
+    in_spanish(cast, visitor, lambda: come_back(visitor, "riverside", again), "You are not signed in")
+
+
+FORGED: dict[str, dict[str, str]] = {
+    "no state": {"state": ""},
+    "another state": {"state": "a" * 43},
+    "a cut state": {"state": "a"},
+    "no code": {"code": ""},
+    "a strange code": {"code": "\u202e\x00"},
+    "another code": {"code": "not-the-code-of-anybody"},
+    "another hospital's name": {"iss": "https://evil.example/fhir"},
+    "an error beside the code": {"error": "server_error"},
+}
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_answer(cast: Cast, visitor: Visitor, name: str) -> None:
+    """SMART-11, SMART-15: what does not fit what was asked is refused."""
+    back = allow(cast.portal, begin(visitor), PATIENT)
+    refused(cast, visitor, come_back(visitor, "riverside", back, **FORGED[name]), 400, "We could not sign you in")
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_an_answer_in_another_browser(cast: Cast, visitor: Visitor) -> None:
+    """SMART-11, abuse case 4: login CSRF; the attacker's own answer signs nobody in elsewhere."""
+    back = allow(cast.portal, begin(visitor), PATIENT)
+    victim, other = cast.newcomer(), cast.newcomer()
+    begin(other)
+    refused(cast, victim, come_back(victim, "riverside", back), 400, "We could not sign you in")
+    refused(cast, other, come_back(other, "riverside", back), 400, "We could not sign you in")
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_one_hospitals_answer_at_anothers_callback(cast: Cast, visitor: Visitor) -> None:
+    """SMART-15, abuse case 3: mix-up; whichever way it is crossed, no code is exchanged."""
+    at_lakeside = allow(cast.portal, begin(visitor, "lakeside"), "lk-p01", "lakeside")
+    refused(cast, visitor, come_back(visitor, "riverside", at_lakeside), 400)
+    riverside = begin(visitor)
+    crossed = answer_of(allow(cast.portal, riverside, PATIENT)) | {"code": answer_of(at_lakeside)["code"]}
+    refused(cast, visitor, visitor.get("/callback/riverside", query_string=crossed), 400)
+    refused(cast, visitor, visitor.get("/callback/lakeside", query_string=crossed), 400)
+    assert visitor.get("/callback/nowhere", query_string=crossed).status_code == 404
+
+
+def test_an_answer_counts_once(cast: Cast, visitor: Visitor) -> None:
+    """SMART-11, abuse case 17: of ten equal answers at once one signs in; a replay later signs nobody in."""
+    back = allow(cast.portal, begin(visitor), PATIENT)
+    cookie, query = visitor.cookie(), answer_of(back)
+    statuses: list[int] = []
+
+    def send() -> None:
+        tab = cast.newcomer()
+        tab.browser.set_cookie("portal", cookie or "", domain="127.0.0.1")
+        statuses.append(tab.get("/callback/riverside", query_string=query).status_code)
+
+    tabs = [threading.Thread(target=send) for _ in range(6)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    assert sorted(statuses) == [303, 400, 400, 400, 400, 400]
+    stranger = cast.newcomer()
+    refused(cast, stranger, stranger.get("/callback/riverside", query_string=query), 400)
+
+
+def test_two_presses_of_the_button(cast: Cast, visitor: Visitor) -> None:
+    """Abuse case 17: each press is a launch of its own; the one that comes back signs in."""
+    first, second = begin(visitor), begin(visitor)
+    assert first != second
+    assert come_back(visitor, "riverside", allow(cast.portal, second, PATIENT)).status_code == 303
+    assert visitor.get("/record").status_code == 200
+
+
+def test_where_to_go_on_is_kept(cast: Cast, visitor: Visitor) -> None:
+    """Abuse case 26: after signing in the person is where they wanted to be, if it is ours."""
+    for wish, leads_to in (("/choices/cancerlinq", "/choices/cancerlinq"), ("//evil.example", "/record")):
+        where = begin(visitor, next=wish)
+        assert come_back(visitor, "riverside", allow(cast.portal, where, PATIENT)).headers["Location"] == leads_to
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Every name this process looks up and every address it connects to (PostgreSQL's own client is not Python's)."""
+    seen: list[Any] = []
+    look_up, connect = socket.getaddrinfo, socket.socket.connect
+
+    def looked_up(*args: Any, **named: Any) -> Any:
+        seen.append(args)
+        return look_up(*args, **named)
+
+    def connected(self: socket.socket, address: Any) -> None:
+        seen.append(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    monkeypatch.setattr(socket.socket, "connect", connected)
+    return seen
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_an_unknown_hospital_is_never_called(cast: Cast, visitor: Visitor, calls: list[Any]) -> None:
+    """SMART-21, SEC-05, abuse case 1: 400 or 403 for each spelling, and not one look-up or connection."""
+    wrong = []
+    for url in HOSTILE_URLS:
+        answer = visitor.get(f"/launch?launch=x&iss={quote(url, safe='')}")
+        if answer.status_code not in {400, 403}:
+            wrong.append((url[:60], answer.status_code))
+    assert wrong == []
+    assert calls == []
+    begin(visitor)
+    assert calls  # the watch sees what is really called
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_a_near_miss_of_a_listed_hospital(cast: Cast, visitor: Visitor, calls: list[Any]) -> None:
+    """SMART-21: only the exact base is known; a listener at the same address but another path hears nothing."""
+    base = cast.portal.hospitals["riverside"].fhir_url
+    for near in (
+        base + "/",
+        base.upper(),
+        base + "/..",
+        base.replace("localhost", "127.0.0.1"),
+        base + "?x",
+        base[:-1],
+    ):
+        answer = visitor.get("/launch", query_string={"iss": near, "launch": "x"})
+        refused(cast, visitor, answer, 403, "This hospital is not set up with us")
+    assert calls == []
+    words = "This hospital is not set up with us"
+    in_spanish(cast, visitor, lambda: visitor.get("/launch?iss=https://ehr.example/fhir&launch=x"), words)
+
+
+@pytest.mark.usefixtures("nothing_kept")
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", "without saying which hospital"),
+        ("iss=https://ehr.example/fhir", "without saying which hospital"),
+        ("launch=x", "without saying which hospital"),
+        ("iss=not-an-address&launch=x", "is not a web address"),
+        ("iss=https://&launch=x", "is not a web address"),
+        ("iss=https://%5B::1/fhir&launch=x", "is not a web address"),
+        ("iss=https://ehr.example:99999/&launch=x", "is not a web address"),
+        ("iss=javascript:alert(1)&launch=x", "is not a web address"),
+    ],
+)
+def test_a_launch_that_cannot_be_read(cast: Cast, visitor: Visitor, query: str, words: str) -> None:
+    """SMART-20: 400 with words that a help desk can use, in each language."""
+    refused(cast, visitor, visitor.get(f"/launch?{query}"), 400, words)
+    in_spanish(cast, visitor, lambda: visitor.get(f"/launch?{query}"), words)
+
+
+@pytest.mark.usefixtures("nothing_kept")
+def test_a_launch_with_a_used_or_invented_value(cast: Cast, visitor: Visitor) -> None:
+    """SMART-22: the hospital refuses it, and so do we."""
+    base = cast.portal.hospitals["riverside"].fhir_url
+    for value in ("invented", "x" * 5000, "\x00", "é"):
+        sent = visitor.get("/launch", query_string={"iss": base, "launch": value})
+        assert sent.status_code in {302, 400}
+    assert visitor.get("/care-team").status_code == 303
+
+
+def test_asking_too_often(cast: Cast, visitor: Visitor) -> None:
+    """SEC-09: 429 with Retry-After for one address; another address is not held up; the opt-out page stays open."""
+    busy = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
+    token = visitor.token()
+    statuses = [visitor.post("/sign-in/riverside", {"csrf_token": token}, **busy).status_code for _ in range(22)]
+    assert statuses[:20] == [303] * 20
+    assert statuses[-1] in {429, 303}  # a new minute may begin meanwhile
+    answer = visitor.post("/sign-in/riverside", {"csrf_token": token}, **busy)
+    assert answer.status_code == 303 or 0 < int(answer.headers["Retry-After"]) <= 60
+    assert visitor.post("/sign-in/riverside", {"csrf_token": token}).status_code == 303
+    assert visitor.get("/without-account", **busy).status_code == 200
