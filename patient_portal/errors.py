@@ -38,41 +38,39 @@ def status_of(error: PortalError) -> int:
 
 def translate_errors(app: Flask) -> None:
     """Install the handlers."""
+    app.register_error_handler(PortalError, _typed)
+    app.register_error_handler(CSRFError, lambda _error: answer(400, "form-expired"))
+    app.register_error_handler(HTTPException, _from_werkzeug)
+    app.register_error_handler(DataError, lambda _error: answer(400, "unreadable"))
+    app.register_error_handler(DBAPIError, _database_trouble)
+    app.register_error_handler(Exception, _unexpected)
 
-    @app.errorhandler(PortalError)
-    def typed(error: PortalError) -> Response:
-        _note_reaching(error)
-        return answer(status_of(error), error.reason, getattr(error, "retry_after_seconds", None))
 
-    @app.errorhandler(CSRFError)
-    def forged(_error: CSRFError) -> Response:
-        return answer(400, "form-expired")
+def _typed(error: PortalError) -> Response:
+    _note_reaching(error)
+    return answer(status_of(error), error.reason, getattr(error, "retry_after_seconds", None))
 
-    @app.errorhandler(HTTPException)
-    def from_werkzeug(error: HTTPException) -> Response:
-        if error.code is not None and error.code < 400:
-            return make_response(error.get_response())
-        cause = getattr(error, "original_exception", None)
-        if isinstance(cause, PortalError):  # raised before any view, such as by a session's read from a database away
-            return typed(cause)
-        response = answer(error.code or 500, "http")
-        for name, value in error.get_headers():
-            if name in {"Allow", "Retry-After"}:
-                response.headers[name] = value
-        return response
 
-    @app.errorhandler(DataError)
-    def unreadable(_error: DataError) -> Response:
-        return answer(400, "unreadable")
+def _from_werkzeug(error: HTTPException) -> Response:
+    if error.code is not None and error.code < 400:
+        return make_response(error.get_response())
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, PortalError):  # raised before any view, such as by a session's read from a database away
+        return _typed(cause)
+    response = answer(error.code or 500, "http")
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            response.headers[name] = value
+    return response
 
-    @app.errorhandler(DBAPIError)
-    def database_trouble(error: DBAPIError) -> Response:
-        return answer(503, "database-unavailable", 5) if is_transient(error) else unexpected(error)
 
-    @app.errorhandler(Exception)
-    def unexpected(error: Exception) -> Response:
-        log.error("unexpected", request=correlation(), endpoint=request.endpoint, error=type(error).__name__)
-        return answer(500, "unexpected")
+def _database_trouble(error: DBAPIError) -> Response:
+    return answer(503, "database-unavailable", 5) if is_transient(error) else _unexpected(error)
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("unexpected", request=correlation(), endpoint=request.endpoint, error=type(error).__name__)
+    return answer(500, "unexpected")
 
 
 def _note_reaching(error: PortalError) -> None:
