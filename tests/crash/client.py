@@ -16,7 +16,7 @@ from tests.crash.log import ClientLog
 CANCERLINQ = "cancerlinq"
 GIVES_UP = 0.03
 SENDS_AGAIN = 0.05
-DONATES = 0.3
+DONATES = 0.1
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from tests.crash.world import HOSPITALS, STORES, StorePlan, World
 
 DRAIN_SECONDS = 300.0
 STILL_LOOKS = 45
-STORM_SECONDS = 840.0
+STORM_SECONDS = 1500.0
 
 
 @dataclass(frozen=True)

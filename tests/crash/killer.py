@@ -17,6 +17,9 @@ WEIGHTS = {"web": 30, "web-child": 10, "feed": 30, "worker": 12, "postmaster": 1
 PARTS = {"web": "serve", "feed": "feed", "worker": "worker"}
 
 
+MOST_ABSENT = 2_000
+
+
 class NotOurs(Exception):
     """The process at this id is not the one that was started: nothing is signalled."""
 
@@ -51,6 +54,8 @@ class Killer:
         found = self._find(victim)
         if found is None:
             self.absent += 1
+            if self.absent > MOST_ABSENT:
+                raise NotOurs(f"{victim} never came back")
             return False
         pid, wanted = found
         if not _matches(command_line(pid), wanted):
@@ -72,14 +77,14 @@ class Killer:
         return (child.process.pid, child.command[1:]) if child.process.poll() is None else None
 
     def _web_child(self) -> tuple[int, Sequence[str]] | None:
-        """One of the processes that granian answers with; they are children of the web process we started."""
+        """One of the processes that granian answers with; they are forks of the web process we started."""
         parent = self.world.parts["serve"].process
         assert parent is not None
         if parent.poll() is not None:
             return None
         for pid in children_of(parent.pid):
-            if "spawn_main" in " ".join(command_line(pid)) and is_alive(pid):
-                return pid, ["--multiprocessing-fork"]
+            if is_alive(pid):
+                return pid, self.world.parts["serve"].command[1:]
         return None
 
 
