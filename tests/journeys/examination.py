@@ -41,7 +41,9 @@ WIDER_THAN_PAGE = """() => [...document.querySelectorAll("body *")].filter(one =
 
 
 class Examiner:
-    """Looks at pages; `examine(visitor, name)` fails with everything that is wrong with the page as it stands."""
+    """Looks at pages. `examine(visitor, name)` notes everything that is wrong with the page as it stands; the visitor's
+    fixture fails with the whole list at the end of the journey.
+    """
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -63,7 +65,8 @@ class Examiner:
             wrong += self._frame(visitor) + self._language(visitor)
             for width in (WIDE, NARROW):
                 wrong += self._at(width, visitor, name)
-        assert not wrong, f"{name} ({urlsplit(visitor.page.url).path}, {visitor.language}):\n" + "\n".join(wrong)
+        for problem in wrong:
+            visitor.note(f"{name} ({urlsplit(visitor.page.url).path}, {visitor.language}): {problem}")
 
     def _answer(self, route: Route) -> None:
         request = route.request
@@ -81,8 +84,7 @@ class Examiner:
         if page.evaluate("document.documentElement.scrollWidth") > width:
             wrong.append(f"at {width} px it scrolls sideways: {page.evaluate(WIDER_THAN_PAGE)}")
         for found in self._axe.run(page, options=RULES).response["violations"]:
-            nodes = "; ".join(f"{one['html'][:160]} ({' '.join(one['failureSummary'].split())})" for one in found["nodes"][:3])
-            wrong.append(f"at {width} px axe {found['id']}: {found['help']}: {nodes}")
+            wrong.append(f"at {width} px axe {found['id']}: {found['help']}: {_places(found['nodes'])}")
         if self._pictures:
             self._pictures.mkdir(parents=True, exist_ok=True)
             page.screenshot(path=self._pictures / f"{visitor.language}-{width}-{name}.png", full_page=True)
@@ -119,6 +121,10 @@ class Examiner:
         whole = page + sum(visitor.weights.get(urljoin(address, each), 0) for each in files)
         wrong = [] if whole <= MOST_BYTES else [f"{whole} bytes transferred"]
         return wrong + ([] if len(html.encode()) <= MOST_HTML else [f"{len(html.encode())} bytes of HTML"])
+
+
+def _places(nodes: list[dict[str, str]]) -> str:
+    return "; ".join(f"{one['html'][:160]} ({' '.join(one['failureSummary'].split())})" for one in nodes[:3])
 
 
 @pytest.fixture(scope="session")

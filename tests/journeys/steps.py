@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+from playwright.sync_api import Locator
+
 from tests.journeys.examination import Examiner
 from tests.support.browser import Visitor
 from tests.support.running_demo import RunningDemo
 
+CONCERNED = ("CancerLinQ platform", "Tempus", "Concerto HealthAI", "CancerLinQ Discovery")
 PHRASES = {"living-well": "Living Well After Cancer", "early-signs": "Early Signs Study"}
 
 
@@ -84,6 +87,19 @@ def donate(visitor: Visitor, effort: str, name: str, examine: Examiner) -> None:
     examine(visitor, f"status-donated-{effort}")
 
 
+def opt_out(visitor: Visitor, examine: Examiner) -> None:
+    """Preview what would happen in each store, then leave CancerLinQ."""
+    visitor.follow("My choices")
+    visitor.page.locator("#cancerlinq a.usa-button").click()
+    visitor.sees("What will happen")
+    for store in CONCERNED:
+        assert store in visitor.text
+    examine(visitor, "opt-out")
+    visitor.press("Take me out")
+    visitor.sees("You are out of CancerLinQ")
+    examine(visitor, "status")
+
+
 def wait_until_confirmed(visitor: Visitor, store: str) -> None:
     """Press "Check again" until this store's row says that it confirmed."""
     visitor.until(f"{store} confirms", lambda: shape_of(visitor, store) == "done")
@@ -91,8 +107,12 @@ def wait_until_confirmed(visitor: Visitor, store: str) -> None:
 
 def shape_of(visitor: Visitor, store: str) -> str:
     """The shape beside a store on a status page: done, told, waiting, late or none."""
-    row = visitor.page.locator("ol.stores > li", has=visitor.page.get_by_role("heading", name=store))
-    return row.get_attribute("class") or ""
+    return row_of(visitor, store).get_attribute("class") or ""
+
+
+def row_of(visitor: Visitor, store: str) -> Locator:
+    """A store's row on a status page."""
+    return visitor.page.locator("ol.stores > li", has=visitor.page.get_by_role("heading", name=store))
 
 
 def subjects_of(visitor: Visitor, demo: RunningDemo, store: str) -> dict[str, str]:

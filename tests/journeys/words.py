@@ -10,11 +10,10 @@ from babel.messages.pofile import read_po
 from tests.support.browser import TRANSLATIONS
 
 # Short words that are frequent in English and mean nothing in Spanish.
-ENGLISH = frozenset(
-    "the and you your we our is are was were this that these those with from what which who when where how not have has"
-    " can will of to for it its they their them if be by on an at or do does did".split()
+ENGLISH = re.compile(
+    r"\b(the|and|you|your|we|our|is|are|was|were|this|that|these|those|with|from|what|which|who|when|where|how|not|have"
+    r"|has|can|will|of|to|for|it|its|they|their|them|if|by|at|does|did)\b"
 )
-SAME = frozenset({"a", "he", "me", "no", "on", "or", "do", "an", "be"})
 
 
 def not_translated(texts: list[str], language: str) -> list[str]:
@@ -30,8 +29,7 @@ def _is_message(text: str, language: str) -> bool:
 
 
 def _reads_english(text: str) -> bool:
-    words = re.findall(r"[a-z’']+", text.lower())
-    return len({word for word in words if word in ENGLISH - SAME}) >= 2
+    return len(set(ENGLISH.findall(text.lower()))) >= 2
 
 
 @cache
@@ -56,5 +54,5 @@ def _patterns(language: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(".+".join(pieces)) for pieces in parts if len("".join(pieces)) > 12)
 
 
-def _forms(text: str | tuple[str, ...] | list[str]) -> list[str]:
-    return [text] if isinstance(text, str) else list(text)
+def _forms(text: str | tuple[str, ...] | list[str] | None) -> list[str]:
+    return [text] if isinstance(text, str) else list(text or [])

@@ -1,0 +1,31 @@
+"""With scripts the same pages keep themselves current: nobody has to press "Check again"."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.journeys import steps
+from tests.journeys.examination import Examiner
+from tests.support.browser import PATIENCE, Visit
+from tests.support.running_demo import RunningDemo
+
+LONG = PATIENCE * 1000
+
+
+def test_pages_keep_themselves_current(running_demo: RunningDemo, visit: Visit, examine: Examiner) -> None:
+    """A11Y-01: the record fills and stores confirm without a reload, and it is said aloud (4.1.3)."""
+    samuel = visit(running_demo.url, scripts=True)
+    steps.sign_in(samuel, "Lakeside", "Samuel Osei", examine)
+    samuel.page.evaluate("window.stays = true")
+    expect(samuel.page.locator("#progress [data-waiting='1']")).to_have_count(0, timeout=LONG)
+    assert samuel.page.evaluate("window.stays"), "the page was loaded again"
+    samuel.open("/record")
+    steps.opt_out(samuel, examine)
+    samuel.page.evaluate("window.stays = true")
+    confirmed = samuel.page.locator(
+        "ol.stores > li.done", has=samuel.page.get_by_role("heading", name="CancerLinQ platform")
+    )
+    expect(confirmed).to_have_count(1, timeout=LONG)
+    expect(samuel.page.locator("#status")).not_to_be_empty(timeout=LONG)
+    assert samuel.page.evaluate("window.stays"), "the page was loaded again"
+    samuel.press("Sign out")
