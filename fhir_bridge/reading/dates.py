@@ -89,12 +89,15 @@ _FIELDS = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime", "performedPeriod",
     "performedString", "onsetDateTime", "onsetPeriod", "occurrenceDateTime", "occurrencePeriod", "occurrenceString",
     "period", "performedAge", "authoredOn", "whenHandedOver", "started", "date", "authored", "created", "startDate",
-    "recordedDate", "assertedDate", "recorded", "issued", "receivedTime", "collectedDateTime", "birthDate",
+    "recordedDate", "assertedDate", "recorded", "issued", "receivedTime", "collectedDateTime",
 )  # fmt: skip
 
 
 def date_of(resource: Resource) -> FhirDate | None:
-    """The clinical date of an entry: when it happened, else when it was ordered or written down."""
+    """The clinical date of an entry: when it happened, else when it was ordered or written down.
+
+    Never a birth date: this date stands unsealed beside the entry, for paging.
+    """
     for name in _FIELDS:
         value = resource.get(name)
         found = read_date(value) or _period_start(value)
