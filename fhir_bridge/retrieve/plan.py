@@ -22,8 +22,11 @@ CORE_TYPES = (
 )  # fmt: skip
 """US Core types searched by patient (FHIR-01), Patient itself is read."""
 
-EXTRA_TYPES = ("MedicationAdministration", "BodyStructure", "ImagingStudy", "FamilyMemberHistory")
-"""Needed for cancer and outside US Core (FHIR-02); not having them is no error."""
+EXTRA_TYPES = (
+    "MedicationAdministration", "BodyStructure", "ImagingStudy", "FamilyMemberHistory",
+    "MedicationStatement", "Claim", "ExplanationOfBenefit", "SupplyDelivery",
+)  # fmt: skip
+"""Outside US Core: needed for cancer (FHIR-02), or simply part of many charts; not having them is no error."""
 
 _LOINC = "http://loinc.org|"
 
