@@ -11,6 +11,7 @@ import pytest
 
 from database.unit_of_work import count_statements
 from fhir_bridge.record import PAGE_SIZE
+from fhir_bridge.record_standing import ASKED_TYPES
 from tests.support.portal import Client, Portal, signed_in_client
 
 
@@ -54,7 +55,7 @@ def test_while_the_record_is_fetched(portal: Portal) -> None:
     """FHIR-10: until data is here the page says that it is being fetched, and claims nothing; no script needed."""
     client = signed_in_client(portal, "rv-p06", record=False)
     page = shown(client, "/record")
-    assert "0 of 25 parts are done" in page
+    assert f"0 of {len(ASKED_TYPES)} parts are done" in page
     assert "Being fetched." in page
     assert "Check again" in page
     assert "none of these" not in page
