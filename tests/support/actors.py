@@ -125,6 +125,8 @@ def cast(gathered: Cast, outside: Outside) -> Iterator[Cast]:
     """Everybody, with their application answering at the portal's address and the hospitals well."""
     before = list(outside.serve)
     outside.serve[:] = [gathered.portal.app]
+    for visitor in gathered.visitors.values():
+        visitor.browser.delete_cookie("language", domain="127.0.0.1")
     yield gathered
     outside.serve[:] = before
     for one in outside.hospitals.values():
