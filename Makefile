@@ -26,7 +26,7 @@ endif
 # What an activated environment leaves behind must not lead the tools elsewhere.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH UV_PROJECT_ENVIRONMENT
 
-.PHONY: help run test check lint types imports pure bench messages style lock browser test-system-database
+.PHONY: help run test check lint types imports pure bench messages style lock browser test-system-database crash
 
 help: ## Show this list
 	@echo "Usage: make TARGET"
@@ -84,3 +84,6 @@ $(RUN_READY): $(INSTALL_INPUTS)
 $(DEV_READY): $(INSTALL_INPUTS)
 	@sh scripts/bootstrap.sh develop
 	@touch $(RUN_READY) $@
+
+crash: $(DEV_READY) $(CATALOGS:.po=.mo) ## 100 kills without warning during 5,000 decisions, checked from outside (about 15 minutes)
+	@$(BIN)/python -m tests.crash.harness --kills 100 --decisions 5000 --seed 7 --report docs/reliability/kills.md
