@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.journeys import steps
@@ -11,8 +13,11 @@ from tests.support.running_demo import RunningDemo
 
 RING = """() => {
   const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
-  const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-  return {ring, seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight, what: one.outerHTML.slice(0, 120)};
+  return {
+    ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
+    what: one.outerHTML.slice(0, 120),
+  };
 }"""
 
 
@@ -39,12 +44,22 @@ def _tab_to(visitor: Visitor, words: str, most: int = 40) -> None:
     """Press Tab until the link or button that says so has the focus; each stop on the way shows where it is."""
     for _ in range(most):
         visitor.page.keyboard.press("Tab")
-        place = visitor.page.evaluate(RING)
+        place = _place(visitor)
         assert place["ring"], f"no focus ring on {place['what']}"
         assert place["seen"], f"out of sight: {place['what']}"
         if _focused(visitor) == words:
             return
     pytest.fail(f"{most} presses of Tab do not reach {words!r}")
+
+
+def _place(visitor: Visitor) -> dict[str, Any]:
+    """Where the focus is; the skip link takes a moment to slide in."""
+    for _ in range(20):
+        place: dict[str, Any] = visitor.page.evaluate(RING)
+        if place["seen"]:
+            break
+        visitor.page.wait_for_timeout(100)
+    return place
 
 
 def _focused(visitor: Visitor) -> str:

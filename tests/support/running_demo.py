@@ -50,9 +50,9 @@ class RunningDemo:
 
 @pytest.fixture(scope="session")
 def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    """A demo with English and Spanish, as it ships."""
+    """The demo as it ships, and with Arabic besides, which proves pages that are read from right to left."""
     folder = tmp_path_factory.mktemp("demo")
-    demo = start_demo(folder, {})
+    demo = start_demo(folder, {"PORTAL_LANGUAGES": "en,es,ar"})
     try:
         yield demo
     finally:
@@ -67,7 +67,7 @@ def start_demo(folder: Path, more: Mapping[str, str]) -> RunningDemo:
     process = subprocess.Popen(
         [sys.executable, "-m", "patient_portal", "demo", "--data", str(folder / "data")],
         cwd=ROOT,
-        env=kept | {"PORT": str(_free_port())} | dict(more),
+        env=kept | {"PORT": str(free_port())} | dict(more),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -170,7 +170,7 @@ def _ends_of_logs(folder: Path) -> str:
     return "".join(f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}\n" for log in logs)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
