@@ -36,6 +36,7 @@ class Database:
             pool_timeout=10,
             pool_pre_ping=False,
             pool_use_lifo=True,
+            hide_parameters=True,  # an uncaught error must not print a person's values
             connect_args={"application_name": application_name, "options": options, "connect_timeout": 5},
         )
 

@@ -170,7 +170,9 @@ class _Run:
                 )
             except PatientChanged:
                 self.ended = STOPPED
-                log.critical("patient-changed-at-refresh", connection=str(self.connection.id), provider=self.provider.id)
+                log.critical(
+                    "patient-changed-at-refresh", connection=str(self.connection.id), provider=self.provider.id
+                )
                 return None
             except ReconnectNeeded:
                 self.ended = NEEDS_RECONNECT
