@@ -77,6 +77,9 @@ class World:
             if child.process is not None and child.process.poll() is None:
                 child.process.terminate()
         self.children.stop_all()
+        for child in self.parts.values():
+            if child.process is not None and child.process.stdout is not None:
+                child.process.stdout.close()
         if self.server is not None:
             self.server.stop(immediate=True)
 
