@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 
 TIMEOUT = (3.05, 20)
 PATIENCE_SECONDS = 120.0
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.3
 
 
 class GaveUp(Exception):
