@@ -16,7 +16,8 @@ from consent.verify_receipt import check
 from patient_portal.wiring import now
 from tests.support.portal import Client, Portal, signed_in_client
 
-DONATION = {"answer": "yes", "categories": ["clinical", "therapy"], "signed_name": "Denise Johnson"}
+NAME = "Denise Johnson"
+DONATION: dict[str, Any] = {"answer": "yes", "categories": ["clinical", "therapy"], "signed_name": NAME}
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_signature_needs_parts_and_a_name(portal: Portal, denise: Client, left
     answer = denise.post("/choices/efforts/living-well", form | {"form": secrets.token_urlsafe(24)})
     assert answer.status_code == 422
     assert f'href="#{field}"' in answer.text
-    assert (DONATION["signed_name"] in answer.text) is (left_out != "signed_name")
+    assert (NAME in answer.text) is (left_out != "signed_name")
     assert portal.rows("SELECT 1 FROM decision WHERE person_id = :p", p=denise.person) == []
 
 
@@ -108,7 +109,7 @@ def test_the_signed_copy_is_what_was_shown(denise: Client) -> None:
     shown = denise.get("/choices/efforts/living-well").text
     decision = decided(denise, "/choices/efforts/living-well", DONATION)
     copy = denise.get(f"/choices/decision/{decision}/signed").text
-    assert "Denise Johnson" in copy
+    assert NAME in copy
     for words in (
         "This form has no end date",
         "do not depend on signing this form",
