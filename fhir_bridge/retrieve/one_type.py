@@ -41,10 +41,12 @@ def bring_in(asker: Asker, base: str, patient_id: str, plan: TypePlan, keep: Sin
         return _outcome(asker, plan, tally, State.NOT_AUTHORIZED)
     answered = [_one_search(asker, base, patient_id, search, keep, tally) for search in plan.first]
     if not any(answered) and plan.fallback and tally.status not in (None, 401):
-        first_refusal = tally.status
+        first_refusal, refused_with = tally.status, list(tally.notices)
+        tally.notices.clear()  # why it wants categories says nothing about what they then give
         answered = [_one_search(asker, base, patient_id, search, keep, tally) for search in plan.fallback]
         if not any(answered):
             tally.status = first_refusal
+            tally.notices[:0] = refused_with
     if not any(answered):
         return _outcome(asker, plan, tally, state_of_refusal(tally.status, tally.refused_codes, plan.extra))
     if not all(answered):

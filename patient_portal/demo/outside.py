@@ -88,7 +88,7 @@ def _stores(folder: DemoFolder, children: Children, portal: str) -> dict[str, Ch
         if role in {"holder", "curator", "discovery"}:
             values["feed_token"] = folder.secret("feed-token")
         if role in {"curator", "discovery"}:
-            values["platform"] = f"http://localhost:{folder.port('cancerlinq')}"
+            values["platform"] = started["cancerlinq"].ready["ready"]
         config = folder.part("stores") / f"{store}.json"
         config.touch(mode=0o600)
         config.write_text(json.dumps(values, indent=1), encoding="utf-8")

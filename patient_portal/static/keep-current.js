@@ -14,7 +14,8 @@
         const before = place.textContent;
         place.innerHTML = words;
         if (place.dataset.seen !== undefined && before !== place.textContent && status) {
-          status.textContent = place.querySelector(".stores li.done:last-of-type h3")?.textContent || "";
+          const done = place.querySelectorAll(".stores li.done h3");
+          status.textContent = done.length ? done[done.length - 1].textContent : "";
         }
         place.dataset.seen = words;
       }
