@@ -18,9 +18,11 @@ from uuid import UUID
 
 import pytest
 import requests
+from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
 from database.keyring import KeyRing
+from database.unit_of_work import sqlalchemy_url
 from tests.support import portal as portal_support
 from tests.support import postgres as postgres_support
 from tests.support.portal import Outside, Portal, signed_in_client
@@ -127,10 +129,19 @@ def cast(gathered: Cast, outside: Outside) -> Iterator[Cast]:
     outside.serve[:] = [gathered.portal.app]
     for visitor in gathered.visitors.values():
         visitor.browser.delete_cookie("language", domain="127.0.0.1")
+    stay_signed_in(gathered.portal)
     yield gathered
     outside.serve[:] = before
     for one in outside.hospitals.values():
         one.hospital.faults.set({})
+
+
+def stay_signed_in(portal: Portal) -> None:
+    """As if everybody had come in just now: a long test run must not sign people out in its middle (SEC-02)."""
+    engine = create_engine(sqlalchemy_url(portal.database.superuser_url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE web_session SET seen_at = now(), created_at = now() WHERE ended_at IS NULL"))
+    engine.dispose()
 
 
 def gather(portal: Portal) -> Cast:
