@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from consent.tables import AuditEventRow
+from consent.audit_tables import AuditEventRow
 from vocabulary.actor import Actor
 from vocabulary.resource import Resource
 

@@ -122,7 +122,7 @@ def linked_persons(database: Database, person: UUID) -> tuple[UUID, ...]:
     known: set[UUID] = {person}
     while True:
         with database.begin(as_persons(*known)) as session:
-            rows = session.execute(HISTORY, {"persons": sorted(known)}).mappings().all()
+            rows = session.execute(HISTORY, {"persons": sorted(known), "form": ""}).mappings().all()
         found = known | {other for row in rows for other in row["linked"]}
         if found == known:
             return tuple(sorted(known))
@@ -165,7 +165,7 @@ def _carry(
     Only a no is carried from one person to another; with `whole` the person's own newest answers are repeated, so
     that stores which know a new name of theirs hear of them.
     """
-    rows = session.execute(HISTORY, {"persons": list(among)}).mappings().all()
+    rows = session.execute(HISTORY, {"persons": list(among), "form": ""}).mappings().all()
     history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]
     newest: dict[tuple[UUID, object], Decision] = {}
     for decision in sorted(history, key=lambda d: d.version):

@@ -33,7 +33,14 @@ HISTORY = text(
     "SELECT p.id AS locked, d.*, ARRAY(SELECT CASE WHEN l.person_id = p.id THEN l.other_person_id ELSE l.person_id END"
     " FROM (SELECT DISTINCT ON (person_id, other_person_id) * FROM person_link"
     "       WHERE p.id IN (person_id, other_person_id) ORDER BY person_id, other_person_id, id DESC) l WHERE l.linked)"
-    " AS linked FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
+    " AS linked, ARRAY(SELECT f.decision_id FROM form_without_change f WHERE f.person_id = p.id AND f.form = :form)"
+    " AS unchanged FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
+)
+# A form that found its answer standing adds no decision; without its key on record it would count anew when it is
+# sent again after a change from another device, and an old yes could lift a newer no (I5).
+KEEP_FORM = text(
+    "INSERT INTO form_without_change (person_id, form, decision_id, answered_at)"
+    " VALUES (:person, :form, :decision, :now)"
 )
 # One constant statement whatever the number of rows: building it anew for each decision cost more than running it.
 APPEND = text(
@@ -75,45 +82,63 @@ def record_decision(
     persons = tuple(sorted({asked.person, *asked.actor.persons}))
     for _ in range(4):
         with database.begin(as_persons(*persons, account=asked.actor.account_id)) as session:
-            history, linked = _lock_and_read(session, persons, asked.person)
-            if linked <= set(persons):
-                return _append(session, ring, asked, persons, history, now)
-        persons = tuple(sorted({*persons, *linked}))
+            read = _lock_and_read(session, persons, asked)
+            if read.linked <= set(persons):
+                return _append(session, ring, asked, persons, read, now)
+        persons = tuple(sorted({*persons, *read.linked}))
         if len(persons) > MAX_LINKED:
             break
     raise Conflict("too-many-linked-persons")
 
 
-def _lock_and_read(session: Session, persons: tuple[UUID, ...], person: UUID) -> tuple[list[Decision], set[UUID]]:
+@dataclass(frozen=True)
+class _Read:
+    """`unchanged`: this form was answered before without a new decision; `stood` is the one that governed then."""
+
+    history: tuple[Decision, ...]
+    linked: frozenset[UUID]
+    unchanged: bool
+    stood: Decision | None
+
+
+def _lock_and_read(session: Session, persons: tuple[UUID, ...], asked: Asked) -> _Read:
     locked = set(session.scalars(LOCK, {"persons": list(persons)}))
-    if person not in locked:
+    if asked.person not in locked:
         raise NotFound("person")
-    rows = session.execute(HISTORY, {"persons": list(persons)}).mappings().all()
-    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]
-    return history, {other for row in rows for other in row["linked"]}
+    rows = session.execute(HISTORY, {"persons": list(persons), "form": asked.idempotency_key}).mappings().all()
+    history = tuple(decision_of(row) for row in rows if row["id"] is not None)  # type: ignore[arg-type]  # Row mapping
+    answered = [stood for row in rows for stood in row["unchanged"]]
+    return _Read(
+        history,
+        frozenset(other for row in rows for other in row["linked"]),
+        bool(answered),
+        next((decision for decision in history if decision.id in answered), None),
+    )
 
 
 def _append(
-    session: Session,
-    ring: KeyRing,
-    asked: Asked,
-    persons: tuple[UUID, ...],
-    history: Sequence[Decision],
-    now: datetime,
+    session: Session, ring: KeyRing, asked: Asked, persons: tuple[UUID, ...], read: _Read, now: datetime
 ) -> Recorded:
-    before = first_result(asked, history)
+    before = first_result(asked, read.history)
     if before:
-        return _result(before, history, asked, now, persons, repeated=True)
+        return _result(before, read.history, asked, now, persons, repeated=True)
+    if read.unchanged:
+        return Recorded((), standing(read.history, now), True, persons, read.stood)
     made = []
     for person in persons:
-        own = [decision for decision in history if decision.person_id == person]
+        own = [decision for decision in read.history if decision.person_id == person]
         version = max((decision.version for decision in own), default=0)
         for subject in subjects_to_record(asked, own, now):
             version += 1
             made.append(_decision(ring, asked, person, version, subject, now))
     if made:
         insert_decisions(session, made, "decision.recorded")
-    return _result(tuple(made), [*history, *made], asked, now, persons, repeated=not made)
+    result = _result(tuple(made), [*read.history, *made], asked, now, persons, repeated=not made)
+    if not made:
+        stood = result.governing.id if result.governing else None
+        bound = {"person": asked.person, "form": asked.idempotency_key, "decision": stood, "now": now}
+        session.execute(KEEP_FORM, bound)
+    return result
 
 
 def _result(

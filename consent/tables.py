@@ -126,6 +126,16 @@ class DecisionRow(Base):
     salt: Mapped[bytes]
 
 
+class FormWithoutChange(Base):
+    """A form whose answer stood already: sent again it gives this result and changes nothing (I5)."""
+
+    __tablename__ = "form_without_change"
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    form: Mapped[str] = mapped_column(primary_key=True)
+    decision_id: Mapped[UUID | None]
+    answered_at: Mapped[datetime]
+
+
 class Unsequenced(Base):
     """A committed decision waiting for its place in the one order, with its Merkle leaf already made.
 
@@ -258,34 +268,3 @@ class ParkedItem(Base):
     parked_at: Mapped[datetime]
     next_try_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
-
-
-class AuditEventRow(Base):
-    """Who did what to whose record or choices, with what outcome (CON-13). Added, never changed."""
-
-    __tablename__ = "audit_event"
-    __table_args__ = (Index("ix_audit_event_person", "person_id", "recorded_at"),)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    person_id: Mapped[UUID | None]
-    recorded_at: Mapped[datetime]
-    event: Mapped[str]
-    action: Mapped[str]
-    outcome: Mapped[str]
-    actor_kind: Mapped[str]
-    actor_account: Mapped[UUID | None]
-    actor_reference: Mapped[str | None]
-    detail: Mapped[dict[str, Any]]
-
-
-class StaffTask(Base):
-    """Something only a person can settle: not found, ambiguous, a clinic not linked."""
-
-    __tablename__ = "staff_task"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    person_id: Mapped[UUID | None]
-    practice_id: Mapped[str | None]
-    store_id: Mapped[str | None]
-    kind: Mapped[str]
-    detail: Mapped[dict[str, Any]]
-    opened_at: Mapped[datetime]
-    closed_at: Mapped[datetime | None]

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from consent.audit_tables import StaffTask
 from consent.person_identity import Alias, add_alias
-from consent.tables import StaffTask
 from database.context import as_persons
 from fhir_bridge.bring_in import current_resources
 from fhir_bridge.person_ciphers import cipher_of

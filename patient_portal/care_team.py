@@ -14,9 +14,9 @@ from uuid import UUID, uuid5
 from sqlalchemy.dialects.postgresql import insert
 
 from consent.asked import Asked
+from consent.audit_tables import StaffTask
 from consent.decision import CANCERLINQ, Answer, Means
 from consent.store_config import Basis
-from consent.tables import StaffTask
 from database.context import as_persons
 from database.unit_of_work import Database
 from fhir_bridge.providers import Provider

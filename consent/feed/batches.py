@@ -12,11 +12,12 @@ from sqlalchemy import CursorResult, insert, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
+from consent.audit_tables import StaffTask
 from consent.feed.read_events import numbered, read_events
 from consent.receipts import StoreReceipt
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
-from consent.tables import Receipt, StaffTask, StoreBatch
+from consent.tables import Receipt, StoreBatch
 from consent.wire import StoreEvent
 from database.keyring import KeyRing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 from sqlalchemy import select
 
-from consent.tables import AuditEventRow
+from consent.audit_tables import AuditEventRow
 from database.context import as_persons
 from patient_portal.choosing import read_choices
 from patient_portal.gates import Gate, current_actor, gate

@@ -31,10 +31,9 @@ class Who:
 
 @dataclass
 class Client:
-    """One device. `take` says whether another decision is wanted; `acknowledged` is told of each.
+    """One device; a person may have two. `take`: is another decision wanted? `acknowledged` is told of each.
 
-    `alone`: the person has no second device. Only then is a form sent again after its answer: a form that changed
-    nothing leaves no row, so after a change on another device it would count as a new one.
+    Now and then a form is sent again after its answer, though another device may have changed things since.
     """
 
     browser: Browser
@@ -43,7 +42,6 @@ class Client:
     log_file: Path
     subjects: tuple[str, ...]
     known_when: str
-    alone: bool
     take: Callable[[], bool]
     acknowledged: Callable[[], None]
     answers: dict[str, str] = field(default_factory=dict)
@@ -80,7 +78,7 @@ class Client:
         log.write("asked", form=form["form"], subject=subject, answer=answer)
         self.answers[subject] = answer
         impatient = self.chance.random() < GIVES_UP
-        sends_again = self.alone and self.chance.random() < SENDS_AGAIN
+        sends_again = self.chance.random() < SENDS_AGAIN
         decision = self._press(path, form, log, impatient=impatient)
         if decision is None:
             log.write("gave-up", form=form["form"])

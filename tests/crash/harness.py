@@ -108,8 +108,7 @@ def _clients(storm: Storm, world: World, logs: Path) -> tuple[list[Client], Quot
         chance = random.Random(f"{storm.seed}/{number}")
         browser = Browser(world.web, number)
         who = people[number % len(people)]
-        alone = storm.devices - len(people) <= number < len(people)
-        made.append(Client(browser, who, chance, log, efforts, known, alone, quota.take, quota.acknowledge))
+        made.append(Client(browser, who, chance, log, efforts, known, quota.take, quota.acknowledge))
     return made, quota
 
 

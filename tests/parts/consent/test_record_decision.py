@@ -82,6 +82,21 @@ def test_idempotency_key(database: TestDatabase) -> None:
     assert counts(database)[0] == 1
 
 
+def test_a_form_that_changed_nothing_stays_answered(database: TestDatabase) -> None:
+    """I5: an old yes that found a yes standing, sent again after a no from another device, lifts nothing."""
+    rosa = person(database, 1)
+    record(database, asked(rosa, answer=Answer.NO, idempotency_key="form-0001"))
+    lift = record(database, asked(rosa, answer=Answer.YES, idempotency_key="form-0002"), later(1))
+    old_yes = asked(rosa, answer=Answer.YES, idempotency_key="form-0003")
+    assert record(database, old_yes, later(2)).repeated
+    record(database, asked(rosa, answer=Answer.NO, idempotency_key="form-0004"), later(3))
+    again = record(database, old_yes, later(4))
+    assert (again.repeated, again.decisions) == (True, ())
+    assert again.governing == lift.governing, "the answer it got the first time"
+    assert again.standing.opted_out
+    assert counts(database)[0] == 3
+
+
 def test_a_hundred_equal_posts_at_once(database: TestDatabase) -> None:
     """Abuse 17: double submit from many tabs: one row, one version."""
     rosa = person(database, 1)

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from consent.tables import AuditEventRow, DecisionRow
+from consent.audit_tables import AuditEventRow
+from consent.tables import DecisionRow
 from database.base_table import Base
 from sandbox.people.population import population
 from tests.support.actors import ANONYMOUS, OTHER, OWNER, STAFF, Cast, Visitor

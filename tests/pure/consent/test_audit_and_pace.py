@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.audit import Audited, as_audit_event, audit_values, by_actor
+from consent.audit_tables import AuditEventRow
 from consent.feed.pace import Pace
-from consent.tables import AuditEventRow
 from vocabulary.actor import Actor, ActorKind
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

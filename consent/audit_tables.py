@@ -1,0 +1,43 @@
+"""Who did what, and what only a person can settle (`docs/data-model.md`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Identity, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from database.base_table import Base
+
+
+class AuditEventRow(Base):
+    """Who did what to whose record or choices, with what outcome (CON-13). Added, never changed."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (Index("ix_audit_event_person", "person_id", "recorded_at"),)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    person_id: Mapped[UUID | None]
+    recorded_at: Mapped[datetime]
+    event: Mapped[str]
+    action: Mapped[str]
+    outcome: Mapped[str]
+    actor_kind: Mapped[str]
+    actor_account: Mapped[UUID | None]
+    actor_reference: Mapped[str | None]
+    detail: Mapped[dict[str, Any]]
+
+
+class StaffTask(Base):
+    """Something only a person can settle: not found, ambiguous, a clinic not linked."""
+
+    __tablename__ = "staff_task"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID | None]
+    practice_id: Mapped[str | None]
+    store_id: Mapped[str | None]
+    kind: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
