@@ -5,7 +5,17 @@ from __future__ import annotations
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.quantity import number, value_said
 from fhir_bridge.reading.said import Said
-from fhir_bridge.reading.shape import NCIT, clinical_text, codes, codings, has_profile, key, searchable, value_of
+from fhir_bridge.reading.shape import (
+    NCIT,
+    clinical_text,
+    codes,
+    codings,
+    has_profile,
+    key,
+    obj,
+    searchable,
+    value_of,
+)
 from fhir_bridge.reading.summary_model import Finding
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource
@@ -51,11 +61,8 @@ def performance(observation: Resource) -> Finding | None:
     """What an Observation says about how active the person can be, None when it is not about that."""
     code = observation.get("code")
     found = codes(code)
-    value = number(value_of(observation)[1])
-    if value is None:
-        value = (
-            number((value_of(observation)[1] or {}).get("value")) if value_of(observation)[0] == "Quantity" else None
-        )
+    kind, given = value_of(observation)
+    value = number(obj(given).get("value") if kind == "Quantity" else given)
     if value is None or not value.is_integer():
         return None
     said: Phrase | None = None
