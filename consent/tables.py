@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.base_table import Base
+
+# The transaction that added a row: a reader catches up from the oldest one that ran when it last looked.
+ADDED_BY = text("(pg_current_xact_id()::text::bigint)")
 
 
 class Person(Base):
@@ -36,6 +39,7 @@ class PersonAlias(Base):
     value_index: Mapped[bytes] = mapped_column(index=True)
     value_sealed: Mapped[bytes]
     created_at: Mapped[datetime]
+    added_xid: Mapped[int] = mapped_column(BigInteger, index=True, server_default=ADDED_BY)
 
 
 class PersonLink(Base):
@@ -49,6 +53,7 @@ class PersonLink(Base):
     linked: Mapped[bool]
     made_by_account: Mapped[UUID]
     made_at: Mapped[datetime]
+    added_xid: Mapped[int] = mapped_column(BigInteger, index=True, server_default=ADDED_BY)
 
 
 class Practice(Base):
@@ -198,6 +203,7 @@ class StoreSubject(Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
     subject: Mapped[str]
     created_at: Mapped[datetime]
+    added_xid: Mapped[int] = mapped_column(BigInteger, index=True, server_default=ADDED_BY)
 
 
 class StoreCursor(Base):
