@@ -6,7 +6,6 @@ import argparse
 import json
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from sandbox.store.config import StoreConfigError, read_config
@@ -24,12 +23,13 @@ def main() -> int:
     except StoreConfigError as problem:
         print(f"store: {problem}", file=sys.stderr)
         return 2
-    stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
+    # Blocked before any thread begins, then waited for: one that comes at the wrong moment is kept, not lost. (A handler
+    # that sets a threading.Event can meet the lock of the very wait that it interrupts, and hang for ever.)
+    ending = (signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     running = start(config)
     print(json.dumps({"ready": running.url, "endpoint": running.endpoint}), flush=True)
-    stopping.wait()
+    signal.sigwait(ending)
     running.stop()
     return 0
 

@@ -35,7 +35,7 @@ class LateReceipts:
         self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=2)
 
     def wake(self) -> None:
         self._wake.set()

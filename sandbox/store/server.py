@@ -48,7 +48,7 @@ class Nights:
     def stop(self) -> None:
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=2)
 
     def _first_filling(self) -> None:
         try:
@@ -97,9 +97,9 @@ class RunningStore:
         return f"{self.url}/donations"
 
     def stop(self) -> None:
+        self._server.shutdown()  # first of all: nothing new is taken while the rest ends
         self._nights.stop()
         self._late.stop()
-        self._server.shutdown()
         self._thread.join(timeout=5)
         self._server.server_close()
         self.memory.close()
