@@ -1,12 +1,14 @@
 """Consent texts, and the HIPAA authorization in all its parts (45 CFR 164.508; HIP-10 to HIP-14).
 
 A text is one file for each version and language under `consent/texts/`. It is what the person reads, what the
-decision names, and what the signed copy repeats.
+decision names, and what the signed copy repeats. A version that was once started with is never edited: other words,
+another reviewer or another review are another version (`kept_texts.py`), and an older file may stay beside the newer.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from vocabulary.config_file import ConfigError
 from vocabulary.errors import Conflict
 
 TEXTS_FOLDER = Path(__file__).parent / "texts"
+PART_NAME = re.compile(r"[a-z][a-z_]*")
 
 # Every element of 164.508(c)(1) and (2), of (c)(4), and of the Common Rule parts that go with it, in signing order.
 ELEMENTS: Mapping[str, str] = {
@@ -44,7 +47,9 @@ class ConsentText:
     """One version of a consent text in one language.
 
     `version` counts 1, 2, …; `review` is `approved`, or `sandbox` for a text no reviewer has seen, which production
-    refuses; `major` means that people are asked again. `parts` maps an element (see `ELEMENTS`) to its paragraphs.
+    refuses; `major` means that people are asked again (`text_versions.py`). `parts` maps an element (see `ELEMENTS`)
+    to its paragraphs. `changes` says in plain words what is different since the version before; it is no part of
+    what is signed.
     """
 
     id: str
@@ -56,6 +61,7 @@ class ConsentText:
     major: bool
     authorizes: bool
     parts: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
 
     @property
     def body(self) -> str:
@@ -68,9 +74,6 @@ class ConsentText:
         """Binds a signature to these words (P11-01): change one and it no longer fits."""
         head = f"{self.id}/{self.version}/{self.language}\n\n"
         return hashlib.sha256((head + self.body).encode()).hexdigest()
-
-
-AuthorizationText = ConsentText
 
 
 def missing_elements(text: ConsentText) -> tuple[str, ...]:
@@ -95,9 +98,19 @@ class Texts:
         self.all = tuple(texts)
 
     def newest(self, text_id: str, language: str) -> ConsentText | None:
-        """The newest version in exactly this language: None means that an interpreter is offered instead."""
+        """The newest version in exactly this language: None means that an interpreter is offered instead.
+
+        None as well while this language lacks the newest major version: nobody signs terms that no longer hold.
+        """
         found = [text for text in self.all if (text.id, text.language) == (text_id, language)]
-        return max(found, key=lambda text: text.version, default=None)
+        newest = max(found, key=lambda text: text.version, default=None)
+        if newest is None or newest.version < self.newest_major(text_id):
+            return None
+        return newest
+
+    def newest_major(self, text_id: str) -> int:
+        """The newest version, in any language, for which people are asked again; 0 for an unknown text."""
+        return max((text.version for text in self.all if text.id == text_id and text.major), default=0)
 
     def exactly(self, text_id: str, version: int, language: str) -> ConsentText | None:
         wanted = (text_id, version, language)
@@ -106,7 +119,17 @@ class Texts:
 
 def load_texts(folder: Path = TEXTS_FOLDER) -> Texts:
     """Read `*.toml`; ConfigError names the file that is wrong."""
-    return Texts(_read(path) for path in sorted(folder.glob("*.toml")))
+    found: dict[tuple[str, int, str], ConsentText] = {}
+    majors: dict[tuple[str, int], bool] = {}
+    for path in sorted(folder.glob("*.toml")):
+        text = _read(path)
+        if (text.id, text.version, text.language) in found:
+            raise ConfigError(str(path), "repeats a version that another file has", "Give it the next version")
+        if majors.setdefault((text.id, text.version), text.major) is not text.major:
+            problem = "is major in one language and minor in another"
+            raise ConfigError(str(path), problem, "Give all languages of a version the same `major`")
+        found[text.id, text.version, text.language] = text
+    return Texts(found.values())
 
 
 def _read(path: Path) -> ConsentText:
@@ -121,10 +144,22 @@ def _read(path: Path) -> ConsentText:
             review=values["review"],
             major=bool(values.get("major", False)),
             authorizes=bool(values["authorizes"]),
-            parts={name: str(part).strip() for name, part in values["parts"].items()},
+            parts={name: _paragraphs(str(part)) for name, part in values["parts"].items()},
+            changes=tuple(str(change) for change in values.get("changes", ())),
         )
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(str(path), f"is not a consent text ({error})", "Compare it with another file") from None
+    if text.version < 1 or not all(PART_NAME.fullmatch(name) for name in text.parts):
+        raise ConfigError(
+            str(path), "has a version below 1 or a part with a capital or space", "Compare it with another"
+        )
+    if text.version > 1 and text.major and not text.changes:
+        raise ConfigError(str(path), "is a major version without `changes`", "Say in plain words what is different")
     if text.review not in ("approved", "sandbox"):
         raise ConfigError(str(path), f"has review = {text.review!r}", 'Use "approved" or "sandbox"')
     return text
+
+
+def _paragraphs(part: str) -> str:
+    """One paragraph a line, no empty lines: the kept body can then be read back without doubt."""
+    return "\n".join(line.strip() for line in part.splitlines() if line.strip())

@@ -12,6 +12,7 @@ from patient_portal.commands.demo import demo
 from patient_portal.commands.keys import keys
 from patient_portal.commands.processes import feed, serve, worker
 from patient_portal.commands.settings import settings
+from patient_portal.commands.texts import texts
 from patient_portal.logs import configure_logs
 from vocabulary.config_file import ConfigError
 
@@ -30,7 +31,7 @@ def portal(log_level: str) -> None:
     configure_logs(os.environ.get("PORTAL_LOG_LEVEL", log_level))
 
 
-for command in (demo, serve, worker, feed, db, keys, settings):
+for command in (demo, serve, worker, feed, db, keys, settings, texts):
     portal.add_command(command)
 
 

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from patient_portal.catalogue import refuse_texts_edited_since
 from patient_portal.serving import serve_pages
 from patient_portal.settings import read_settings
 from patient_portal.working import run_feed_process, run_worker_process
@@ -18,7 +19,7 @@ from patient_portal.working import run_feed_process, run_worker_process
 @click.option("--threads", default=8, show_default=True, help="Requests answered at once by each process.")
 def serve(host: str, port: int, processes: int, threads: int) -> None:
     """Serve the pages."""
-    read_settings(os.environ)
+    refuse_texts_edited_since(read_settings(os.environ))
     serve_pages(host=host, port=port, processes=processes, threads=threads)
 
 

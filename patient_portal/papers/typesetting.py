@@ -1,0 +1,123 @@
+"""From words to a tagged PDF (PDF/UA-1, ISO 14289-1; A11Y-04), in this process and without a file of its own.
+
+Typst refuses to write what does not conform: a skipped heading level, a picture without words, a missing title. All
+words go in as data and never as markup. The same paper gives the same bytes, whatever the clock says. The template and
+fonts are ours; fonts of the system are not looked at, so that a copy looks alike on every machine.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+import typst
+
+from patient_portal.papers.glyphs import FONTS, showable
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "templates/papers/paper.typ"
+Part = Mapping[str, Any]
+# One at a time in a process: a paper takes a few hundredths of a second, and its memory does not add up.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A document: `language` is a BCP 47 tag, `dated` the time it is about, `parts` made by the functions below."""
+
+    title: str
+    language: str
+    dated: datetime
+    footer: str
+    parts: Sequence[Part]
+    keywords: tuple[str, ...] = field(default=())
+
+
+def heading(level: int, words: str) -> Part:
+    return {"kind": "heading", "level": level, "text": words}
+
+
+def lead(words: str) -> Part:
+    return {"kind": "lead", "text": words}
+
+
+def paragraphs(*lines: str) -> Part:
+    return {"kind": "paragraphs", "text": list(lines)}
+
+
+def small(*lines: str) -> Part:
+    return {"kind": "small", "text": list(lines)}
+
+
+def bullets(*lines: str) -> Part:
+    return {"kind": "bullets", "text": list(lines)}
+
+
+def facts(rows: Sequence[tuple[str, str]], *, exact: frozenset[str] = frozenset()) -> Part:
+    """Labels with their values; labels in `exact` have a code or number for a value, read from left to right."""
+    return {"kind": "facts", "rows": [[label, value, label in exact] for label, value in rows]}
+
+
+def ticks(*lines: str) -> Part:
+    return {"kind": "ticks", "text": list(lines)}
+
+
+def blanks(*labels: str) -> Part:
+    """Lines to write on."""
+    return {"kind": "blanks", "text": list(labels)}
+
+
+def codes(pictures: Sequence[tuple[str, str]], width_cm: float) -> Part:
+    """Pictures side by side: (SVG, what it is in words)."""
+    return {"kind": "codes", "width": width_cm, "images": [{"svg": svg, "alt": alt} for svg, alt in pictures]}
+
+
+def typeset(paper: Paper, *, as_pictures: bool = False) -> bytes | list[bytes]:
+    """The PDF, or a PNG for each page to look at. A paper that does not conform raises typst.TypstError."""
+    value = {
+        "title": showable(paper.title),
+        "language": paper.language,
+        "footer": showable(paper.footer),
+        "keywords": list(paper.keywords),
+        "parts": [_showable(part) for part in paper.parts],
+    }
+    with _ONE_AT_A_TIME:
+        made = typst.compile(
+            TEMPLATE,
+            root=TEMPLATE.parent,
+            font_paths=_fonts(),
+            ignore_system_fonts=True,
+            sys_inputs={"paper": orjson.dumps(value).decode()},
+            timestamp=paper.dated.astimezone(UTC),
+            **({"format": "png", "ppi": 80.0} if as_pictures else {"format": "pdf", "pdf_standards": ["ua-1"]}),
+        )
+    assert made is not None
+    return made
+
+
+def pdf_of(paper: Paper) -> bytes:
+    """The paper as PDF/UA-1."""
+    made = typeset(paper)
+    assert isinstance(made, bytes)
+    return made
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
+
+
+def _showable(value: Any) -> Any:
+    """Every text in a part, with what no font shows written out; pictures stay as they are."""
+    if isinstance(value, str):
+        return showable(value)
+    if isinstance(value, list):
+        return [_showable(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: each if name in ("svg", "kind") else _showable(each) for name, each in value.items()}
+    return value
