@@ -1,14 +1,15 @@
 """The Merkle tree of RFC 9162 section 2.1: tree head, inclusion and consistency proofs, and their verification.
 
-Hashes are SHA-256 over `0x00 || leaf input` and `0x01 || left || right`. A tree here is the list of its leaf
-hashes; `size` counts leaves.
+Hashes are SHA-256 over `0x00 || leaf input` and `0x01 || left || right`; `size` counts leaves. A proof is given as
+the ranges of leaves whose tree hashes it holds: `consent/tiles.py` says from which stored hashes each is made.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+Range = tuple[int, int]  # leaves from the first up to, not with, the second
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -21,9 +22,22 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root_hash(leaves: Sequence[bytes]) -> bytes:
+def root_hash(leaves: Iterable[bytes]) -> bytes:
     """The Merkle Tree Hash of `leaves` (leaf hashes), in one pass with a stack of full subtrees."""
-    return tree_of(leaves).root()
+    tree = GrowingTree()
+    for leaf in leaves:
+        tree.append(leaf)
+    return tree.root()
+
+
+def root_of_peaks(peaks: Sequence[bytes]) -> bytes:
+    """The root of a tree from the roots of its full subtrees, largest first."""
+    if not peaks:
+        return EMPTY_ROOT
+    root = peaks[-1]
+    for left in reversed(peaks[:-1]):
+        root = node_hash(left, root)
+    return root
 
 
 class GrowingTree:
@@ -52,47 +66,43 @@ class GrowingTree:
         self.size += 1
 
     def root(self) -> bytes:
-        if not self._peaks:
-            return EMPTY_ROOT
-        root = self._peaks[-1]
-        for left in reversed(self._peaks[:-1]):
-            root = node_hash(left, root)
-        return root
+        return root_of_peaks(self._peaks)
 
 
-def tree_of(leaves: Sequence[bytes]) -> GrowingTree:
-    tree = GrowingTree()
-    for leaf in leaves:
-        tree.append(leaf)
-    return tree
-
-
-def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """RFC 9162 section 2.1.3.1: the audit path of the leaf at `index` (from 0) in the tree of all `leaves`."""
-    if not 0 <= index < len(leaves):
+def inclusion_ranges(index: int, size: int) -> list[Range]:
+    """RFC 9162 section 2.1.3.1: the ranges of leaves whose tree hashes are the audit path of the leaf at `index`
+    (from 0) in the tree of `size` leaves, in the order of the path."""
+    if not 0 <= index < size:
         raise ValueError("no such leaf in this tree")
-    if len(leaves) == 1:
-        return []
-    k = _split(len(leaves))
-    if index < k:
-        return [*inclusion_proof(index, leaves[:k]), root_hash(leaves[k:])]
-    return [*inclusion_proof(index - k, leaves[k:]), root_hash(leaves[:k])]
+    low, high, found = 0, size, []
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            found.append((middle, high))
+            high = middle
+        else:
+            found.append((low, middle))
+            low = middle
+    return found[::-1]
 
 
-def consistency_proof(first: int, leaves: Sequence[bytes]) -> list[bytes]:
-    """RFC 9162 section 2.1.4.1: that the tree of the first `first` leaves is a prefix of the tree of all."""
-    if not 0 < first <= len(leaves):
+def consistency_ranges(first: int, size: int) -> list[Range]:
+    """RFC 9162 section 2.1.4.1: the ranges whose tree hashes prove that the tree of the first `first` leaves is a
+    prefix of that of `size`, in the order of the proof."""
+    if not 0 < first <= size:
         raise ValueError("the earlier tree must be part of the later one and not empty")
-    return _subproof(first, leaves, True)
-
-
-def _subproof(first: int, leaves: Sequence[bytes], complete: bool) -> list[bytes]:
-    if first == len(leaves):
-        return [] if complete else [root_hash(leaves)]
-    k = _split(len(leaves))
-    if first <= k:
-        return [*_subproof(first, leaves[:k], complete), root_hash(leaves[k:])]
-    return [*_subproof(first - k, leaves[k:], False), root_hash(leaves[:k])]
+    low, high, found = 0, size, []
+    while first < high:
+        middle = low + _split(high - low)
+        if first <= middle:
+            found.append((middle, high))
+            high = middle
+        else:
+            found.append((low, middle))
+            low = middle
+    if low:
+        found.append((low, high))
+    return found[::-1]
 
 
 def _split(size: int) -> int:

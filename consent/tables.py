@@ -178,6 +178,15 @@ class TreeHead(Base):
     signature: Mapped[bytes]
 
 
+class LedgerTile(Base):
+    """The root of a complete tile: of `256**level` leaves, the `number`th such run (`consent/tiles.py`)."""
+
+    __tablename__ = "ledger_tile"
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes]
+
+
 class StoreRow(Base):
     """A store as last configured, for pages and for what was promised when."""
 

@@ -14,9 +14,10 @@ from consent.decision import Answer, donation_to
 from consent.feed.run import run_feed
 from consent.feed.sender import Step
 from consent.leaf import leaf_of
+from consent.ledger_hashes import inclusion_path
 from consent.merkle import root_hash, verify_inclusion
 from consent.record_decision import insert_decisions
-from consent.seal import Sealer, head_keys, is_genuine_head, prove_inclusion
+from consent.seal import Sealer, head_keys, is_genuine_head
 from consent.sequencer import sequence_once
 from database.context import as_persons, as_propagation
 from database.keyring import KeyRing
@@ -180,7 +181,8 @@ def test_sealed_heads(world: World) -> None:
     assert not is_genuine_head(head, head_keys(KeyRing.fresh()))
     assert head.root == root_hash([leaf_of(decision) for decision in made])
     for position, decision in enumerate(made):
-        proof = prove_inclusion(worker, position, head.size)
+        with worker.begin(as_propagation()) as session:
+            proof = inclusion_path(session, position, head.size)
         assert verify_inclusion(leaf_of(decision), position, head.size, proof, head.root)
     assert sealer.seal_once(later(1)) is None, "nothing new, nothing signed"
     world.press(person(world.database, 9))

@@ -22,6 +22,7 @@ ABOUT_NOBODY = {
     "effort": "catalogue",
     "consent_text": "published texts",
     "tree_head": "hashes under random salts",
+    "ledger_tile": "hashes under random salts",
     "store": "catalogue",
     "store_cursor": "positions",
     "store_batch": "positions and event numbers",
