@@ -23,8 +23,8 @@ def main() -> int:
     except StoreConfigError as problem:
         print(f"store: {problem}", file=sys.stderr)
         return 2
-    # Blocked before any thread begins, then waited for: one that comes at the wrong moment is kept, not lost. (A handler
-    # that sets a threading.Event can meet the lock of the very wait that it interrupts, and hang for ever.)
+    # Blocked before any thread begins, then waited for: one that comes at the wrong moment is kept, not lost.
+    # (A handler that sets a threading.Event can meet the lock of the very wait that it interrupts, and hang for ever.)
     ending = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     running = start(config)

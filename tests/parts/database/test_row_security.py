@@ -25,6 +25,7 @@ ABOUT_NOBODY = {
     "ledger_tile": "hashes under random salts",
     "store": "catalogue",
     "store_cursor": "positions",
+    "store_channel": "how a store answers, and counts",
     "store_batch": "positions and event numbers",
     "receipt": "event numbers and what a store answered",
     "process_heartbeat": "processes",

@@ -103,7 +103,7 @@ def test_a_signal_ends_it_at_any_moment() -> None:
         "        thread is threading.main_thread() or thread.join()\n"
         "    while signal.SIGTERM in signal.sigpending(): signal.sigwait([signal.SIGTERM])\n"
     )
-    done = subprocess.run(  # noqa: S603 - our own words
+    done = subprocess.run(
         [sys.executable, "-c", rounds], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -1,0 +1,53 @@
+"""How each store is spoken to, and which events it has not confirmed yet."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from consent.tables import DecisionRow
+from database.base_table import Base
+
+
+class StoreChannel(Base):
+    """The channel to one store, as a Subscription's `status` (SUB-02), and the newest look at what it owes.
+
+    `greeted` is a keyed mark of the endpoint and secrets that answered a handshake last: another one is greeted anew.
+    `heard_at` is its last believed answer. `overdue`, `waiting`, `parked` and `oldest_due_at` are counts and a time
+    as of `looked_at`, about nobody. `digest_on` is the last day for which its contact was claimed a digest.
+    """
+
+    __tablename__ = "store_channel"
+    __table_args__ = (CheckConstraint("state IN ('requested', 'active', 'error')", name="state"),)
+    store_id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    greeted: Mapped[bytes | None]
+    since: Mapped[datetime]
+    last_error: Mapped[str | None]
+    heard_at: Mapped[datetime | None]
+    waiting: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    overdue: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    parked: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    oldest_due_at: Mapped[datetime | None]
+    looked_at: Mapped[datetime | None]
+    digest_on: Mapped[date | None]
+
+
+class UnconfirmedEvent(Base):
+    """An event whose newest receipt does not confirm it; the row goes when one does, or a later version's does."""
+
+    __tablename__ = "unconfirmed_event"
+    store_id: Mapped[str] = mapped_column(primary_key=True)
+    event_number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    person_id: Mapped[UUID]
+    version: Mapped[int]
+    state: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+# What the sweep for beginnings and ends looks for (`consent/feed/begin_and_end.py`).
+Index("ix_decision_expires", DecisionRow.expires_at, postgresql_where=DecisionRow.expires_at.is_not(None))
+Index("ix_decision_starts", DecisionRow.starts_at, postgresql_where=DecisionRow.starts_at > DecisionRow.recorded_at)
