@@ -33,6 +33,7 @@ class Reason(StrEnum):
     OTHER_PURPOSE = "other-purpose"
     NOT_CONCERNED = "store-does-not-know-person"
     UNKNOWN = "unknown"
+    NOT_CHECKED = "position-not-checked"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""Answers whether data may be used, fresh to the last commit before the question (G4.4). One per process.
+
+Each call or batch first reads what was committed since the last one: one indexed statement, usually without news.
+When that cannot be read, or the ledger went back (a restore), the answer is no; only a report the law requires goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+
+from pyroaring import BitMap
+
+from consent.decide.columns import Columns, Question
+from consent.decide.history import micros
+from consent.decide.ledger_view import Head, LedgerView, News
+from consent.decide.names import NameBook
+from consent.decide.snapshot import Installation, Snapshot
+from consent.efforts import SANDBOX_EFFORTS, Effort
+from consent.may_use import Permission, Reason
+from consent.store_config import Basis, Store
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+from vocabulary.errors import Unavailable
+
+UNCHECKED = Permission(False, Reason.NOT_CHECKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether, why, and as of which position: all decisions below it count, and every other commit before the call."""
+
+    allowed: bool
+    reason: Reason
+    position: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One permission for each name asked about, in order, all as of `position`."""
+
+    position: int
+    permissions: Sequence[Permission] = field(repr=False)
+
+
+class Decider:
+    """The snapshot of all persons, kept current. Threads may share one; the clock gives the time of each call."""
+
+    def __init__(
+        self,
+        database: Database,
+        ring: KeyRing,
+        stores: Iterable[Store],
+        installation: Installation,
+        clock: Callable[[], datetime],
+        efforts: tuple[Effort, ...] = SANDBOX_EFFORTS,
+    ) -> None:
+        self._view = LedgerView(database)
+        self._ring, self._installation, self._clock, self._efforts = ring, installation, clock, efforts
+        self.stores = {store.id: store for store in stores}
+        self._lock = Lock()
+        self._head: Head | None = None
+        self._forget()
+
+    def close(self) -> None:
+        with self._lock:
+            self._view.close()
+
+    def decide(self, question: Question, name: bytes) -> Answer:
+        """May this person's data be used? `name` is the one by which the question's store knows them."""
+        answers = self.decide_many(question, (name,))
+        return Answer(answers.permissions[0].allowed, answers.permissions[0].reason, answers.position)
+
+    def decide_many(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Answers:
+        """The same for many at once, with one look at the ledger; none with `check=False` (a batch's next part)."""
+        with self._lock:
+            checked = self._catch_up() if check or self._head is None else True
+            position = self._snapshot.position
+            store = self.stores.get(question.store)
+            if store is None or (not checked and store.basis is not Basis.LAW):
+                unknown = Permission(False, Reason.UNKNOWN) if store is None else UNCHECKED
+                return Answers(position, [unknown] * len(names))
+            try:
+                self._names.read(self._view, store)
+            except Unavailable:
+                return Answers(position, [UNCHECKED] * len(names))
+            column = self._columns.column(question)
+            shown = self._snapshot.shown
+            found = map(shown.__getitem__, self._names.numbers(store, names))
+            return Answers(position, list(map(column.__getitem__, found)))
+
+    def permitted(self, question: Question) -> tuple[int, BitMap]:
+        """Position, and the numbers of everyone whose data may be used; Unavailable when it cannot be checked."""
+        with self._lock:
+            if not self._catch_up():
+                raise Unavailable("position-not-checked", retry_after_seconds=1)
+            return self._snapshot.position, self._columns.permitted(question)
+
+    def warm(self, *stores: str) -> int:
+        """Read everything now rather than at the first question; returns the position. Unavailable when it cannot."""
+        with self._lock:
+            if not self._catch_up():
+                raise Unavailable("position-not-checked", retry_after_seconds=1)
+            for store in stores:
+                self._names.read(self._view, self.stores[store])
+            return self._snapshot.position
+
+    def _catch_up(self) -> bool:
+        """Bring the snapshot to now; False when that cannot be shown."""
+        try:
+            head = self._head or self._read_everything()
+            news = self._view.news(head)
+            if news.head.position < head.position or news.head.xid < head.xid:
+                news = self._view.news(self._read_everything())
+        except Unavailable:
+            return False
+        self._snapshot.advance(micros(self._clock()))
+        self._apply(news)
+        return True
+
+    def _apply(self, news: News) -> None:
+        for person, version, text in news.decided:
+            self._snapshot.decide(person, version, text)
+        for row, one, other, linked in news.linked:
+            self._snapshot.link(row, one, other, linked)
+        for person, name, key in news.named:
+            self._snapshot.name(person, name)
+            self._names.note_kind(name)
+            self._names.add_name(key, person)
+        for person, store, code in news.coded:
+            self._names.add_code(store, code, person)
+        self._head = news.head
+        self._snapshot.position = news.head.position
+
+    def _read_everything(self) -> Head:
+        """Make the snapshot anew at the ledger's head; what is committed meanwhile comes with the next news."""
+        head = self._view.head()
+        self._forget()
+        self._snapshot.advance(micros(self._clock()))
+        for person, name in self._view.names():
+            self._snapshot.name(person, name)
+            self._names.note_kind(name)
+        for person, version, text in self._view.decisions():
+            self._snapshot.decide(person, version, text)
+        for row, one, other, linked in self._view.links():
+            self._snapshot.link(row, one, other, linked)
+        self._head = head
+        return head
+
+    def _forget(self) -> None:
+        self._head = None
+        self._snapshot = Snapshot(self._installation)
+        self._columns = Columns(self._snapshot, self.stores, self._efforts)
+        self._names = NameBook(self._ring, self.stores, self._installation)

@@ -1,0 +1,180 @@
+"""The ledger as decisions read it: everything once, then what is new since, by one statement.
+
+Why nothing committed is missed: a decision is in `position` or still in `unsequenced`, and one statement sees both at
+one moment, so a withdrawal counts from its commit and not from its place in the order. Links, names and codes carry
+the transaction that added them; all that a former look can have missed is at or above the oldest transaction that ran
+then (`pg_snapshot_xmin`). Read twice is harmless.
+
+The connection is this view's own, in autocommit and under `portal_propagation`: a look is one round trip.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from consent.decide.snapshot import Name
+from database.unit_of_work import Database
+from vocabulary.errors import Unavailable
+
+_MICROS = "coalesce((extract(epoch FROM d.{0}) * 1000000)::bigint::text, '')"
+_TEXT = (
+    "coalesce(d.effort_id, '') || '|' || d.answer || '|' || array_to_string(d.categories, ',') || '|'"
+    f" || array_to_string(d.sensitive, ',') || '|' || {_MICROS.format('starts_at')} || '|'"
+    f" || {_MICROS.format('expires_at')}"
+)
+_NAME = "a.issued_by, coalesce(a.practice_id, a.issued_by || '-main'), a.system"
+_KEY = "substr(a.value_index, 1, 16)"
+_TOP = "(SELECT coalesce(max(position) + 1, 0) FROM position), pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_NO = "NULL::text, NULL::text, NULL::text, NULL::bytea"  # what most kinds leave empty
+
+HEAD = f"SELECT {_TOP}"
+# The five kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key.
+NEWS = (
+    f"SELECT 'd', p.person_no, d.version::bigint, {_TEXT}, {_NO} FROM position q"  # noqa: S608
+    " JOIN decision d ON d.id = q.decision_id JOIN person p ON p.id = q.person_id WHERE q.position >= %(position)s"
+    f" UNION ALL SELECT 'd', p.person_no, d.version::bigint, {_TEXT}, {_NO} FROM unsequenced u"
+    " JOIN decision d ON d.id = u.decision_id JOIN person p ON p.id = u.person_id"
+    " UNION ALL SELECT 'l', p.person_no, o.person_no, l.linked::text, l.id::text, NULL, NULL, NULL FROM person_link l"
+    " JOIN person p ON p.id = l.person_id JOIN person o ON o.id = l.other_person_id WHERE l.added_xid >= %(xid)s"
+    f" UNION ALL SELECT 'n', p.person_no, 0, {_NAME}, NULL, {_KEY} FROM person_alias a"
+    " JOIN person p ON p.id = a.person_id WHERE a.added_xid >= %(xid)s"
+    " UNION ALL SELECT 'c', p.person_no, 0, c.store_id, c.subject, NULL, NULL, NULL FROM store_subject c"
+    " JOIN person p ON p.id = c.person_id WHERE c.added_xid >= %(xid)s"
+    f" UNION ALL SELECT 'h', {_TOP}, NULL, {_NO}"
+)
+DECISIONS = f"SELECT p.person_no, d.version, {_TEXT} FROM decision d JOIN person p ON p.id = d.person_id ORDER BY 1, 2"  # noqa: S608
+NAMES = f"SELECT p.person_no, {_NAME} FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608
+LINKS = (
+    "SELECT l.id, p.person_no, o.person_no, l.linked FROM person_link l"
+    " JOIN person p ON p.id = l.person_id JOIN person o ON o.id = l.other_person_id"
+)
+KEYS = f"SELECT encode({_KEY}, 'hex'), p.person_no FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608
+_CODED = "store_subject c JOIN person p ON p.id = c.person_id"
+CODES = f"SELECT c.subject, p.person_no FROM {_CODED} WHERE c.store_id = %(store)s"  # noqa: S608
+LOOK_MS, READ_ALL_MS = 5_000, 1_800_000
+
+
+@dataclass(frozen=True)
+class Head:
+    """Up to where was read: positions below `position`, and all transactions below `xid`."""
+
+    position: int
+    xid: int
+
+
+@dataclass(frozen=True)
+class News:
+    """What came since. `decided` in the order of each person's versions: (person_no, version, text)."""
+
+    head: Head
+    decided: Sequence[tuple[int, int, str]]
+    linked: Sequence[tuple[int, int, int, bool]]
+    named: Sequence[tuple[int, Name, bytes]]
+    coded: Sequence[tuple[int, str, str]]
+
+
+class LedgerView:
+    """One connection that reads across persons; every method raises Unavailable when the database does not answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def head(self) -> Head:
+        return Head(*self._rows(HEAD)[0])
+
+    def news(self, since: Head) -> News:
+        """What was committed since; the head of an older database (restored) is below `since`."""
+        rows = self._rows(NEWS, {"position": since.position, "xid": since.xid})
+        head = next(Head(row[1], row[2]) for row in rows if row[0] == "h")
+        if len(rows) == 1:
+            return News(head, (), (), (), ())
+        return News(
+            head,
+            sorted((row[1], row[2], row[3]) for row in rows if row[0] == "d"),
+            [(int(row[4]), row[1], row[2], row[3] == "true") for row in rows if row[0] == "l"],
+            [(row[1], Name(row[3], row[4], row[5]), bytes(row[7])) for row in rows if row[0] == "n"],
+            [(row[1], row[3], row[4]) for row in rows if row[0] == "c"],
+        )
+
+    def links(self) -> list[tuple[int, int, int, bool]]:
+        """Every link: row number, two persons, joined or parted."""
+        return [(row[0], row[1], row[2], row[3]) for row in self._rows(LINKS)]
+
+    def decisions(self) -> Iterator[tuple[int, int, str]]:
+        """Every decision, by person and version."""
+        for person, version, text in self._copied(DECISIONS):
+            yield int(person), int(version), text.decode()
+
+    def names(self) -> Iterator[tuple[int, Name]]:
+        """The kinds of names of everyone."""
+        seen: dict[tuple[bytes, ...], Name] = {}
+        for person, *raw in self._copied(NAMES):
+            key = tuple(raw)
+            name = seen.get(key)
+            if name is None:
+                name = seen[key] = Name(*(_unescaped(part) for part in raw))
+            yield int(person), name
+
+    def keys(self) -> Iterator[tuple[bytes, int]]:
+        """The first half of each name's keyed index, with its person."""
+        for key, person in self._copied(KEYS):
+            yield bytes.fromhex(key.decode()), int(person)
+
+    def codes(self, store: str) -> Iterator[tuple[bytes, int]]:
+        """The random codes of one store, with their persons."""
+        for code, person in self._copied(CODES, {"store": store}):
+            yield code, int(person)
+
+    def _rows(self, query: str, bound: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        try:
+            return self._open().execute(query, bound, prepare=True).fetchall()
+        except psycopg.Error as error:
+            self.close()
+            raise Unavailable("ledger-not-read", retry_after_seconds=1) from error
+
+    def _copied(self, query: str, bound: dict[str, Any] | None = None) -> Iterator[list[bytes]]:
+        try:
+            connection = self._open()
+            connection.execute(f"SET statement_timeout = {READ_ALL_MS}")
+            with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT", bound) as copy:
+                for line in copy:
+                    yield bytes(line)[:-1].split(b"\t")
+            connection.execute(f"SET statement_timeout = {LOOK_MS}")
+        except psycopg.Error as error:
+            self.close()
+            raise Unavailable("ledger-not-read", retry_after_seconds=1) from error
+
+    def _open(self) -> psycopg.Connection[Any]:
+        """The connection; never one of the pool, for its role must not return to others."""
+        if self._connection is None:
+            connection = psycopg.connect(
+                self._database.url,
+                autocommit=True,
+                connect_timeout=5,
+                application_name="portal-decide",
+                options=f"-c statement_timeout={LOOK_MS} -c timezone=UTC -c role=portal_propagation"
+                " -c default_transaction_read_only=on -c jit=off",
+            )
+            connection.prepare_threshold = 0
+            self._connection = connection
+        return self._connection
+
+
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+
+
+def _unescaped(raw: bytes) -> str:
+    """A text as COPY wrote it."""
+    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), raw).decode()
