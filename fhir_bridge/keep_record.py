@@ -7,27 +7,73 @@ nothing twice.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from database.keyring import KeyRing
 from database.person_encryption import PersonCipher
+from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.kinds import kind_of
-from fhir_bridge.reading.line import read_line
+from fhir_bridge.reading.line import sort_date
+from fhir_bridge.reading.standing import is_mistake
 from fhir_bridge.retrieve.files import FetchedFile
 from fhir_bridge.retrieve.page import Received
 from fhir_bridge.retrieve.states import State, TypeOutcome
-from fhir_bridge.tables import RecordEntry, ResourceVersion, Retrieval, RetrievalManifest, RetrievalType
+from fhir_bridge.tables import RecordEntry, Retrieval, RetrievalType
 
 FILE_TYPE = "Binary"
 FILE_KIND = "file"
 COMPLETE = {State.OK, State.EMPTY}
+
+# Two constant statements a page, whatever its length: building them anew for each page cost more than running them.
+_VERSIONS = text(
+    "INSERT INTO resource_version"
+    " (person_id, provider_id, type, fhir_id_index, content_mac, content_sealed, received_at)"
+    " SELECT :person, :provider, page.type, page.fhir_id_index, page.content_mac, page.content_sealed, :now"
+    " FROM unnest(CAST(:types AS text[]), CAST(:indexes AS bytea[]), CAST(:macs AS bytea[]), CAST(:sealed AS bytea[]))"
+    " AS page (type, fhir_id_index, content_mac, content_sealed)"
+    " ORDER BY page.type, page.fhir_id_index ON CONFLICT DO NOTHING"
+)
+# A statement of its own: it must see a version that another worker has added meanwhile. LATERAL with LIMIT holds the
+# planner to one look into the index for each entry; a join read the whole record for each page.
+_ENTRIES = text(
+    "WITH kept AS ("
+    "INSERT INTO record_entry (id, person_id, provider_id, type, fhir_id_index, kind, clinical_date, mistake,"
+    " version_id, retrieval_id)"
+    " SELECT gen_random_uuid(), v.person_id, v.provider_id, v.type, v.fhir_id_index, page.kind, page.clinical_date,"
+    " page.mistake, v.id, :retrieval"
+    " FROM unnest(CAST(:types AS text[]), CAST(:indexes AS bytea[]), CAST(:macs AS bytea[]), CAST(:kinds AS text[]),"
+    " CAST(:dates AS text[]), CAST(:mistakes AS boolean[]))"
+    " AS page (type, fhir_id_index, content_mac, kind, clinical_date, mistake)"
+    " CROSS JOIN LATERAL (SELECT * FROM resource_version r WHERE r.person_id = :person AND r.provider_id = :provider"
+    " AND r.type = page.type AND r.fhir_id_index = page.fhir_id_index AND r.content_mac = page.content_mac LIMIT 1) v"
+    " ORDER BY v.type, v.fhir_id_index"
+    " ON CONFLICT (person_id, provider_id, type, fhir_id_index) DO UPDATE SET kind = excluded.kind,"
+    " clinical_date = excluded.clinical_date, mistake = excluded.mistake, version_id = excluded.version_id,"
+    " retrieval_id = excluded.retrieval_id RETURNING version_id)"
+    " INSERT INTO retrieval_manifest (retrieval_id, page, person_id, type, version_ids)"
+    " SELECT :retrieval, (SELECT count(*) FROM retrieval_manifest WHERE retrieval_id = :retrieval), :person, :of,"
+    " array_agg(version_id ORDER BY version_id) FROM kept"
+)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """One thing to keep: its content as received, and what stands in plain beside it for paging and counting."""
+
+    type: str
+    index: bytes
+    content: bytes
+    kind: str
+    date: str
+    mistake: bool
 
 
 @dataclass(frozen=True)
@@ -43,26 +89,7 @@ class Keeper:
         """Keep one page of resources: new versions, the manifest's page, the current entries."""
         if not received:
             return
-        named = [(one, self.fhir_index(one.type, one.id)) for one in received]
-        versions = self._versions(session, [(one.type, index, one.raw) for one, index in named], now)
-        entries = []
-        for one, index in named:
-            line = read_line(one.resource)
-            entries.append(
-                {
-                    "id": uuid4(),
-                    "person_id": self.cipher.person,
-                    "provider_id": self.provider_id,
-                    "type": one.type,
-                    "fhir_id_index": index,
-                    "kind": kind_of(one.resource).value,
-                    "clinical_date": line.sort_date,
-                    "version_id": versions[(one.type, index)],
-                    "retrieval_id": self.retrieval,
-                }
-            )
-        self._entries(session, entries)
-        self._manifest(session, received[0].type, sorted(set(versions.values())))
+        self._keep((self._of(one) for one in received), received[0].type, session, now)
 
     def keep_file(self, session: Session, file: FetchedFile, now: datetime) -> None:
         """Keep an attached file (or why it is missing) under its address; it has no page of its own."""
@@ -77,14 +104,7 @@ class Keeper:
             }
         )
         index = self.fhir_index(FILE_TYPE, file.link.url)
-        versions = self._versions(session, [(FILE_TYPE, index, content)], now)
-        entry = {
-            "id": uuid4(), "person_id": self.cipher.person, "provider_id": self.provider_id, "type": FILE_TYPE,
-            "fhir_id_index": index, "kind": FILE_KIND, "clinical_date": "",
-            "version_id": versions[(FILE_TYPE, index)], "retrieval_id": self.retrieval,
-        }  # fmt: skip
-        self._entries(session, [entry])
-        self._manifest(session, FILE_TYPE, list(versions.values()))
+        self._keep([_Kept(FILE_TYPE, index, content, FILE_KIND, "", False)], FILE_TYPE, session, now)
 
     def keep_outcome(self, session: Session, outcome: TypeOutcome) -> None:
         """Keep how one type fared. Entries of a complete type that were not seen again are no longer shown."""
@@ -125,57 +145,28 @@ class Keeper:
         """The keyed index of a resource's id at this provider."""
         return self.ring.blind_index("fhir-id", f"{self.cipher.person}\x00{self.provider_id}\x00{kind}/{identity}")
 
-    def _versions(
-        self, session: Session, contents: list[tuple[str, bytes, bytes]], now: datetime
-    ) -> dict[tuple[str, bytes], int]:
-        macs = {(kind, index): self.ring.content_mac(raw) for kind, index, raw in contents}
-        rows = [
-            {
-                "person_id": self.cipher.person,
-                "provider_id": self.provider_id,
-                "type": kind,
-                "fhir_id_index": index,
-                "content_mac": macs[(kind, index)],
-                "content_sealed": self.cipher.seal(raw, version_place(kind, index)),
-                "received_at": now,
-            }
-            for kind, index, raw in {(kind, index): (kind, index, raw) for kind, index, raw in contents}.values()
-        ]
-        session.execute(insert(ResourceVersion).values(rows).on_conflict_do_nothing())
-        found = session.execute(
-            select(
-                ResourceVersion.type, ResourceVersion.fhir_id_index, ResourceVersion.content_mac, ResourceVersion.id
-            ).where(
-                ResourceVersion.person_id == self.cipher.person,
-                ResourceVersion.provider_id == self.provider_id,
-                ResourceVersion.fhir_id_index.in_({index for _, index in macs}),
-            )
-        )
-        return {(kind, index): number for kind, index, mac, number in found if macs.get((kind, index)) == mac}
+    def _of(self, one: Received) -> _Kept:
+        index = self.fhir_index(one.type, one.id)
+        when = sort_date(date_of(one.resource))
+        return _Kept(one.type, index, one.raw, kind_of(one.resource).value, when, is_mistake(one.resource))
 
-    def _entries(self, session: Session, entries: list[dict[str, object]]) -> None:
-        last = {(entry["type"], entry["fhir_id_index"]): entry for entry in entries}
-        statement = insert(RecordEntry).values(list(last.values()))
-        changed = {name: statement.excluded[name] for name in ("kind", "clinical_date", "version_id", "retrieval_id")}
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["person_id", "provider_id", "type", "fhir_id_index"], set_=changed
-            )
-        )
-
-    def _manifest(self, session: Session, kind: str, versions: list[int]) -> None:
-        pages = session.scalar(
-            select(func.count()).select_from(RetrievalManifest).where(RetrievalManifest.retrieval_id == self.retrieval)
-        )
-        session.add(
-            RetrievalManifest(
-                retrieval_id=self.retrieval,
-                page=int(pages or 0),
-                person_id=self.cipher.person,
-                type=kind,
-                version_ids=versions,
-            )
-        )
+    def _keep(self, things: Iterable[_Kept], of: str, session: Session, now: datetime) -> None:
+        """New versions, the current entries, and a page of the manifest; of the same thing twice the last counts."""
+        page = list({(one.type, one.index): one for one in things}.values())
+        own = {"person": self.cipher.person, "provider": self.provider_id}
+        keys = {
+            "types": [one.type for one in page],
+            "indexes": [one.index for one in page],
+            "macs": [self.ring.content_mac(one.content) for one in page],
+        }
+        sealed = [self.cipher.seal(one.content, version_place(one.type, one.index)) for one in page]
+        session.execute(_VERSIONS, own | keys | {"sealed": sealed, "now": now})
+        plain = {
+            "kinds": [one.kind for one in page],
+            "dates": [one.date for one in page],
+            "mistakes": [one.mistake for one in page],
+        }
+        session.execute(_ENTRIES, own | keys | plain | {"retrieval": self.retrieval, "of": of})
 
 
 def version_place(kind: str, fhir_id_index: bytes) -> str:

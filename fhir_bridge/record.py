@@ -58,10 +58,13 @@ class ListedEntry:
 
 @dataclass(frozen=True)
 class EntryPage:
-    """A page of a list, newest first. `total` counts the whole kind."""
+    """A page of a list, newest first. `total` counts the whole kind without `withdrawn`, which the hospital marked as
+    mistakes: they stand in the list, struck out.
+    """
 
     entries: tuple[ListedEntry, ...]
     total: int
+    withdrawn: int
     has_newer: bool
     has_older: bool
 
@@ -91,8 +94,10 @@ class OwnRecord:
     def page_of(self, kind: Kind, *, older_than: UUID | None = None, newer_than: UUID | None = None) -> EntryPage:
         """Up to PAGE_SIZE entries of a kind, older or newer than the entry named (keyset paging)."""
         order = tuple_(RecordEntry.clinical_date, RecordEntry.id)
-        total = select(func.count()).select_from(RecordEntry).where(self._own(RecordEntry), RecordEntry.kind == kind)
-        query = self.stored().add_columns(total.scalar_subquery().label("total")).where(RecordEntry.kind == kind)
+        whole = select(func.count()).select_from(RecordEntry).where(self._own(RecordEntry), RecordEntry.kind == kind)
+        query = self.stored().where(RecordEntry.kind == kind)
+        for name, counted in (("total", ~RecordEntry.mistake), ("withdrawn", RecordEntry.mistake)):
+            query = query.add_columns(whole.where(counted).scalar_subquery().label(name))
         mark = aliased(RecordEntry)
         here = tuple_(mark.clinical_date, mark.id)
         if newer_than is not None:
@@ -109,6 +114,7 @@ class OwnRecord:
         return EntryPage(
             entries=self._lines([self.opened(row) for row in rows]),
             total=rows[0].total if rows else 0,
+            withdrawn=rows[0].withdrawn if rows else 0,
             has_newer=more if newer_than is not None else older_than is not None,
             has_older=True if newer_than is not None else more,
         )

@@ -48,10 +48,14 @@ _SOURCES = text(
 
 @dataclass(frozen=True)
 class KindCount:
-    """How many entries of a kind are kept, and the clinical date of the newest at its own precision."""
+    """How many entries of a kind are kept, and the clinical date of the newest at its own precision.
+
+    `withdrawn`: how many more the hospital marked as mistakes; they are no part of `count` (FHIR-13).
+    """
 
     count: int
     newest: FhirDate | None
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,13 @@ def _story(record: OwnRecord, row: Any, now: datetime) -> CancerSummary:
 
 def counts(record: OwnRecord) -> dict[Kind, KindCount]:
     """How many entries of each kind, and the newest one's date: one query, one entry opened per kind."""
-    newest_first = (RecordEntry.clinical_date.desc(), RecordEntry.id.desc())
+    newest_first = (RecordEntry.mistake, RecordEntry.clinical_date.desc(), RecordEntry.id.desc())
+    withdrawn = func.count().filter(RecordEntry.mistake).over(partition_by=RecordEntry.kind)
     ranked = (
         select(
             RecordEntry,
             func.count().over(partition_by=RecordEntry.kind).label("total"),
+            withdrawn.label("withdrawn"),
             func.row_number().over(partition_by=RecordEntry.kind, order_by=newest_first).label("place"),
         )
         .where(RecordEntry.person_id.in_(record.persons), RecordEntry.kind != FILE_KIND)
@@ -118,8 +124,12 @@ def counts(record: OwnRecord) -> dict[Kind, KindCount]:
         .join(PersonKey, PersonKey.person_id == ranked.c.person_id)
         .where(ranked.c.place == 1)
     )
-    rows = record.session.execute(query)
-    return {Kind(row.kind): KindCount(row.total, read_line(record.opened(row).resource).date) for row in rows}
+    return {Kind(row.kind): _count(record, row) for row in record.session.execute(query)}
+
+
+def _count(record: OwnRecord, row: Any) -> KindCount:
+    newest = None if row.mistake else read_line(record.opened(row).resource).date
+    return KindCount(row.total - row.withdrawn, newest, row.withdrawn)
 
 
 def remarks(record: OwnRecord, found: Sequence[Source]) -> dict[tuple[UUID, str], Remark]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.base_table import Base
@@ -142,7 +142,10 @@ class ResourceVersion(Base):
 
 
 class RecordEntry(Base):
-    """The entry a person sees now: which version is current, with what paging needs in plain."""
+    """The entry a person sees now: which version is current, with what paging and counting need in plain.
+
+    `mistake`: its provider withdrew it (`entered-in-error`), so it is no fact and is not counted (FHIR-13).
+    """
 
     __tablename__ = "record_entry"
     __table_args__ = (
@@ -156,6 +159,7 @@ class RecordEntry(Base):
     fhir_id_index: Mapped[bytes]
     kind: Mapped[str]
     clinical_date: Mapped[str]
+    mistake: Mapped[bool] = mapped_column(server_default=false())
     version_id: Mapped[int] = mapped_column(ForeignKey("resource_version.id"))
     retrieval_id: Mapped[UUID]
 

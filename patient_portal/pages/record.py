@@ -158,7 +158,7 @@ def download() -> str:
     tiles, _none = tiles_of(counted, found)
     return render_template(
         "record/download.html", sources=found, names=_provider_names(),
-        total=sum(one.count for one in counted.values()),
+        total=sum(one.count + one.withdrawn for one in counted.values()),
         lacking=[one for one in tiles if one.lacks], under_way=any(one.under_way for one in found),
     )  # fmt: skip
 

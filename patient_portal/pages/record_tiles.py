@@ -26,12 +26,13 @@ _BEING_FETCHED = phrase("Being fetched.")
 
 @dataclass(frozen=True)
 class Tile:
-    """One kind: how many, the newest, and what is missing in a sentence."""
+    """One kind: how many, the newest, how many more were withdrawn, and what is missing in a sentence."""
 
     kind: Kind
     name: Phrase
     count: int
     newest: FhirDate | None
+    withdrawn: int
     gap: Gap
     words: Phrase | None
 
@@ -68,10 +69,11 @@ def tiles_of(counted: Mapping[Kind, KindCount], sources: Sequence[Source]) -> tu
     for kind, name in KIND_NAMES.items():
         found = counted.get(kind, KindCount(0, None))
         gap = gap_of(kind, found.count, sources)
-        if gap is Gap.NONE_THERE:
+        if gap is Gap.NONE_THERE and not found.withdrawn:
             none_there.append(name)
         else:
-            tiles.append(Tile(kind, name, found.count, found.newest, gap, gap_words(gap, found.count)))
+            words = gap_words(gap, found.count)
+            tiles.append(Tile(kind, name, found.count, found.newest, found.withdrawn, gap, words))
     return tiles, none_there
 
 
