@@ -31,8 +31,8 @@ _LINKS = text(
 )
 _DECISIONS = text(f"SELECT {RELEASE_COLUMNS} FROM decision WHERE person_id = ANY (:persons)")  # noqa: S608 - constant
 _LAG = text(
-    "SELECT c.failures, (SELECT min(q.sequenced_at) FROM position q WHERE q.position = c.position) AS behind_since"
-    " FROM store_cursor c WHERE c.store_id = :store"
+    "SELECT h.state, (SELECT min(q.sequenced_at) FROM position q WHERE q.position = c.position) AS behind_since"
+    " FROM store_cursor c LEFT JOIN store_channel h ON h.store_id = c.store_id WHERE c.store_id = :store"
 )
 
 
@@ -88,9 +88,9 @@ def _groups(session: Session, persons: Iterable[UUID]) -> list[frozenset[UUID]]:
 
 
 def store_lags(session: Session, store_id: str, now: datetime, allowed: timedelta) -> bool:
-    """Whether a store fails or is behind the ledger for longer than `allowed`: it then gets no new release
-    (SUB-10, fail closed). An unknown store lags. For the propagation role or the worker."""
+    """Whether a store's channel is in error, or it is behind the ledger for longer than `allowed`: it then gets no
+    new release (SUB-10, fail closed). An unknown store lags. For the propagation role or the worker."""
     row = session.execute(_LAG, {"store": store_id}).one_or_none()
-    if row is None:
+    if row is None or row.state == "error":
         return True
     return row.behind_since is not None and now - row.behind_since > allowed

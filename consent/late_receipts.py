@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from consent.feed.batches import open_task, receipt_row
+from consent.feed.keep_receipts import open_task, receipt_row
 from consent.receipts import MAX_ANSWER_BYTES, NotBelieved, StoreReceipt, read_late_receipts
 from consent.store_config import Store
 from consent.tables import Receipt

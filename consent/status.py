@@ -75,7 +75,7 @@ _LOOK = text(
     "   AND x.first_position <= w.position AND x.last_position >= w.position ORDER BY x.first_event LIMIT 1) b ON true"
     " LEFT JOIN parked_item k ON k.store_id = w.store_id AND k.position = w.position"
     " LEFT JOIN LATERAL (SELECT i - 1 AS place FROM unnest(b.positions) WITH ORDINALITY AS p(position, i)"
-    "   WHERE p.position = w.position ORDER BY i LIMIT 1) at ON true"
+    "   WHERE p.position = w.position) at ON true"
     " LEFT JOIN LATERAL (SELECT r.detail, r.received_at FROM receipt r WHERE r.store_id = w.store_id"
     "   AND r.event_number = b.first_event + at.place ORDER BY r.id DESC LIMIT 1) one ON true"
     " LEFT JOIN LATERAL (SELECT r.detail -> 'receipts' -> CAST(at.place AS int) AS detail, r.received_at FROM receipt r"
@@ -110,9 +110,10 @@ def read_status(
             rows.append(StoreStatus(store.id, store.name, Progress.BY_LAW, contact=store.contact))
             continue
         mine = [
-            _status(store, newest, found.get((store.id, newest.entry.position)), now)
+            _status(store, newest, row, now)
             for (store_id, _), newest in wanted.items()
             if store_id == store.id
+            for row in found.get((store.id, newest.entry.position), (None,))
         ]
         rows.append(_worst(store, mine))
     return tuple(sorted(rows, key=lambda row: row.progress is Progress.BY_LAW))
@@ -127,13 +128,17 @@ def _newest_for(store: Store, history: Sequence[Entry]) -> dict[UUID, _Newest]:
     return newest
 
 
-def _look(session: Session, wanted: Mapping[tuple[str, UUID], _Newest]) -> dict[tuple[str, int | None], Any]:
+def _look(session: Session, wanted: Mapping[tuple[str, UUID], _Newest]) -> dict[tuple[str, int | None], list[Any]]:
+    """A row for each event: a person whom a store knows by two names has two, and the worse one stands."""
     pairs = [(store, newest.entry.position) for (store, _), newest in wanted.items()]
     placed = [(store, position) for store, position in pairs if position is not None]
     if not placed:
         return {}
     bound = {"stores": [store for store, _ in placed], "positions": [position for _, position in placed]}
-    return {(row.store_id, row.position): row for row in session.execute(_LOOK, bound)}
+    found: dict[tuple[str, int | None], list[Any]] = {}
+    for row in session.execute(_LOOK, bound):
+        found.setdefault((row.store_id, row.position), []).append(row)
+    return found
 
 
 def _status(store: Store, newest: _Newest, row: Any, now: datetime) -> StoreStatus:
@@ -200,7 +205,7 @@ _WORST_FIRST = (
 
 
 def _worst(store: Store, mine: Sequence[StoreStatus]) -> StoreStatus:
-    """Of several linked persons the one least far along stands for the store."""
+    """Of several linked persons, or names of one person, the one least far along stands for the store."""
     if not mine:
         return StoreStatus(store.id, store.name, Progress.NOTHING_TO_TELL, contact=store.contact)
     return min(mine, key=lambda status: _WORST_FIRST.index(status.progress))

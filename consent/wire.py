@@ -26,7 +26,8 @@ class StoreEvent:
     """One thing one store is told: its dense event `number`, and who is meant in the store's own words.
 
     `answer` is what holds for this store (see `coverage.told_answer`); `subject` differs from the decision's where
-    an opt-out of CancerLinQ ends a donation fed by it.
+    an opt-out of CancerLinQ ends a donation fed by it. `value` is "" while the person's name there cannot be opened:
+    such an event is never sent.
     """
 
     number: int
@@ -36,6 +37,10 @@ class StoreEvent:
     subject: Subject
     answer: Answer
     decision: Decision
+
+    @property
+    def is_readable(self) -> bool:
+        return self.value != ""
 
 
 def subscription_id(store_id: str) -> str:

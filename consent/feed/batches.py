@@ -8,16 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, insert, text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from consent.audit_tables import StaffTask
-from consent.feed.read_events import numbered, read_events
-from consent.receipts import StoreReceipt
+from consent.feed.keep_receipts import keep_receipts
+from consent.feed.read_events import numbered, read_events, up_to_unreadable
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
-from consent.tables import Receipt, StoreBatch
+from consent.tables import StoreBatch
 from consent.wire import StoreEvent
 from database.keyring import KeyRing
 
@@ -58,7 +57,10 @@ class Cursor:
 
 @dataclass(frozen=True)
 class MadeBatch:
-    """A batch in the database with its events rebuilt; the same row gives the same bytes on every try."""
+    """A batch in the database with its events rebuilt; the same row gives the same bytes on every try.
+
+    One that is not readable holds one position, with a name that cannot be opened: it is parked unsent.
+    """
 
     id: UUID
     first_event: int
@@ -69,6 +71,10 @@ class MadeBatch:
     @property
     def last_event(self) -> int:
         return self.first_event + len(self.events) - 1
+
+    @property
+    def is_readable(self) -> bool:
+        return all(event.is_readable for event in self.events)
 
 
 def read_cursor(session: Session, store: Store) -> Cursor:
@@ -94,6 +100,7 @@ def next_batch(
     if not told:
         _advance(session, store, start, stop, cursor.event_number, now)
         return None
+    told, stop = up_to_unreadable(told, stop)
     events = numbered(told, store, cursor.event_number + 1)
     made = MadeBatch(uuid4(), events[0].number, start, stop - 1, tuple(events))
     row = pg_insert(StoreBatch).values(_batch_row(store, made, now)).on_conflict_do_nothing().returning(StoreBatch.id)
@@ -118,7 +125,12 @@ def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
 def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datetime) -> MadeBatch:
     """The events of a stored batch: what each position had when it was made, by the k-th name of its person."""
     events = rebuild_events(session, ring, store, list(row.positions), row.first_event, now)
-    return MadeBatch(row.id, row.first_event, row.first_position, row.last_position, tuple(events))
+    made = MadeBatch(row.id, row.first_event, row.first_position, row.last_position, tuple(events))
+    broken = next((event.position for event in events if not event.is_readable), None)
+    if broken is None:
+        return made
+    before = [event.position for event in events if event.position < broken]
+    return _cut(session, made, before or [event.position for event in events if event.position == broken])
 
 
 def rebuild_events(
@@ -158,78 +170,14 @@ def _advance(session: Session, store: Store, before: int, after: int, event: int
         raise LostCursor
 
 
-def keep_receipts(
-    session: Session,
-    store: Store,
-    batch_id: UUID,
-    events: Sequence[StoreEvent],
-    answer: BatchAnswer,
-    now: datetime,
-    *,
-    whole: bool,
-) -> None:
-    """One row for the batch with every event's compact receipt in it, and a row for each that is not final.
-
-    `whole` False (a parked item at last taken): rows for its events only. What a store could not place opens a task.
-    """
-    person = {event.number: event.decision.person_id for event in events}
-    rows = [] if not whole else [_batch_receipt(store, batch_id, answer, now)]
-    for receipt in answer.receipts:
-        if not receipt.state.confirms or not whole:
-            rows.append(receipt_row(store, batch_id, receipt, answer.signature, now))
-        if receipt.state.needs_staff:
-            open_task(session, store, person.get(receipt.event), receipt.state.value, receipt.event, now)
-    if rows:
-        session.execute(insert(Receipt), rows)
-
-
-def _batch_receipt(store: Store, batch_id: UUID, answer: BatchAnswer, now: datetime) -> dict[str, Any]:
-    final = all(receipt.state.confirms for receipt in answer.receipts)
-    return {
-        "store_id": store.id,
-        "batch_id": batch_id,
-        "event_number": None,
-        "version": None,
-        "state": "applied" if final else "mixed",
-        "removed": sum(receipt.removed or 0 for receipt in answer.receipts),
-        "detail": {"receipts": [receipt.as_detail() for receipt in answer.receipts]},
-        "signature": answer.signature,
-        "received_at": now,
-    }
-
-
-def receipt_row(store: Store, batch_id: UUID, receipt: StoreReceipt, signature: str, now: datetime) -> dict[str, Any]:
-    return {
-        "store_id": store.id,
-        "batch_id": batch_id,
-        "event_number": receipt.event,
-        "version": receipt.version,
-        "state": receipt.state.value,
-        "removed": receipt.removed,
-        "detail": receipt.as_detail(),
-        "signature": signature,
-        "received_at": now,
-    }
-
-
-def open_task(session: Session, store: Store, person: UUID | None, kind: str, event: int, now: datetime) -> None:
-    """Something only a person can settle."""
-    session.execute(
-        insert(StaffTask).values(
-            id=uuid4(),
-            person_id=person,
-            practice_id=None,
-            store_id=store.id,
-            kind=f"store-{kind}",
-            detail={"event": event},
-            opened_at=now,
-        )
-    )
-
-
 def note_failure(session: Session, store: Store, failures: int, reason: str, next_try: datetime, now: datetime) -> None:
     bound = {"store": store.id, "failures": failures, "error": reason, "next": next_try, "now": now}
     session.execute(_FAILED, bound)
+
+
+def note_recovered(session: Session, store: Store, now: datetime) -> None:
+    """The store answers again: what failed before is no longer counted."""
+    session.execute(_FAILED, {"store": store.id, "failures": 0, "error": None, "next": None, "now": now})
 
 
 def shrink(session: Session, made: MadeBatch) -> bool:
@@ -242,16 +190,24 @@ def shrink(session: Session, made: MadeBatch) -> bool:
     kept = [position for position in positions if position < pivot] or [
         position for position in positions if position == positions[0]
     ]
-    if len(kept) == len(positions):
-        return False
+    return len(_cut(session, made, kept).events) < len(positions)
+
+
+def _cut(session: Session, made: MadeBatch, kept: list[int]) -> MadeBatch:
+    """The batch with only its first positions `kept`, under a new id; as it was when that is all of it."""
+    if len(kept) == len(made.events):
+        return made
+    cut = MadeBatch(uuid4(), made.first_event, made.first_position, kept[-1], made.events[: len(kept)])
     bound = {
         "id": made.id,
-        "new": uuid4(),
-        "last_event": made.first_event + len(kept) - 1,
-        "last_position": kept[-1],
+        "new": cut.id,
+        "last_event": cut.last_event,
+        "last_position": cut.last_position,
         "positions": kept,
     }
-    return _count(session.execute(_SHRINK, bound)) == 1
+    if _count(session.execute(_SHRINK, bound)) != 1:
+        raise LostCursor
+    return cut
 
 
 def _count(result: object) -> int:

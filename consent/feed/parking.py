@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from consent.feed.batches import MadeBatch, keep_receipts, open_task, pass_over, rebuild_events
+from consent.feed.batches import MadeBatch, pass_over, rebuild_events
+from consent.feed.keep_receipts import close_task, keep_receipts, open_task
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
 from consent.tables import ParkedItem
@@ -41,6 +42,10 @@ class Parked:
     @property
     def message_id(self) -> str:
         return f"parked-{self.batch_id}-{self.events[0].number}"
+
+    @property
+    def is_readable(self) -> bool:
+        return all(event.is_readable for event in self.events)
 
 
 def park(
@@ -76,8 +81,9 @@ def next_parked(session: Session, ring: KeyRing, store: Store, now: datetime) ->
 
 
 def resolve(session: Session, store: Store, parked: Parked, answer: BatchAnswer, now: datetime) -> None:
-    """The store took it at last."""
+    """The store took it at last: the task that asked a person to look is done."""
     session.execute(_RESOLVE, {"id": parked.id, "now": now})
+    close_task(session, store, "parked", parked.events[0].number, now)
     keep_receipts(session, store, parked.batch_id, parked.events, answer, now, whole=False)
 
 

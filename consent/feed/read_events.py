@@ -18,7 +18,7 @@ from consent.person_identity import alias_place
 from consent.rows import FEED_COLUMNS, decision_of
 from consent.store_config import Basis, Store
 from consent.wire import StoreEvent
-from database.keyring import KeyRing
+from database.keyring import KeyRing, SealBroken
 
 SUBJECT_SYSTEM = "https://patient-portal.example/fhir/NamingSystem/subject"
 
@@ -41,7 +41,7 @@ _NEW_CODE = text(
 
 @dataclass(frozen=True)
 class Told:
-    """One thing to tell, not yet numbered."""
+    """One thing to tell, not yet numbered. `value` is "" where the person's name there cannot be opened."""
 
     position: int
     system: str
@@ -53,8 +53,9 @@ class Told:
 def read_events(session: Session, ring: KeyRing, store: Store, start: int, stop: int, now: datetime) -> list[Told]:
     """What `store` is told of the positions `start` up to (not with) `stop`, in order.
 
-    A person known to the store by two names is told of under each. A donation's yes makes the random code under
-    which its store knows the person; a person without one is nobody there, and a no is not told.
+    A person known to the store by two names is told of under each; a name that will not decrypt is given as "".
+    A donation's yes makes the random code under which its store knows the person; a person without one is nobody
+    there, and a no is not told.
     """
     bound = {
         "start": start,
@@ -108,9 +109,29 @@ def _aliases(
     names: dict[UUID, list[tuple[str, str]]] = {}
     for row in rows:
         if alias_reaches(store, row["practice"], row["system"]):
-            value = ring.open(row["value_sealed"], alias_place(row["id"])).decode()
+            value = _opened(ring, row["value_sealed"], row["id"])
             names.setdefault(row["person_id"], []).append((row["system"], value))
     return names
+
+
+def _opened(ring: KeyRing, sealed: bytes, alias_id: UUID) -> str:
+    """The name, "" when it cannot be opened: that costs this person's event at this store, and nobody else's."""
+    try:
+        return ring.open(sealed, alias_place(alias_id)).decode()
+    except (SealBroken, UnicodeDecodeError):
+        return ""
+
+
+def up_to_unreadable(told: Sequence[Told], stop: int) -> tuple[list[Told], int]:
+    """What comes before the first position with a name that cannot be opened, and the position to stop before; that
+    position alone when it comes first."""
+    broken = next((item.position for item in told if not item.value), None)
+    if broken is None:
+        return list(told), stop
+    before = [item for item in told if item.position < broken]
+    if before:
+        return before, broken
+    return [item for item in told if item.position == broken], broken + 1
 
 
 def _codes(

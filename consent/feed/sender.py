@@ -5,12 +5,32 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
 
-from consent.feed.batches import LostCursor, MadeBatch, next_batch, note_failure, read_cursor, settle, shrink
+from consent.feed.batches import (
+    Cursor,
+    LostCursor,
+    MadeBatch,
+    next_batch,
+    note_failure,
+    note_recovered,
+    read_cursor,
+    settle,
+    shrink,
+)
+from consent.feed.channel import (
+    HEARTBEAT,
+    Channel,
+    mark_of,
+    note_error,
+    note_greeted,
+    note_heard,
+    read_channel,
+    speak,
+)
 from consent.feed.pace import Pace
 from consent.feed.parking import Parked, next_parked, park, resolve, try_later
 from consent.store_config import Store
@@ -20,6 +40,8 @@ from database.keyring import KeyRing
 from database.unit_of_work import Database
 
 log = structlog.get_logger()
+
+NAME_UNREADABLE = "name-unreadable"
 
 
 class Step(StrEnum):
@@ -37,7 +59,8 @@ class Step(StrEnum):
 class Sender:
     """Everything one store's sender needs. It keeps nothing in memory: a new one goes on where the last stopped.
 
-    `head` gives the header with the newest signed tree head, "" when there is none yet.
+    `head` gives the header with the newest signed tree head, "" when there is none yet. `heartbeat`: how long the
+    store may hear nothing.
     """
 
     database: Database
@@ -47,6 +70,7 @@ class Sender:
     pace: Pace = field(default_factory=Pace)
     chance: Callable[[], float] = random.random
     head: Callable[[], str] = lambda: ""
+    heartbeat: timedelta = HEARTBEAT
 
     @property
     def store(self) -> Store:
@@ -64,20 +88,59 @@ class Sender:
     def _step(self) -> Step:
         now = self.clock()
         with self.database.begin(as_propagation()) as session:
+            cursor = read_cursor(session, self.store)
+            channel = read_channel(session, self.store)
             parked = next_parked(session, self.ring, self.store, now)
+        waits = cursor.next_try_at is not None and cursor.next_try_at > now
+        if channel.must_be_greeted(mark_of(self.ring, self.store)) and (waits or not self._greet(cursor)):
+            return Step.WAITING if waits else Step.FAILED
         if parked is not None:
             self._retry_parked(parked)
+        if waits:
+            return Step.WAITING
         with self.database.begin(as_propagation()) as session:
             cursor = read_cursor(session, self.store)
-            if cursor.next_try_at is not None and cursor.next_try_at > now:
-                return Step.WAITING
             made = next_batch(session, self.ring, self.store, cursor, now, self.pace.batch)
             moved = read_cursor(session, self.store).position > cursor.position
-        if made is None:
-            return Step.MOVED if moved else Step.IDLE
-        return self._send(made, cursor.failures)
+        if made is not None:
+            return self._send(made, cursor.failures)
+        return Step.MOVED if moved else self._idle(cursor, channel)
+
+    def _greet(self, cursor: Cursor) -> bool:
+        """The handshake that comes before the first event, and after the endpoint or a secret changed (SUB-02)."""
+        answered = speak(self.adapter, "handshake", cursor.event_number)
+        now = self.clock()
+        with self.database.begin(as_propagation()) as session:
+            if answered:
+                note_greeted(session, self.store, mark_of(self.ring, self.store), now)
+                note_recovered(session, self.store, now)
+            else:
+                next_try = now + self.pace.wait(cursor.failures + 1, self.chance())
+                note_failure(session, self.store, cursor.failures + 1, "handshake-failed", next_try, now)
+                note_error(session, self.store, "handshake-failed", now)
+        log.info("feed.greeted" if answered else "feed.handshake-failed", store=self.store.id)
+        return answered
+
+    def _idle(self, cursor: Cursor, channel: Channel) -> Step:
+        """Nothing to tell; a store that has heard nothing for its period is sent a heartbeat (SUB-06)."""
+        if not channel.is_silent(self.clock(), self.heartbeat):
+            return Step.IDLE
+        answered = speak(self.adapter, "heartbeat", cursor.event_number)
+        now = self.clock()
+        with self.database.begin(as_propagation()) as session:
+            if answered:
+                note_heard(session, self.store, now)
+                note_recovered(session, self.store, now)
+                return Step.IDLE
+            next_try = now + self.pace.wait(cursor.failures + 1, self.chance())
+            note_failure(session, self.store, cursor.failures + 1, "heartbeat-failed", next_try, now)
+            note_error(session, self.store, "heartbeat-failed", now)
+        log.warning("feed.heartbeat-failed", store=self.store.id)
+        return Step.FAILED
 
     def _send(self, made: MadeBatch, failures: int) -> Step:
+        if not made.is_readable:
+            return self._park(made, 0, NAME_UNREADABLE, self.clock() + self.pace.wait(1, self.chance()))
         batch = Batch(str(made.id), made.events, self._headers())
         try:
             answer = self.adapter.deliver(batch)
@@ -85,6 +148,7 @@ class Sender:
             return self._failed(made, failures + 1, error)
         with self.database.begin(as_propagation()) as session:
             settle(session, self.store, made, answer, self.clock())
+            note_heard(session, self.store, self.clock())
         log.info("feed.delivered", store=self.store.id, first=made.first_event, last=made.last_event)
         return Step.SENT
 
@@ -95,19 +159,28 @@ class Sender:
         to_blame = failures >= self.pace.split_after and error.answered
         with self.database.begin(as_propagation()) as session:
             note_failure(session, self.store, failures, error.reason, next_try, now)
+            if failures >= self.pace.split_after:
+                note_error(session, self.store, error.reason, now)
             if not to_blame or shrink(session, made):
                 return Step.FAILED
-        if not self.adapter.is_well():
+        if not speak(self.adapter, "heartbeat", made.first_event - 1):
             return Step.FAILED  # the store refuses everything: it is the trouble, not this decision
-        return self._park(made, failures, error, next_try)
+        return self._park(made, failures, error.reason, next_try)
 
-    def _park(self, made: MadeBatch, failures: int, error: NotDelivered, next_try: datetime) -> Step:
+    def _park(self, made: MadeBatch, failures: int, reason: str, next_try: datetime) -> Step:
         with self.database.begin(as_propagation()) as session:
-            park(session, self.store, made, error.reason, failures, next_try, self.clock())
-        log.error("feed.parked", store=self.store.id, event_number=made.first_event, reason=error.reason)
+            park(session, self.store, made, reason, failures, next_try, self.clock())
+            if reason != NAME_UNREADABLE:
+                note_heard(session, self.store, self.clock())  # it is well: this one decision is the trouble
+        log.error("feed.parked", store=self.store.id, first=made.first_event, reason=reason)
         return Step.PARKED
 
     def _retry_parked(self, parked: Parked) -> None:
+        if not parked.is_readable:
+            with self.database.begin(as_propagation()) as session:
+                try_later(session, parked, NAME_UNREADABLE, self.clock() + self.pace.wait(parked.attempts + 1, 0.0))
+            log.error("feed.name-unreadable", store=self.store.id, first=parked.events[0].number)
+            return
         try:
             answer = self.adapter.deliver(Batch(parked.message_id, parked.events, self._headers()))
         except NotDelivered as error:
@@ -117,7 +190,7 @@ class Sender:
             return
         with self.database.begin(as_propagation()) as session:
             resolve(session, self.store, parked, answer, self.clock())
-        log.info("feed.parked-item-taken", store=self.store.id, event_number=parked.events[0].number)
+        log.info("feed.parked-item-taken", store=self.store.id, first=parked.events[0].number)
 
     def _headers(self) -> dict[str, str]:
         head = self.head()

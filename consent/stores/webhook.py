@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Literal
 from uuid import uuid4
 
 import orjson
@@ -42,12 +43,17 @@ class WebhookStore:
         return BatchAnswer(receipts, answer.headers.get("webhook-signature", ""))
 
     def is_well(self) -> bool:
-        message_id = f"heartbeat-{uuid4()}"
-        kind, body = "application/x-ndjson", b""
+        return self.notify("heartbeat", 0)
+
+    def notify(self, kind: Literal["handshake", "heartbeat"], event_number: int) -> bool:
+        """Send a handshake or heartbeat (SUB-02, SUB-06); True when it is answered 200, signed, to this message."""
+        message_id = f"{kind}-{uuid4()}"
+        media, body = "application/x-ndjson", b""
         if self.store.transport is Transport.BACKPORT:
-            kind, body = "application/fhir+json", orjson.dumps(bundle(self.store, [], "heartbeat"))
+            media, body = "application/fhir+json", orjson.dumps(bundle(self.store, [], kind, event_number))
+        headers = {"portal-notification": kind, "portal-events": str(event_number)}
         try:
-            answer = self._post(message_id, kind, body, {})
+            answer = self._post(message_id, media, body, headers)
         except NotDelivered:
             return False
         genuine = is_genuine(self.store.secrets, answer.headers, answer.body, self._clock(), message_id=message_id)

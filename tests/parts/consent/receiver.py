@@ -34,6 +34,8 @@ class Clock:
 class Receiver:
     """`misbehave(message_id, events, good)` may return another answer than the good one, or raise to hang up.
 
+    Handshakes and heartbeats that arrive between batches are kept apart, in `greetings` as (kind, events given out so
+    far), and answered well while `greets`. `accepted` are secrets it knows beside `secret`, its own, and signs with.
     `effects` are the decisions it acted on, `heard` every message in order as (message id, event numbers), `held`
     the highest version of each (person, choice, effort).
     """
@@ -48,6 +50,9 @@ class Receiver:
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     state: str = "applied"
+    greets: bool = True
+    greetings: list[tuple[str, int]] = field(default_factory=list)
+    accepted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         receiver = self
@@ -87,10 +92,13 @@ class Receiver:
 
     def take(self, headers: dict[str, str], body: bytes) -> Answer:
         """One delivery: check, obey the newest version only, answer signed."""
-        if not is_genuine([self.secret], headers, body, self.clock()):
+        if not is_genuine([self.secret, *self.accepted], headers, body, self.clock()):
             return 401, {}, b"not signed"
         events = read_events(headers["content-type"], body)
         message_id = headers["webhook-id"]
+        if headers.get("portal-notification") and not (self.misbehave and self.greetings):
+            self.greetings.append((headers["portal-notification"], int(headers["portal-events"])))
+            return self.answer(message_id, []) if self.greets else (503, {}, b"")
         self.heard.append((message_id, tuple(event.number for event in events)))
         self.headers.append(headers)
         self.bodies.append(body)
