@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from consent.efforts import SANDBOX_EFFORTS, Effort, Holds, effort_by_id
+from consent.store_kind import Kind as Kind
+from consent.store_kind import Transport as Transport
+from consent.store_kind import read_client, read_endpoint, read_login, read_secrets, read_transport
 from vocabulary.config_file import ConfigError, ConfigTable, read_tables
-
-
-class Kind(StrEnum):
-    """How a store is spoken to. Only `webhook` is delivered to so far; the other names are kept."""
-
-    WEBHOOK = "webhook"
-    FHIR = "fhir"
-    SQL = "sql"
-    STREAM = "stream"
-
-
-class Transport(StrEnum):
-    """The wire form: a Subscriptions R5 Backport notification Bundle, or one compact JSON line per event."""
-
-    BACKPORT = "backport"
-    NDJSON = "ndjson"
 
 
 class Basis(StrEnum):
@@ -46,7 +30,8 @@ class Store:
 
     `identifier_system` is the patient identifier system under which the store knows a person; without it an
     operations store knows people by the record number of each of its `practices`, and a donation store by a
-    random code made for it.
+    random code made for it. `login` is a warehouse's DSN, or `user:password` of a stream; `client_id` and `token_url`
+    are our client at a FHIR server. A message goes out after `heartbeat` of silence.
     """
 
     id: str
@@ -65,9 +50,18 @@ class Store:
     deadline: timedelta
     contact: str
     network: str
+    heartbeat: timedelta = timedelta(hours=1)
+    login: str | None = None
+    client_id: str | None = None
+    token_url: str | None = None
 
     def __repr__(self) -> str:
         return f"Store({self.id!r})"  # never the secrets
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address that is called for this store."""
+        return (self.endpoint,) if self.token_url is None else (self.endpoint, self.token_url)
 
     @property
     def is_told(self) -> bool:
@@ -78,9 +72,9 @@ class Store:
 _KEYS = {
     *("id", "name", "kind", "transport", "endpoint", "secrets", "holds", "basis", "effort", "via_cancerlinq"),
     *("identifier_system", "practices", "states", "deadline", "contact", "network"),
+    *("heartbeat", "login", "client_id", "token_url"),
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def load_stores(
@@ -113,19 +107,22 @@ def _store(
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,62}", store_id):
         raise table.error("id", f"is {store_id!r}", "Use small letters, digits and hyphens, such as cancerlinq")
     kind = Kind(table.text("kind", one_of=[k.value for k in Kind]))
-    if kind is not Kind.WEBHOOK:
-        raise table.error("kind", f"is {kind.value!r}, which this version cannot deliver to", 'Use kind = "webhook"')
+    transport = read_transport(table, kind)
     network = table.text("network", "public", one_of=("public", "private"))
     basis = Basis(table.text("basis", one_of=[b.value for b in Basis]))
     holds = Holds(table.text("holds", one_of=[h.value for h in Holds]))
+    if basis is Basis.DONATION and kind is not Kind.WEBHOOK:
+        raise table.error("kind", f"is {kind.value!r}, and donated data travels by webhook", 'Use kind = "webhook"')
     effort, via_cancerlinq = _effort(table, basis, holds, production, efforts)
+    endpoint = read_endpoint(table, kind, network, production)
+    client_id, token_url = read_client(table, kind, network)
     return Store(
         id=store_id,
         name=table.text("name"),
         kind=kind,
-        transport=Transport(table.text("transport", one_of=[t.value for t in Transport])),
-        endpoint=_endpoint(table, network, production),
-        secrets=_secrets(table, folder, environment),
+        transport=transport,
+        endpoint=endpoint,
+        secrets=read_secrets(table, kind, folder, environment),
         holds=holds,
         basis=basis,
         effort=effort,
@@ -133,9 +130,13 @@ def _store(
         identifier_system=table.text("identifier_system", "-") if "identifier_system" in table.values else None,
         practices=_practices(table, basis),
         states=_states(table, basis),
-        deadline=_deadline(table),
+        deadline=_duration(table, "deadline"),
         contact=table.text("contact"),
         network=network,
+        heartbeat=_duration(table, "heartbeat", "1h"),
+        login=read_login(table, kind, endpoint, folder, environment),
+        client_id=client_id,
+        token_url=token_url,
     )
 
 
@@ -162,55 +163,6 @@ def _effort(
     return effort.id, via
 
 
-def _endpoint(table: ConfigTable, network: str, production: bool) -> str:
-    endpoint = table.text("endpoint")
-    parts = urlsplit(endpoint)
-    try:
-        parts.port  # noqa: B018 - a port that is not a number raises here
-    except ValueError:
-        raise table.error("endpoint", "has a port that is not a number", "Write https://host:443/path") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
-        raise table.error("endpoint", "is not a plain web address", "Write https://host/path without user or #")
-    if network == "private":
-        if production:
-            raise table.error("network", "may not be private in production", 'Use network = "public" and https')
-        if parts.hostname not in _LOOPBACK:
-            raise table.error("endpoint", "is not on this machine", 'network = "private" allows localhost only')
-    elif parts.scheme != "https":
-        raise table.error("endpoint", "is not https", 'Use https; http is for network = "private" on this machine')
-    return endpoint
-
-
-def _secrets(table: ConfigTable, folder: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    names = table.texts("secrets")
-    if not 1 <= len(names) <= 2:
-        raise table.error("secrets", "must name one secret, or two while one replaces the other", "List one or two")
-    return tuple(_secret(table, name, folder, environment) for name in names)
-
-
-def _secret(table: ConfigTable, name: str, folder: Path, environment: Mapping[str, str]) -> str:
-    scheme, _, where = name.partition(":")
-    if scheme == "env" and where:
-        value = environment.get(where)
-        if not value:
-            raise table.error("secrets", f"{name} is not set", f"Set {where} in the environment")
-    elif scheme == "file" and where:
-        try:
-            value = (folder / where).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise table.error("secrets", f"{name} cannot be read", "Check the path and its permissions") from None
-    else:
-        raise table.error("secrets", "must be written env:NAME or file:PATH", "Never write the secret itself here")
-    value = value.strip()
-    try:
-        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not value.startswith("whsec_") or len(key) < 24:
-        raise table.error("secrets", f"{name} is not a signing secret", "Use whsec_ and 24 to 64 bytes in base64")
-    return value
-
-
 def _practices(table: ConfigTable, basis: Basis) -> frozenset[str]:
     practices = table.texts("practices")
     if basis is Basis.OPERATIONS and not practices:
@@ -227,9 +179,9 @@ def _states(table: ConfigTable, basis: Basis) -> frozenset[str]:
     return frozenset(states)
 
 
-def _deadline(table: ConfigTable) -> timedelta:
-    text = table.text("deadline")
+def _duration(table: ConfigTable, key: str, default: str | None = None) -> timedelta:
+    text = table.text(key, default)
     match = re.fullmatch(r"([1-9][0-9]{0,4})([smhd])", text)
     if match is None:
-        raise table.error("deadline", f"is {text!r}", "Write a number and s, m, h or d, such as 15m")
+        raise table.error(key, f"is {text!r}", "Write a number and s, m, h or d, such as 15m")
     return timedelta(seconds=int(match.group(1)) * _UNITS[match.group(2)])

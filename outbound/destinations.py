@@ -15,7 +15,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from outbound.errors import OutboundRefused
 
 MAX_URL = 8192
-DEFAULT_PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465}
+DEFAULT_PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465, "postgresql": 5432}
+DEFAULT_PORTS |= {"nats": 4222, "tls": 4222, "kafka": 9092}  # stores that are streams
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")

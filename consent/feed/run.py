@@ -15,9 +15,8 @@ from consent.feed.pace import Pace
 from consent.feed.sender import Sender, Step
 from consent.seal import Sealer
 from consent.sequencer import sequence_once
-from consent.store_config import Kind, Store
-from consent.stores.adapter import StoreAdapter
-from consent.stores.webhook import WebhookStore
+from consent.store_config import Store
+from consent.stores.adapters import adapter_for as adapter_for
 from database.context import as_nobody, as_propagation
 from database.heartbeat import beat
 from database.keyring import KeyRing
@@ -52,13 +51,6 @@ _CURSOR = text(
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def adapter_for(store: Store, http: OutboundClient, clock: Callable[[], datetime] = utc_now) -> StoreAdapter:
-    """The adapter of a store's kind; `load_stores` lets no other kind through."""
-    if store.kind is not Kind.WEBHOOK:
-        raise ValueError(f"no adapter for kind {store.kind.value}")
-    return WebhookStore(store, http, clock)
 
 
 def note_stores(
@@ -117,7 +109,8 @@ def run_feed(
     threads = [threading.Thread(target=_loop, args=(*loop, stop_event, None), name=loop[0]) for loop in loops]
     for store in stores:
         if store.is_told:
-            sender = Sender(database, ring, adapter_for(store, http, clock), clock, pace or Pace(), head=sealer.header)
+            adapter = adapter_for(store, http, clock, ring)
+            sender = Sender(database, ring, adapter, clock, pace or Pace(), head=sealer.header)
             work = _sending(sender, leases)
             arguments = (store.id, work, LOOK_EVERY, stop_event, fresh.listener())
             threads.append(threading.Thread(target=_loop, args=arguments, name=f"sender-{store.id}"))

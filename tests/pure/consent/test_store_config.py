@@ -65,7 +65,7 @@ def test_the_sample_loads(tmp_path: Path) -> None:
     ("old", "new", "line", "says"),
     [
         ('kind = "webhook"', 'kind = "carrier-pigeon"', 5, "not known"),
-        ('kind = "webhook"', 'kind = "sql"', 5, "cannot deliver"),
+        ('kind = "webhook"', 'kind = "sql"', 6, "does not go with"),
         ('transport = "backport"', 'transport = "xml"', 6, "not known"),
         ("http://localhost:9201", "http://stores.example", 7, "not on this machine"),
         ("http://localhost:9201", "ftp://localhost", 7, "plain web address"),

@@ -1,0 +1,25 @@
+"""Which adapter speaks to a store, by its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from consent.store_config import Kind, Store
+from consent.stores.adapter import StoreAdapter
+from consent.stores.warehouse import WarehouseStore
+from consent.stores.webhook import WebhookStore
+from database.keyring import KeyRing
+from outbound.client import OutboundClient
+
+
+def adapter_for(
+    store: Store,
+    http: OutboundClient,
+    clock: Callable[[], datetime],
+    ring: KeyRing | None = None,  # noqa: ARG001 - for a FHIR server
+) -> StoreAdapter:
+    """The adapter of a store's kind. `ring` signs in at a FHIR server that asks for it."""
+    if store.kind is Kind.SQL:
+        return WarehouseStore(store)
+    return WebhookStore(store, http, clock)
