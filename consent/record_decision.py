@@ -17,8 +17,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from consent.asked import Asked, check_asked, first_result, subjects_to_record
-from consent.audit import Audited, audit_values
-from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Decision, Subject
+from consent.audit import Audited, audit_values, by_actor, write_audit
+from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Choice, Decision, Subject
 from consent.leaf import leaf_of
 from consent.rows import decision_of, row_of
 from consent.standing import Standing, standing
@@ -138,6 +138,7 @@ def _append(
         stood = result.governing.id if result.governing else None
         bound = {"person": asked.person, "form": asked.idempotency_key, "decision": stood, "now": now}
         session.execute(KEEP_FORM, bound)
+        write_audit(session, now, _unchanged(asked))
     return result
 
 
@@ -241,6 +242,24 @@ def _audit(decision: Decision, event: str) -> dict[str, object]:
         detail=detail,
     )
     return audit_values(line, decision.recorded_at)
+
+
+def _unchanged(asked: Asked) -> Audited:
+    """The line for an answer that stood already, such as "stop all" with nothing to stop: it was given all the same."""
+    subject = asked.subject
+    detail = {
+        "choice": subject.choice.value if subject else Choice.DONATION.value,
+        "effort": subject.effort if subject else None,
+        "answer": asked.answer.value,
+    }
+    return by_actor(
+        asked.actor,
+        "decision.unchanged",
+        "E",
+        person=asked.person,
+        detail=detail,
+        actor_reference=asked.actor_reference,
+    )
 
 
 def read_evidence(ring: KeyRing, decision: Decision) -> dict[str, str]:

@@ -15,7 +15,7 @@ from database.context import as_persons
 from notifications.code_counts import count_code
 from notifications.codes import ENTROPY_BYTES, LIFETIME, HeldCode, Verdict, as_typed, judge, new_code
 from notifications.intend import intend
-from notifications.numbers import read_number
+from notifications.numbers import PhoneNumber, read_number
 from notifications.opt_in import OptInProof, check_opt_in
 from notifications.quiet_hours import is_zone
 from notifications.tables import ContactPoint
@@ -66,24 +66,10 @@ def add_number(
     same whether or not the number is known already, here or with another person.
     """
     number = read_number(typed, countries=texting.countries)
-    index = texting.number_index(number.e164)
     code = new_code(secrets.token_bytes(ENTROPY_BYTES))
     with texting.database.begin(as_persons(person)) as session:
         count_code(session, texting, number, account=str(account or person), address=address, now=now)
-        contact = session.scalars(
-            select(ContactPoint)
-            .where(ContactPoint.person_id == person, ContactPoint.value_index == index)
-            .with_for_update()
-        ).first()
-        if contact is None:
-            new = uuid4()
-            contact = ContactPoint(
-                id=new, person_id=person, channel="sms", value_index=index,
-                value_sealed=texting.seal_number(new, number), state="unconfirmed", created_at=now,
-            )  # fmt: skip
-            session.add(contact)
-        if contact.state in ("invalid", "replaced"):
-            contact.state = "unconfirmed"
+        contact = _contact_for(session, texting, person, number, now)
         contact.language = language
         contact.zone = zone if zone and is_zone(zone) else None
         contact.code_hash = texting.code_hash(contact.id, code)
@@ -94,6 +80,26 @@ def add_number(
         intend(session, texting, person, "code", key, now, contact=contact, code=code, expires_at=now + LIFETIME)
         log.info("number_added", contact=str(contact.id))
         return contact.id
+
+
+def _contact_for(session: Session, texting: Texting, person: UUID, number: PhoneNumber, now: datetime) -> ContactPoint:
+    """This person's row for this number, locked or new; one that was put aside or did not work starts again."""
+    index = texting.number_index(number.e164)
+    contact = session.scalars(
+        select(ContactPoint)
+        .where(ContactPoint.person_id == person, ContactPoint.value_index == index)
+        .with_for_update()
+    ).first()
+    if contact is None:
+        new = uuid4()
+        contact = ContactPoint(
+            id=new, person_id=person, channel="sms", value_index=index,
+            value_sealed=texting.seal_number(new, number), state="unconfirmed", created_at=now,
+        )  # fmt: skip
+        session.add(contact)
+    if contact.state in ("invalid", "replaced"):
+        contact.state = "unconfirmed"
+    return contact
 
 
 def confirm_number(
@@ -115,10 +121,12 @@ def confirm_number(
         if verdict != "right":
             contact.code_tries += 1
             return verdict
-        _put_aside_others(session, person, contact.id)
+        if _put_aside(session, person, kept=contact.id):
+            texting.note(session, person, "number.removed", "web", now)
         contact.state, contact.confirmed_at = "confirmed", now
         contact.code_hash, contact.code_expires_at = None, None
         session.flush()
+        texting.note(session, person, "number.confirmed", "web", now)
         record_wish(session, texting, contact, "yes", "web", proof.sealed_form(), now)
         intend(session, texting, person, "opted-in", f"opted-in:{contact.id}:{now.isoformat()}", now, contact=contact)
         log.info("number_confirmed", contact=str(contact.id))
@@ -137,6 +145,24 @@ def set_texts(texting: Texting, person: UUID, *, wanted: bool, agreement: Agreem
         if texts_wanted(session, contact.id) != wanted:
             record_wish(session, texting, contact, "yes" if wanted else "no", "web", proof.sealed_form(), now)
             log.info("texts_set", contact=str(contact.id), wanted=wanted)
+        return True
+
+
+def remove_number(texting: Texting, person: UUID, *, agreement: Agreement, now: datetime) -> bool:
+    """Text this person no more and use their number no more; the proofs of what they had agreed to stay.
+
+    True when there was a number. It comes back only by a new code.
+    """
+    with texting.database.begin(as_persons(person)) as session:
+        contact = confirmed_contact(session, person)
+        if contact is None:
+            return False
+        if texts_wanted(session, contact.id):
+            proof = _proof(texting.open_number(contact), agreement, now)
+            record_wish(session, texting, contact, "no", "web", proof.sealed_form(), now)
+        _put_aside(session, person)
+        texting.note(session, person, "number.removed", "web", now)
+        log.info("number_removed", contact=str(contact.id))
         return True
 
 
@@ -177,9 +203,12 @@ def _proof(number: str, agreement: Agreement, now: datetime) -> OptInProof:
     )
 
 
-def _put_aside_others(session: Session, person: UUID, kept: UUID) -> None:
-    session.execute(
+def _put_aside(session: Session, person: UUID, kept: UUID | None = None) -> bool:
+    """Use no number of this person's but `kept`; True when one was in use."""
+    aside = (
         update(ContactPoint)
-        .where(ContactPoint.person_id == person, ContactPoint.id != kept, ContactPoint.state == "confirmed")
+        .where(ContactPoint.person_id == person, ContactPoint.state == "confirmed")
         .values(state="replaced")
+        .returning(ContactPoint.id)
     )
+    return bool(session.scalars(aside.where(ContactPoint.id != kept) if kept else aside).all())

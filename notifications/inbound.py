@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from database.context import knowing
+from database.context import knowing, widen
 from notifications.channels.twilio_webhook import InboundText
 from notifications.keywords import understand
 from notifications.numbers import read_number
@@ -73,6 +73,8 @@ def receive_text(texting: Texting, inbound: InboundText, now: datetime) -> Reply
             first = session.get(InboundMessage, inbound.sid)
             kept = first.meaning if first is not None else "other"
         else:
+            # What follows is about these people, and is noted in their audit.
+            widen(session, knowing(index, persons=tuple({contact.person_id for contact in contacts})))
             _take_effect(session, texting, understood.meaning, contacts, inbound, now)
             log.info("text_received", sid=inbound.sid, meaning=kept)
     answer = _ANSWERS.get(kept)

@@ -37,23 +37,11 @@ def intend(
         return None
     message = uuid4()
     body = render(kind, contact.language, texting.programme, code=code)
+    row = {
+        "id": message, "person_id": person, "contact_point_id": contact.id, "dedupe_key": dedupe_key, "kind": kind,
+        "language": contact.language, "body_sealed": texting.seal_body(message, body), "state": status.INTENDED,
+        "attempts": 0, "created_at": now, "send_after": send_after or now, "expires_at": expires_at, "state_at": now,
+    }  # fmt: skip
     return session.execute(
-        insert(Message)
-        .values(
-            id=message,
-            person_id=person,
-            contact_point_id=contact.id,
-            dedupe_key=dedupe_key,
-            kind=kind,
-            language=contact.language,
-            body_sealed=texting.seal_body(message, body),
-            state=status.INTENDED,
-            attempts=0,
-            created_at=now,
-            send_after=send_after or now,
-            expires_at=expires_at,
-            state_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["dedupe_key"])
-        .returning(Message.id)
+        insert(Message).values(row).on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(Message.id)
     ).scalar_one_or_none()

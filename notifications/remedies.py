@@ -23,5 +23,6 @@ def apply_remedy(session: Session, texting: Texting, message: Message, remedy: R
         record_wish(session, texting, contact, "no", "network", proof, now)
     if contact is not None and remedy is Remedy.NUMBER_INVALID:
         contact.state = "invalid"
+        texting.note(session, contact.person_id, "number.removed", "network", now)
     if remedy in (Remedy.ALERT, Remedy.STOP_ALL):
         log.error("text_alarm", message=str(message.id), code=message.error_code, remedy=remedy.value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -19,14 +21,24 @@ TEXTS = "texts"
 """The one topic of contact consent for now: STOP means all of them (SMS-04)."""
 
 
+Event = Literal["texts.on", "texts.off", "number.confirmed", "number.removed"]
+Note = Callable[[Session, UUID, Event, str, datetime], None]
+"""Called in the transaction of what happened, with the person, the event and the means (`web`, `text`, `network`)."""
+
+
+def note_nothing(session: Session, person: UUID, event: Event, means: str, now: datetime) -> None:
+    """For who keeps no audit."""
+
+
 @dataclass(frozen=True)
 class Texting:
-    """Made once per process, from settings."""
+    """Made from settings. `note` writes what a person shall find in their audit; this room does not know how."""
 
     database: Database
     keys: KeyRing
     programme: Programme = field(default_factory=Programme)
     countries: frozenset[str] = DEFAULT_COUNTRIES
+    note: Note = note_nothing
 
     def number_index(self, e164: str) -> bytes:
         """The keyed index by which a number is found."""
@@ -80,7 +92,7 @@ def confirmed_contact(session: Session, person: UUID) -> ContactPoint | None:
 def record_wish(
     session: Session, texting: Texting, contact: ContactPoint, answer: str, means: str, proof: bytes, now: datetime
 ) -> None:
-    """Add a yes or a no with its proof; earlier ones stay."""
+    """Add a yes or a no with its proof, and note it; earlier ones stay."""
     session.add(
         ContactConsent(
             contact_point_id=contact.id,
@@ -94,3 +106,4 @@ def record_wish(
         )
     )
     session.flush()
+    texting.note(session, contact.person_id, "texts.on" if answer == "yes" else "texts.off", means, now)

@@ -59,7 +59,7 @@ def create_app(wiring: Wiring) -> Flask:
     refuse_undeclared(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask's own docs wrap it
     _serve_files(app, https=settings.production)
     return app
 
@@ -75,4 +75,4 @@ def _serve_files(app: Flask, *, https: bool) -> None:
         app.wsgi_app, root=app.static_folder, prefix="static/", max_age=31_536_000, autorefresh=False,
         allow_all_origins=False, add_headers_function=on_files(https=https),
     )  # fmt: skip
-    app.wsgi_app = files  # type: ignore[method-assign]
+    app.wsgi_app = files  # type: ignore[method-assign]  # as Flask's own docs wrap it

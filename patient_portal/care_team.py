@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from consent.asked import Asked
 from consent.audit_tables import StaffTask
+from consent.authorization import ConsentText
 from consent.decision import CANCERLINQ, Answer, Means
 from consent.store_config import Basis
 from database.context import as_persons
@@ -26,7 +27,7 @@ from fhir_bridge.smart.errors import ProviderUnavailable
 from fhir_bridge.smart.grant import Grant
 from notifications.texting import confirmed_contact, texts_wanted
 from patient_portal.aliases import add_aliases, aliases_in
-from patient_portal.choosing import Choices
+from patient_portal.choosing import TEXTS, Choices
 from patient_portal.hospital_patient import name_of, preferred_language, read_patient
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
@@ -36,6 +37,7 @@ from vocabulary.resource import Resource
 # What the person behind the form may be to the patient; kept sealed as evidence.
 WHO_ASKED = ("patient", "representative", "family", "other")
 HOW: Mapping[str, Means] = {"in-person": Means.CARE_TEAM, "phone": Means.PHONE, "paper": Means.PAPER}
+STAFF_TEXT = "cancerlinq-by-staff"
 MAX_REASON = 500
 EARLIEST = date(2005, 1, 1)
 FURTHEST_ZONE = timedelta(hours=14)  # somewhere it is already tomorrow
@@ -144,8 +146,20 @@ def problems(form: OptOutForm, now: datetime) -> dict[str, str]:
     return found
 
 
-def opt_out(actor: Actor, form: OptOutForm, *, practice: str, staff: str, language: str, now: datetime) -> Asked:
-    """A complete form as what is asked to be recorded: out of CancerLinQ, for the person in the chart."""
+def staff_text(language: str) -> ConsentText:
+    """The words of the screen on which staff record an opt-out: versioned, and named by each decision made there."""
+    text = TEXTS.newest(STAFF_TEXT, language) or TEXTS.newest(STAFF_TEXT, "en")
+    assert text is not None, "it is shipped in English"
+    return text
+
+
+def opt_out(
+    actor: Actor, form: OptOutForm, *, practice: str, staff: str, text: ConsentText, language: str, now: datetime
+) -> Asked:
+    """A complete form as what is asked to be recorded: out of CancerLinQ, for the person in the chart.
+
+    `text` is what the screen showed; `language` is the screen's.
+    """
     assert actor.person is not None
     return Asked(
         actor=actor,
@@ -155,6 +169,7 @@ def opt_out(actor: Actor, form: OptOutForm, *, practice: str, staff: str, langua
         idempotency_key=form.key,
         language=language,
         means=HOW[form.how],
+        text=text,
         asked_at=asked_at(form, now),
         reason=form.reason,
         practice=practice,

@@ -16,7 +16,7 @@ FRESH = timedelta(minutes=15)
 
 def is_fresh(now: datetime) -> bool:
     """Whether this session began, by a sign-in at the hospital, within the last quarter of an hour."""
-    store, live = current_app.session_interface, session._get_current_object()  # type: ignore[attr-defined]
+    store, live = current_app.session_interface, session._get_current_object()  # type: ignore[attr-defined]  # behind Flask's proxy
     assert isinstance(store, SessionStore)
     assert isinstance(live, WebSession)
     if live.sid is None:

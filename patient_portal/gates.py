@@ -43,7 +43,7 @@ def gate(kind: Gate) -> Callable[[View], View]:
     """Declare a view's gate; stands directly under the route."""
 
     def declare(view: View) -> View:
-        view.gate = kind  # type: ignore[attr-defined]
+        view.gate = kind  # type: ignore[attr-defined]  # a mark on the function itself
         return view
 
     return declare

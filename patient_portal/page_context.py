@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, g, request, session, url_for
+from flask import Flask, Response, g, request, session, url_for
 from flask_babel import format_date, format_datetime, format_time, gettext
 from markupsafe import Markup, escape
 
@@ -68,45 +68,37 @@ def moment(value: datetime | None) -> str:
 
 def add_context(app: Flask) -> None:
     """Install filters and variables."""
-    app.add_template_filter(say)
-    app.add_template_filter(day)
-    app.add_template_filter(short_day)
-    app.add_template_filter(clock_time)
-    app.add_template_filter(moment)
+    for words in (say, day, short_day, clock_time, moment):
+        app.add_template_filter(words)
     app.add_template_filter(format_datetime, "datetime")
+    app.context_processor(_variables)
+    app.after_request(_keep_language)
 
-    @app.context_processor
-    def variables() -> dict[str, Any]:
-        settings = wiring().settings
-        code = language_code()
-        return {
-            "languages": offered(settings.languages),
-            "language": code,
-            "direction": direction_of(code),
-            "brand": settings.brand,
-            "help_phone": settings.help_phone,
-            "operator_role": settings.operator_role,
-            "sandbox": settings.sandbox,
-            "actor": current_actor(),
-            "actor_name": session.get("name"),
-            "static_url": static_url,
-            "sign_out_url": url_for("sign_in.sign_out"),
-        }
 
-    @app.after_request
-    def keep_language(response: Any) -> Any:
-        asked = request.args.get("lang")
-        if asked and asked == g.get("language"):
-            response.set_cookie(
-                LANGUAGE_COOKIE,
-                asked,
-                max_age=31_536_000,
-                path="/",
-                secure=settings_secure(),
-                httponly=True,
-                samesite="Lax",
-            )
-        return response
+def _variables() -> dict[str, Any]:
+    settings = wiring().settings
+    code = language_code()
+    return {
+        "languages": offered(settings.languages),
+        "language": code,
+        "direction": direction_of(code),
+        "brand": settings.brand,
+        "help_phone": settings.help_phone,
+        "operator_role": settings.operator_role,
+        "sandbox": settings.sandbox,
+        "actor": current_actor(),
+        "actor_name": session.get("name"),
+        "static_url": static_url,
+        "sign_out_url": url_for("sign_in.sign_out"),
+    }
 
-    def settings_secure() -> bool:
-        return bool(wiring().settings.production)
+
+def _keep_language(response: Response) -> Response:
+    """A language that was asked for by its link is kept by this browser for a year."""
+    asked = request.args.get("lang")
+    if asked and asked == g.get("language"):
+        response.set_cookie(
+            LANGUAGE_COOKIE, asked, max_age=31_536_000, path="/", secure=wiring().settings.production, httponly=True,
+            samesite="Lax",
+        )  # fmt: skip
+    return response

@@ -38,7 +38,7 @@ def limited(what: str, *, per_minute: int) -> Callable[[View], View]:
                 raise TooMany(f"too-many:{what}", WINDOW_SECONDS - int(moment.timestamp()) % WINDOW_SECONDS)
             return view(*args, **values)
 
-        return counted  # type: ignore[return-value]
+        return counted  # type: ignore[return-value]  # same signature, which functools.wraps hides
 
     return declare
 

@@ -14,7 +14,7 @@ def resolve_actor(app: Flask) -> None:
 
     @app.before_request
     def resolve() -> None:
-        unread = getattr(session._get_current_object(), "unread", None)  # type: ignore[attr-defined]
+        unread = getattr(session._get_current_object(), "unread", None)  # type: ignore[attr-defined]  # behind the proxy
         if unread is not None:
             raise unread
         g.actor = actor_of(dict(session)) if session.get("kind") else ANONYMOUS

@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 from consent.store_config import Store, load_stores
 from database.keyring import KeyRing
 from fhir_bridge.providers import Provider, load_providers
+from notifications.neutral_words import names_illness
+from notifications.texts import Programme, is_gsm7
 from vocabulary.config_file import ConfigError
 
 ROLES = ("covered-entity", "business-associate", "consumer-app")
 LANGUAGES_SHIPPED = ("en", "es")
 LANGUAGES_KNOWN = (*LANGUAGES_SHIPPED, "ar")
 SECRET_MIN = 32
+TEXT_NAME_MAX = 30
 REFUSED_SECRETS = {"secret", "changeme", "change-me", "dev", "password", "test"}
 
 
@@ -49,6 +52,7 @@ class Settings:
     smtp_url: str | None = field(repr=False)
     languages: tuple[str, ...]
     brand: str
+    text_name: str
     help_phone: str
     trusted_proxies: int
 
@@ -97,10 +101,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         smtp_url=env.text("SMTP_URL"),
         languages=_checked_languages(env),
         brand=env.text("PORTAL_NAME") or "My Cancer Record",
+        text_name=_checked_text_name(env),
         help_phone=env.text("PORTAL_HELP_PHONE") or "(888) 282-2552",
         trusted_proxies=env.number("PORTAL_TRUSTED_PROXIES", 0),
     )
     _check_production(settings)
+    if settings.twilio is not None:
+        _refuse_illness("PORTAL_BASE_URL", settings.base_url)
     return settings
 
 
@@ -190,6 +197,23 @@ def _checked_languages(env: _Environment) -> tuple[str, ...]:
         if language not in LANGUAGES_KNOWN:
             raise ConfigError("PORTAL_LANGUAGES", f"names {language!r}", f"Choose from: {', '.join(LANGUAGES_KNOWN)}")
     return chosen
+
+
+def _checked_text_name(env: _Environment) -> str:
+    """The name that texts carry: neutral, short, and in the alphabet of texts (SMS-08)."""
+    name = env.text("PORTAL_TEXT_NAME") or Programme().name
+    if len(name) > TEXT_NAME_MAX or not is_gsm7(name) or not name.isprintable():
+        problem = f"is longer than {TEXT_NAME_MAX} characters, or has letters that do not fit a text"
+        raise ConfigError("PORTAL_TEXT_NAME", problem, f"Choose a short plain name such as {Programme().name!r}")
+    _refuse_illness("PORTAL_TEXT_NAME", name)
+    return name
+
+
+def _refuse_illness(name: str, value: str) -> None:
+    """SMS-08: a text is read by whoever holds the phone, so neither its name nor its link may name an illness."""
+    if found := names_illness(value):
+        problem = f"stands in every text, and names an illness ({found})"
+        raise ConfigError(name, problem, "Choose one that says nothing about illness, such as my-portal.example.org")
 
 
 def _twilio(env: _Environment) -> Twilio | None:

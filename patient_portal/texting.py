@@ -9,21 +9,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from uuid import UUID
 
 import structlog
+from sqlalchemy.orm import Session
 
+from consent.audit import Audited, write_audit
 from notifications.channels.channel import Channel
 from notifications.channels.console import ConsoleChannel
 from notifications.channels.twilio import TwilioChannel
 from notifications.confirmations import confirm_decision
 from notifications.reminders import release_reminders
 from notifications.send import send_due
-from notifications.texting import Texting
+from notifications.texting import Event, Texting
 from notifications.texts import Programme
 from patient_portal.care_team import tell_person
 from patient_portal.late_stores import tell_of_late_stores
 from patient_portal.ledger_reader import move_on, read_on, to_tell
 from patient_portal.wiring import Wiring, now
+from vocabulary.actor import Actor, ActorKind
 
 log = structlog.get_logger()
 
@@ -31,10 +36,21 @@ LOOK_EVERY = 1.0
 CURSOR = "texts"
 
 
-def texting_of(wiring: Wiring) -> Texting:
-    """What the verbs about texts are given. The programme's name is neutral: the brand may name an illness (SMS-08)."""
-    programme = Programme(link=wiring.settings.base_url, contact=wiring.settings.help_phone)
-    return Texting(wiring.database, wiring.keyring, programme)
+def texting_of(wiring: Wiring, actor: Actor | None = None) -> Texting:
+    """What the verbs about texts are given. The programme's name is neutral: the brand may name an illness (SMS-08).
+
+    What they do is noted in the person's audit in the same transaction: by `actor`, who pressed a button; without
+    one by the person, whose own phone answered, or by this service, when the network said that a number is dead.
+    """
+    settings = wiring.settings
+    programme = Programme(name=settings.text_name, link=settings.base_url, contact=settings.help_phone)
+    return Texting(wiring.database, wiring.keyring, programme, note=partial(_note, actor))
+
+
+def _note(actor: Actor | None, session: Session, person: UUID, event: Event, means: str, moment: datetime) -> None:
+    kind = actor.kind if actor else ActorKind.SYSTEM if means == "network" else ActorKind.PATIENT
+    account = actor.account_id if actor else None
+    write_audit(session, moment, Audited(person, event, "U", kind.value, account, detail={"means": means}))
 
 
 def channel_of(wiring: Wiring) -> Channel:

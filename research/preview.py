@@ -23,6 +23,9 @@ from vocabulary.resource import Resource
 
 PAGE_SIZE = 10
 MOST = 6_000
+# Who one is and what one has come first; the many test results do not stand in their way.
+FIRST = (Kind.ABOUT_YOU, Kind.PROBLEMS, Kind.GENOMICS, Kind.MEDICINES, Kind.PROCEDURES)
+ORDER: Mapping[Kind, int] = {kind: place for place, kind in enumerate(dict.fromkeys((*FIRST, *Kind)))}
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class PreviewItem:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would leave. `counts` by kind, `stays` by reason, of everything read; `items` are one page of what leaves.
+    """What would leave. `counts` by kind, `stays` by reason, of everything read; `items` are one page of what leaves,
+    kind after kind, and of one kind only where that was asked for (`pages` are then that kind's).
 
     `cut`: the record is longer than is read for a preview, so that the counts are of its first part.
     """
@@ -52,7 +56,14 @@ class Preview:
 
 
 def preview(
-    session: Session, ring: KeyRing, persons: Sequence[UUID], chosen: Chosen, *, this_year: int, page: int = 1
+    session: Session,
+    ring: KeyRing,
+    persons: Sequence[UUID],
+    chosen: Chosen,
+    *,
+    this_year: int,
+    page: int = 1,
+    kind: Kind | None = None,
 ) -> Preview:
     """The preview for a person and those linked to them, each built as their own delivery would be.
 
@@ -64,22 +75,24 @@ def preview(
         sources, shortened = _sources(session, ring, person)
         cut = cut or shortened
         fates += select(sources, chosen, secrets.token_bytes(16), this_year)
-    return page_of(fates, page, cut=cut)
+    return page_of(fates, page, kind=kind, cut=cut)
 
 
-def page_of(fates: Sequence[Leaving], page: int, *, cut: bool = False) -> Preview:
+def page_of(fates: Sequence[Leaving], page: int, *, kind: Kind | None = None, cut: bool = False) -> Preview:
     """One page of what leaves, and the counts of all. Pure. A page past the end is the last one."""
-    leaving = [fate for fate in fates if fate.line is not None]
-    pages = max(1, -(-len(leaving) // PAGE_SIZE))
+    leaving = [(kind_of(fate.resource), fate) for fate in fates if fate.line is not None]
+    counts = Counter(each for each, _ in leaving)
+    listed = [fate for each, fate in sorted(leaving, key=lambda pair: ORDER[pair[0]]) if kind in (None, each)]
+    pages = max(1, -(-len(listed) // PAGE_SIZE))
     page = min(max(page, 1), pages)
     medicines = {_key(fate): fate.resource for fate in fates if fate.source.type == "Medication"}
-    shown = leaving[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    shown = listed[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return Preview(
         items=tuple(_item(fate, medicines) for fate in shown),
         page=page,
         pages=pages,
         total=len(leaving),
-        counts=Counter(kind_of(fate.resource) for fate in leaving),
+        counts={each: counts[each] for each in sorted(counts, key=ORDER.__getitem__)},
         stays=Counter(fate.stays for fate in fates if fate.stays is not None),
         cut=cut,
     )

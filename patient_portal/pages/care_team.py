@@ -26,6 +26,7 @@ from patient_portal.care_team import (
     opt_out,
     problems,
     read_form,
+    staff_text,
     tell_person,
 )
 from patient_portal.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
@@ -59,8 +60,9 @@ def decide() -> AnyResponse:
         return make_response(_screen(form, wrong), 422)
     actor = current_actor()
     asked = opt_out(
-        actor, form, practice=_practice(actor), staff=str(session["staff"]), language=language_code(), now=now()
-    )
+        actor, form, practice=_practice(actor), staff=str(session["staff"]), text=staff_text(language_code()),
+        language=language_code(), now=now(),
+    )  # fmt: skip
     recorded = record(wiring(), asked)
     assert recorded.governing is not None, "an opt-out always has a decision that holds"
     for decision in recorded.decisions:
@@ -127,6 +129,7 @@ def _screen(form: OptOutForm, wrong: dict[str, str]) -> str:
         standing=choices.standing,
         rows=_preview(choices, actor),
         form=form,
+        text=staff_text(language_code()),
         errors={name: _words(name, code) for name, code in wrong.items()},
         who=[(value, words) for value, words in zip(WHO_ASKED, _who_words(), strict=True)],
         how=[(value, words) for value, words in zip(HOW, _how_words(), strict=True)],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -216,6 +216,8 @@ def _recorded(asked: Asked) -> AnyResponse:
     recorded = record(wiring(), asked)
     if recorded.governing is None:
         shown = next(iter(recorded.decisions), None)
+        if shown is None:
+            flash(gettext("There was nothing to stop: you do not share with any study."))
         target = url_for("choices.status", decision_id=shown.id) if shown else url_for("choices.overview")
         return redirect(target, 303)
     return redirect(url_for("choices.status", decision_id=recorded.governing.id), 303)

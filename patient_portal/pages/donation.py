@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import orjson
 from flask import Blueprint, render_template, request, url_for
 
 from consent.decision import DataCategory, SensitiveClass
 from consent.efforts import Effort
 from database.context import as_persons
-from fhir_bridge.reading.kinds import KIND_NAMES
+from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from patient_portal.choosing import choices_of, effort_or_not_found
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.rate_limits import limited
@@ -24,23 +26,28 @@ blueprint = Blueprint("donation", __name__, url_prefix="/choices/efforts")
 @gate(Gate.PATIENT)
 @limited("preview", per_minute=60)
 def leaves(effort_id: str) -> str:
-    """Words first, then line by line, ten a page. Without `?categories=` it shows all parts that can be chosen."""
+    """Words and counts first; then kind by kind, ten entries a page, each folded with what leaves of it inside.
+
+    Without `?categories=` it shows all parts that can be chosen; with `?kind=` one kind of entry.
+    """
     actor = current_actor()
     effort = effort_or_not_found(choices_of(wiring(), actor), effort_id)
-    chosen = _chosen(effort)
+    chosen, kind = _chosen(effort), _kind()
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
-        found = preview(session, wiring().keyring, actor.persons, chosen, this_year=now().year, page=_page())
+        found = preview(session, wiring().keyring, actor.persons, chosen, this_year=now().year, page=_page(), kind=kind)
     return render_template(
         "choices/leaves.html",
         effort=effort,
         preview=found,
-        kinds=[(KIND_NAMES[kind], count) for kind, count in sorted(found.counts.items(), key=lambda item: -item[1])],
-        kind_names=KIND_NAMES,
+        kinds=[(each, KIND_NAMES[each], count, _address(effort, chosen, each)) for each, count in found.counts.items()],
+        kind=kind,
+        groups=[(KIND_NAMES[each], list(items)) for each, items in groupby(found.items, lambda item: item.kind)],
+        all_kinds=_address(effort, chosen, None),
         chosen=sorted(chosen.categories),
         switched=sorted(chosen.sensitive),
         names={provider.id: provider.name for provider in wiring().settings.providers},
-        before=_address(effort, chosen, found.page - 1) if found.page > 1 else "",
-        after=_address(effort, chosen, found.page + 1) if found.page < found.pages else "",
+        before=_address(effort, chosen, kind, found.page - 1) if found.page > 1 else "",
+        after=_address(effort, chosen, kind, found.page + 1) if found.page < found.pages else "",
     )
 
 
@@ -69,14 +76,24 @@ def _chosen(effort: Effort) -> Chosen:
     return Chosen((categories or effort.offers) & effort.offers, sensitive, effort.holds)
 
 
-def _address(effort: Effort, chosen: Chosen, page: int) -> str:
+def _address(effort: Effort, chosen: Chosen, kind: Kind | None, page: int = 1) -> str:
+    """This page for one kind, or for all, at its lines."""
     return url_for(
         "donation.leaves",
         effort_id=effort.id,
         categories=sorted(chosen.categories),
         sensitive=sorted(chosen.sensitive),
-        page=page,
+        kind=kind.value if kind else None,
+        page=page if page > 1 else None,
+        _anchor="lines",
     )
+
+
+def _kind() -> Kind | None:
+    try:
+        return Kind(request.args["kind"]) if "kind" in request.args else None
+    except ValueError:
+        raise Invalid("unknown-kind") from None
 
 
 def _page() -> int:

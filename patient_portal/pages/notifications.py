@@ -9,17 +9,25 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
-from flask_babel import force_locale, gettext
+from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from notifications.contact import Agreement, ContactView, add_number, confirm_number, contact_of, set_texts
-from notifications.opt_in import TEXT_VERSION, opt_in_text
+from notifications.contact import (
+    ContactView,
+    add_number,
+    confirm_number,
+    contact_of,
+    remove_number,
+    set_texts,
+)
+from notifications.opt_in import TEXT_VERSION
 from notifications.reminders import cancel_reminder, reminder_of, set_reminder
 from notifications.texting import Texting
 from notifications.texts import LANGUAGES, render
 from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.languages import offered
+from patient_portal.opt_in_words import agreement_by_web, opt_in_words
 from patient_portal.page_context import language_code, say
 from patient_portal.pending_number import PendingNumber, pending_number
 from patient_portal.rate_limits import limited
@@ -47,6 +55,7 @@ class Given:
 
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    heading: str = ""
 
 
 @blueprint.get("")
@@ -87,7 +96,7 @@ def number() -> AnyResponse:
         given.errors["number"] = str(say(WRONG_NUMBER.get(error.reason, WRONG_NUMBER["number-unreadable"])))
         return make_response(_number_page(given, changing=_is_confirmed(contact)), 422)
     except TooMany as error:
-        given.errors["number"] = str(say(TOO_OFTEN))
+        given.errors["number"], given.heading = str(say(TOO_OFTEN)), gettext("No new code was sent")
         page = _number_page(given, changing=_is_confirmed(contact))
         return make_response(page, 429, {"Retry-After": str(error.retry_after_seconds)})
     return redirect(url_for("notifications.code"), 303)
@@ -120,8 +129,8 @@ def confirm() -> AnyResponse:
     elif not ticked:
         given.errors["agree"] = gettext("Tick the box if you want texts. If you do not, leave this page.")
     if not given.errors:
-        agreement = _agreement(_opt_in_words(shown), shown, ticked=True)
-        verdict = confirm_number(_texting(), _person(), pending.id, given.values["code"], agreement, now())
+        agreed = agreement_by_web(opt_in_words(_texting(), shown), shown, ticked=True)
+        verdict = confirm_number(_texting(), _person(), pending.id, given.values["code"], agreed, now())
         if verdict == "right":
             session.pop(PENDING, None)
             flash(gettext("Texts are on. We are sending you one now, so that you know our number."))
@@ -144,7 +153,7 @@ def again() -> AnyResponse:
             account=current_actor().account_id, address=request.remote_addr or "", now=now(),
         )  # fmt: skip
     except TooMany as error:
-        page = _code_page(pending, Given(errors={"code": str(say(TOO_OFTEN))}))
+        page = _code_page(pending, Given(errors={"code": str(say(TOO_OFTEN))}, heading=gettext("No new code was sent")))
         return make_response(page, 429, {"Retry-After": str(error.retry_after_seconds)})
     flash(gettext("We sent a new code. Only the newest one works."))
     return redirect(url_for("notifications.code"), 303)
@@ -158,11 +167,22 @@ def texts() -> AnyResponse:
     if wanted not in ("yes", "no"):
         raise Invalid("wanted")
     language = language_code()
-    words = _opt_in_words(language) if wanted == "yes" else gettext("Turn texts off")
-    agreement = _agreement(words, language, ticked=wanted == "yes")
-    if set_texts(_texting(), _person(), wanted=wanted == "yes", agreement=agreement, now=now()):
+    words = opt_in_words(_texting(), language) if wanted == "yes" else gettext("Turn texts off")
+    agreed = agreement_by_web(words, language, ticked=wanted == "yes")
+    if set_texts(_texting(), _person(), wanted=wanted == "yes", agreement=agreed, now=now()):
         on, off = gettext("Texts are on."), gettext("Texts are off. Your other choices stay as they are.")
         flash(on if wanted == "yes" else off)
+    return redirect(url_for("notifications.overview"), 303)
+
+
+@blueprint.post("/remove")
+@gate(Gate.PATIENT)
+def remove() -> AnyResponse:
+    """Use the number no more; needs no fresh sign-in, for it only ends something."""
+    agreed = agreement_by_web(gettext("Remove my number"), language_code(), ticked=False)
+    if remove_number(_texting(), _person(), agreement=agreed, now=now()):
+        cancel_reminder(_texting(), _person(), "choices")
+        flash(gettext("Your number is not used any more. Your other choices stay as they are."))
     return redirect(url_for("notifications.overview"), 303)
 
 
@@ -203,7 +223,7 @@ def _overview(given: Given) -> str:
         "notifications/overview.html",
         contact=contact,
         given=given,
-        words=_opt_in_words(language_code()),
+        words=opt_in_words(_texting(), language_code()),
         remind_on=due.astimezone(ZoneInfo(contact.zone or UNKNOWN)).date() if due else None,
         **_about_texts(contact.language),
     )
@@ -231,7 +251,7 @@ def _code_page(pending: PendingNumber, given: Given) -> str:
         "notifications/code.html",
         pending=pending,
         given=given,
-        words=_opt_in_words(language),
+        words=opt_in_words(_texting(), language),
         wording=f"{language}/{TEXT_VERSION}",
     )
 
@@ -239,18 +259,6 @@ def _code_page(pending: PendingNumber, given: Given) -> str:
 def _about_texts(language: str) -> dict[str, Any]:
     """The words of a text as an example: shown, so that nobody has to believe that it says nothing."""
     return {"example": render("update", language, _texting().programme)}
-
-
-def _opt_in_words(language: str) -> str:
-    """Exactly what stands beside the box; the same text is kept as proof (SMS-01)."""
-    programme = _texting().programme
-    with force_locale(language):
-        return say(opt_in_text(programme.name, programme.contact)).unescape()
-
-
-def _agreement(words: str, language: str, *, ticked: bool) -> Agreement:
-    agent = request.headers.get("User-Agent") or "not given"
-    return Agreement(words, language, TEXT_VERSION, ticked, request.remote_addr or "not known", agent)
 
 
 def _pending() -> PendingNumber | None:
@@ -276,7 +284,7 @@ def _sign_in_again() -> AnyResponse:
 
 
 def _texting() -> Texting:
-    return texting_of(wiring())
+    return texting_of(wiring(), current_actor())
 
 
 def _person() -> UUID:

@@ -90,5 +90,5 @@ def _isolated(words: str) -> Markup:
 
 
 def _skeleton(skeleton: str, value: date | datetime) -> str:
-    moment: Any = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001
+    moment: Any = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a day has no zone
     return str(format_skeleton(skeleton, moment, locale=get_locale()))

@@ -10,6 +10,7 @@ from flask import (
     Blueprint,
     Response,
     flash,
+    g,
     jsonify,
     make_response,
     redirect,
@@ -42,6 +43,8 @@ from vocabulary.errors import Refused
 blueprint = Blueprint("sign_in", __name__)
 BROWSER = "browser"
 JWKS_SECONDS = 600
+# Why an answer is refused when it comes a second time: signing in took the launch, and its browser's mark, away.
+REPEATED = frozenset({"no-session", "state-used"})
 
 
 @blueprint.get("/sign-in")
@@ -99,15 +102,18 @@ def callback(provider: str) -> AnyResponse:
     try:
         return _finish(found)
     except LaunchDenied:
-        return make_response(render_template("sign_in/denied.html", provider=found), 403)
-    except LaunchRefused:
-        return make_response(render_template("sign_in/refused.html", provider=found), 400)
+        return make_response(render_template("sign_in/denied.html", provider=found, staff=_from_chart()), 403)
+    except LaunchRefused as error:
+        page = render_template(
+            "sign_in/refused.html", provider=found, staff=_from_chart(), repeated=error.reason in REPEATED
+        )
+        return make_response(page, 400)
     except NotServed as error:
         return make_response(render_template("care_team/not_open.html", provider=found, reason=error.reason), 403)
     except Refused:
         return make_response(render_template("sign_in/role.html", provider=found), 403)
     except ProviderUnavailable:
-        return _unavailable(found)
+        return _unavailable(found, staff=_from_chart())
 
 
 @blueprint.post("/sign-out")
@@ -145,7 +151,7 @@ def _to_hospital(provider: Provider, *, after: str, launch: str | None) -> AnyRe
             offline="offline_access" in provider.scopes.split() and bool(request.form.get("offline")),
         )
     except ProviderUnavailable:
-        return _unavailable(provider)
+        return _unavailable(provider, staff=launch is not None)
     ring = wiring().keyring
     with wiring().database.begin(knowing(state_index(ring, begun.state))) as database:
         save_attempt(database, ring, begun, browser=_browser(make=True), after=after, now=now())
@@ -160,6 +166,7 @@ def _finish(provider: Provider) -> AnyResponse:
     ring = wiring().keyring
     with wiring().database.begin(knowing(state_index(ring, state))) as database:
         attempt, after = take_attempt(database, ring, state, browser=_browser(make=False), now=now())
+    g.from_chart = attempt.ehr_launch
     grant = smart_client().finish(provider, attempt, params, now())
     chart = open_chart(wiring(), provider, grant, from_chart=attempt.ehr_launch)
     language = chart.language if chart else language_code()
@@ -178,7 +185,7 @@ def _finish(provider: Provider) -> AnyResponse:
 
 
 def _live_session() -> WebSession:
-    live = session._get_current_object()  # type: ignore[attr-defined]
+    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
     assert isinstance(live, WebSession)
     return live
 
@@ -193,8 +200,14 @@ def _browser(*, make: bool) -> bytes:
     return hmac.digest(b"login-attempt", value.encode(), "sha256")
 
 
-def _unavailable(provider: Provider) -> AnyResponse:
-    return make_response(render_template("sign_in/unavailable.html", provider=provider), 503, {"Retry-After": "60"})
+def _from_chart() -> bool:
+    """Whether the launch that this answer is about began in a chart: staff then get words and ways out that fit."""
+    return bool(g.get("from_chart"))
+
+
+def _unavailable(provider: Provider, *, staff: bool) -> AnyResponse:
+    page = render_template("sign_in/unavailable.html", provider=provider, staff=staff)
+    return make_response(page, 503, {"Retry-After": "60"})
 
 
 def _well_formed(issuer: str) -> bool:

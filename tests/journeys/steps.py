@@ -77,7 +77,7 @@ def donate(visitor: Visitor, effort: str, name: str, examine: Examiner) -> None:
     examine(visitor, f"leaves-{effort}")
     visitor.follow("Go back and decide")
     visitor.press("Sign and share")
-    visitor.sees("Something is missing")
+    visitor.sees("Nothing is saved yet")
     examine(visitor, f"effort-{effort}-errors")
     visitor.tick("#categories-general")
     visitor.tick("#categories-clinical")

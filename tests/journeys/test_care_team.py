@@ -21,7 +21,7 @@ def test_nurse_opts_a_patient_out(running_demo: RunningDemo, visit: Visit, exami
     assert "James Whitfield" in nurse.text
     examine(nurse, "care-team")
     nurse.press("Record: take this patient out")
-    nurse.sees("Something is missing")
+    nurse.sees("Nothing is saved yet")
     examine(nurse, "care-team-errors")
     nurse.tick("#who-patient")
     nurse.tick("#how-in-person")

@@ -54,8 +54,11 @@ class Visitor:
         return self.page.get_by_role("button", name=self.say(words, **values), exact=True)
 
     def follow(self, words: str, **values: object) -> None:
-        """Click the first link that says so."""
-        self.link(words, **values).first.click()
+        """Click the first link that says so; on a narrow page the ways on are folded under "Menu"."""
+        found, menu = self.link(words, **values), self.page.locator("header summary")
+        if not found.count() and menu.count() and menu.is_visible():
+            menu.click()
+        found.first.click()
 
     def press(self, words: str, **values: object) -> None:
         """Press the first button that says so."""

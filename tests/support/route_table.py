@@ -80,6 +80,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("notifications.confirm", "POST"): Row(PATIENT, 303),
     ("notifications.again", "POST"): Row(PATIENT, 303),
     ("notifications.texts", "POST"): Row(PATIENT, 303, form={"wanted": "no"}),
+    ("notifications.remove", "POST"): Row(PATIENT, 303),
     ("notifications.remind", "POST"): Row(PATIENT, 303),
     ("notifications.do_not_remind", "POST"): Row(PATIENT, 303),
     ("care_team.chart", "GET"): Row(CARE_TEAM),

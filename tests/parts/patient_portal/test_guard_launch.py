@@ -88,6 +88,18 @@ def test_a_launch_that_cannot_be_read(cast: Cast, visitor: Visitor, query: str, 
 
 
 @pytest.mark.usefixtures("nothing_kept")
+def test_staff_are_told_what_fits_them(cast: Cast, visitor: Visitor) -> None:
+    """SMART-20, SMART-02: a hospital that is away when a chart opens us: back there, not to a patient's sign-in."""
+    hospital = cast.portal.hospitals["riverside"]
+    hospital.hospital.faults.set({"configuration": "503"})
+    asked = {"iss": hospital.fhir_url, "launch": "x"}
+    answer = visitor.get("/launch", query_string=asked)
+    refused(cast, visitor, answer, 503, "open us from the chart again")
+    assert "/sign-in/riverside" not in answer.text
+    in_spanish(cast, visitor, lambda: visitor.get("/launch", query_string=asked), "open us from the chart again")
+
+
+@pytest.mark.usefixtures("nothing_kept")
 def test_a_launch_with_a_used_or_invented_value(cast: Cast, visitor: Visitor) -> None:
     """SMART-22: the hospital refuses it, and so do we."""
     base = cast.portal.hospitals["riverside"].fhir_url

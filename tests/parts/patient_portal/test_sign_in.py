@@ -167,6 +167,26 @@ def test_an_answer_counts_once(cast: Cast, visitor: Visitor) -> None:
     refused(cast, stranger, stranger.get("/callback/riverside", query_string=query), 400)
 
 
+def test_a_second_answer_finds_them_signed_in(cast: Cast, visitor: Visitor) -> None:
+    """SMART-11, LANG-03: the same answer again, by the Back button: the page says that they are signed in."""
+    back = allow(cast.portal, begin(visitor), PATIENT)
+    assert come_back(visitor, "riverside", back).status_code == 303
+    for language, words in (("en", "You are signed in"), ("es", "sesión")):
+        visitor.get(f"/choices?lang={language}")
+        answer = come_back(visitor, "riverside", back)
+        assert answer.status_code == 400
+        assert words in answer.text
+        assert 'href="/record"' in answer.text
+        assert "We could not sign you in" not in answer.text
+    assert visitor.get("/record").status_code == 200
+    denied = allow(cast.portal, begin(visitor), PATIENT, decision="deny")
+    visitor.get("/choices?lang=en")
+    said = come_back(visitor, "riverside", denied)
+    assert said.status_code == 403
+    assert "You are still signed in" in said.text
+    assert visitor.get("/record").status_code == 200
+
+
 def test_two_presses_of_the_button(cast: Cast, visitor: Visitor) -> None:
     """Abuse case 17: each press is a launch of its own; the one that comes back signs in."""
     first, second = begin(visitor), begin(visitor)

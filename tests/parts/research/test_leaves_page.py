@@ -40,6 +40,27 @@ def test_words_first_then_line_by_line(maria: Client) -> None:
     assert _shown(second.text) != shown
 
 
+def test_kind_by_kind_and_folded(maria: Client) -> None:
+    """X-03, A11Y-01: a jump list of every kind with its count; a kind's own pages hold exactly its entries."""
+    first = maria.get("/choices/efforts/living-well/leaves").text
+    jump = re.findall(r'<li><a href="([^"]+)"[^>]*>[^<]+</a> <span class="number">(\d+)</span>', first)
+    total = int(re.findall(r"(\d+) entr(?:y|ies) of your record would leave", first)[0])
+    assert sum(int(count) for _, count in jump) == total
+    assert first.count("<details>") >= len(_shown(first)), "each entry is folded"
+    seen = 0
+    for address, count in jump:
+        listed, after = [], html.unescape(address)
+        while after:
+            page = maria.get(after.partition("#")[0]).text
+            assert len(re.findall(r"<section class=\"folds\"><h3>", page)) == 1
+            listed += _shown(page)
+            more = re.search(r'<a href="([^"]+)" rel="next"', page)
+            after = html.unescape(more.group(1)) if more else ""
+        assert len(listed) == int(count)
+        seen += len(listed)
+    assert seen == total
+
+
 def test_only_the_parts_asked_for_are_shown(maria: Client) -> None:
     """X-03: the preview follows the ticks; an effort that works with names shows the resource as it is."""
     general = maria.get("/choices/efforts/living-well/leaves?categories=general")
@@ -56,6 +77,8 @@ def test_only_the_parts_asked_for_are_shown(maria: Client) -> None:
         ("/choices/efforts/living-well/leaves?page=%F0%9F%92%A9", 200),
         ("/choices/efforts/nowhere/leaves", 404),
         ("/choices/efforts/living-well/leaves?categories=everything", 422),
+        ("/choices/efforts/living-well/leaves?kind=secrets", 422),
+        ("/choices/efforts/living-well/leaves?kind=insurance", 200),
         ("/choices/efforts/living-well/leaves?sensitive=../../etc", 422),
     ],
 )

@@ -43,7 +43,7 @@ FACTS = {
         ("2015", "2015, asco set up cancerlinq llc", "2015, asco creo cancerlinq llc"),
     ],
     "why-am-i-told": [
-        ("provider takes part", "doctor or clinic takes part", "medico o su clinica toma parte"),
+        ("provider takes part", "doctor or clinic takes part", "medico o su clinica participa"),
         ("your data contributes", "about you and your care will be sent", "usted y su atencion se enviaran"),
         ("securely", "secure way", "forma segura"),
         ("quality improvement", "raise the quality", "mejor calidad"),
@@ -66,7 +66,7 @@ FACTS = {
     "where-data-comes-from": [
         ("majority", "most of it", "mayor parte"),
         ("securely", "secure", "segura"),
-        ("EHR", "electronic health records", "registros medicos electronicos"),
+        ("EHR", "electronic health records", "expedientes medicos electronicos"),
         ("what an EHR is", "computer system of your doctor", "sistema de computadoras de su medico"),
         ("plan, record, monitor", "plan.*write down.*watch", "planear.*anotar.*ver como"),
     ],
@@ -78,7 +78,7 @@ FACTS = {
     ],
     "who-sees-it": [
         ("care team", "your cancer care team can see", "su equipo de atencion del cancer puede ver"),
-        ("like the record", "as it does in your own health record", "igual que en su propio registro"),
+        ("like the record", "as it does in your own health record", "igual que en su propio expediente"),
         ("few trained people", "small number.*trained.*picked", "unas pocas.*elegidas y formadas"),
         ("CancerLinQ and technology", "cancerlinq and its technology team", "equipo de tecnologia"),
         ("identifiable", "shows who you are", "muestran quien es usted"),

@@ -60,7 +60,7 @@ def spanish_syllables(word: str) -> int:
 
 def fernandez_huerta(text: str) -> float:
     """Ease of reading in Spanish, 0 to 100: 206.84 - 60 syllables per word - 1.02 words per sentence (1959)."""
-    for term in (*UNAVOIDABLE, "Sociedad Americana de Oncología Clínica", "(it)", "registros médicos electrónicos"):
+    for term in (*UNAVOIDABLE, "Sociedad Americana de Oncología Clínica", "(it)", "expedientes médicos electrónicos"):
         text = text.replace(term, "eso")
     sentences = [part for part in re.split(r"[.!?:](?:\s|$)", text) if re.search(r"\w", part)]
     words = re.findall(r"[^\W\d_]+|\d+", text)
