@@ -8,8 +8,10 @@ import sys
 import click
 
 from patient_portal.commands.database import db
+from patient_portal.commands.decide import decide
 from patient_portal.commands.demo import demo
 from patient_portal.commands.keys import keys
+from patient_portal.commands.ledger import ledger
 from patient_portal.commands.processes import feed, serve, worker
 from patient_portal.commands.settings import settings
 from patient_portal.commands.texts import texts
@@ -31,7 +33,7 @@ def portal(log_level: str) -> None:
     configure_logs(os.environ.get("PORTAL_LOG_LEVEL", log_level))
 
 
-for command in (demo, serve, worker, feed, db, keys, settings, texts):
+for command in (demo, decide, serve, worker, feed, db, keys, ledger, settings, texts):
     portal.add_command(command)
 
 

@@ -50,6 +50,7 @@ class Columns:
     ) -> None:
         self._snapshot, self._stores, self._efforts = snapshot, stores, efforts
         self._kept: OrderedDict[Question, list[Permission]] = OrderedDict()
+        self._same: dict[Permission, Permission] = {}
 
     def column(self, question: Question) -> list[Permission]:
         """The permission of each profile; `column[snapshot.shown[person_no]]` is a person's."""
@@ -59,7 +60,8 @@ class Columns:
             if len(self._kept) > MOST_COLUMNS:
                 self._kept.popitem(last=False)
         for number in range(len(column), len(self._snapshot.profiles)):
-            column.append(self._ask(question, number))
+            answer = self._ask(question, number)
+            column.append(self._same.setdefault(answer, answer))
         return column
 
     def permitted(self, question: Question) -> BitMap:

@@ -45,6 +45,22 @@ class Answers:
     permissions: Sequence[Permission] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What was found for a run of names: each one's profile number, and by profile number the permission.
+
+    `column` grows while others ask, and never changes otherwise: what is in it stays.
+    """
+
+    position: int
+    profiles: Sequence[int] = field(repr=False)
+    column: Sequence[Permission] = field(repr=False)
+
+    @property
+    def checked(self) -> bool:
+        return self.column[0] is not UNCHECKED
+
+
 class Decider:
     """The snapshot of all persons, kept current. Threads may share one; the clock gives the time of each call."""
 
@@ -70,26 +86,30 @@ class Decider:
 
     def decide(self, question: Question, name: bytes) -> Answer:
         """May this person's data be used? `name` is the one by which the question's store knows them."""
-        answers = self.decide_many(question, (name,))
-        return Answer(answers.permissions[0].allowed, answers.permissions[0].reason, answers.position)
+        look = self.look(question, (name,))
+        permission = look.column[look.profiles[0]]
+        return Answer(permission.allowed, permission.reason, look.position)
 
-    def decide_many(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Answers:
-        """The same for many at once, with one look at the ledger; none with `check=False` (a batch's next part)."""
+    def decide_many(self, question: Question, names: Sequence[bytes]) -> Answers:
+        """The same for many at once, with one look at the ledger."""
+        look = self.look(question, names)
+        return Answers(look.position, list(map(look.column.__getitem__, look.profiles)))
+
+    def look(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Look:
+        """The profile of each name and the answer for each profile; without a look at the ledger when not `check`."""
         with self._lock:
             checked = self._catch_up() if check or self._head is None else True
             position = self._snapshot.position
             store = self.stores.get(question.store)
-            if store is None or (not checked and store.basis is not Basis.LAW):
-                unknown = Permission(False, Reason.UNKNOWN) if store is None else UNCHECKED
-                return Answers(position, [unknown] * len(names))
-            try:
-                self._names.read(self._view, store)
-            except Unavailable:
-                return Answers(position, [UNCHECKED] * len(names))
-            column = self._columns.column(question)
-            shown = self._snapshot.shown
-            found = map(shown.__getitem__, self._names.numbers(store, names))
-            return Answers(position, list(map(column.__getitem__, found)))
+            if store is None:
+                return Look(position, [0] * len(names), [Permission(False, Reason.UNKNOWN)])
+            if not (checked or store.basis is Basis.LAW) or not self._knows_names_of(store):
+                return Look(position, [0] * len(names), [UNCHECKED])
+            shown = map(self._snapshot.shown.__getitem__, self._names.numbers(store, names))
+            return Look(position, list(shown), self._columns.column(question))
+
+    def now(self) -> datetime:
+        return self._clock()
 
     def permitted(self, question: Question) -> tuple[int, BitMap]:
         """Position, and the numbers of everyone whose data may be used; Unavailable when it cannot be checked."""
@@ -106,6 +126,13 @@ class Decider:
             for store in stores:
                 self._names.read(self._view, self.stores[store])
             return self._snapshot.position
+
+    def _knows_names_of(self, store: Store) -> bool:
+        try:
+            self._names.read(self._view, store)
+        except Unavailable:
+            return False
+        return True
 
     def _catch_up(self) -> bool:
         """Bring the snapshot to now; False when that cannot be shown."""

@@ -1,0 +1,109 @@
+"""Decisions for data pipelines as the edge speaks them: single, batch and CDS Hooks. No authentication here.
+
+The routes that call these stand behind a gate for backend clients (SMART Backend Services); a client may ask only for
+the stores that are its own, which `stores` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from consent.decide.columns import Question, question_of
+from consent.decide.decider import Decider
+from consent.decide.lines import Form, Tally, answer_lines, blocks, bounded
+from consent.decide.snapshot import Installation
+from patient_portal.settings import Settings
+from patient_portal.wiring import Wiring, now
+from vocabulary.errors import Invalid, NotFound
+
+MOST_NAMES, MOST_BYTES, MOST_SINGLE = 1_000_000, 128 * 1024 * 1024, 8 * 1024
+PLAIN, NDJSON, CSV = "text/plain", "application/x-ndjson", "text/csv"
+
+
+def decider_of(wiring: Wiring) -> Decider:
+    """The decider of this process; `wiring` is under the worker's login, which may read across persons."""
+    return Decider(wiring.database, wiring.keyring, wiring.settings.stores, installation_of(wiring.settings), now)
+
+
+def installation_of(settings: Settings) -> Installation:
+    providers = settings.providers
+    return Installation(
+        frozenset(each.practice or f"{each.id}-main" for each in providers if each.cancerlinq_participant),
+        {each.id: each.state for each in providers},
+    )
+
+
+def decide_one(decider: Decider, stores: Collection[str], body: bytes) -> dict[str, Any]:
+    """Answer one question: `{"store", "class", "purpose", "id", "sensitive": […]}`. Invalid says what is wrong."""
+    asked = _object(body, MOST_SINGLE)
+    question = _question(decider, stores, asked)
+    name = asked.get("id")
+    if not isinstance(name, str) or not name:
+        raise Invalid("no-id")
+    answer = decider.decide(question, name.encode())
+    return {"id": name, "allowed": answer.allowed, "reason": answer.reason.value, "position": answer.position}
+
+
+def decide_batch(
+    decider: Decider,
+    stores: Collection[str],
+    asked: Mapping[str, Any],
+    body: Iterable[bytes],
+    *,
+    sent: str,
+    wanted: str,
+    gzipped: bool = False,
+) -> Iterator[bytes]:
+    """Answer up to a million names: `asked` from the query, `sent` and `wanted` media types, the body as it comes.
+
+    The first piece is made before this returns, so that a ledger that cannot be read is Unavailable (503) and a
+    question that cannot be read Invalid, not half an answer. What goes wrong later ends the stream short: a reader
+    counts the lines.
+    """
+    question = _question(
+        decider, stores, {**asked, "sensitive": [n for n in asked.get("sensitive", "").split(",") if n]}
+    )
+    if sent not in (PLAIN, NDJSON, CSV):
+        raise Invalid("unknown-media-type")
+    form = {CSV: Form.CSV, PLAIN: Form.ALLOWED}.get(wanted, Form.NDJSON)
+    runs = blocks(bounded(body, MOST_BYTES, gzipped=gzipped), ndjson=sent == NDJSON)
+    pieces = answer_lines(decider, question, runs, form, Tally(), most=MOST_NAMES)
+    return _begun(pieces, 2 if form is Form.CSV else 1)
+
+
+def _begun(pieces: Iterator[bytes], ahead: int) -> Iterator[bytes]:
+    ready = [piece for _, piece in zip(range(ahead), pieces, strict=False)]
+
+    def rest() -> Iterator[bytes]:
+        yield from ready
+        yield from pieces
+
+    return rest()
+
+
+def _question(decider: Decider, stores: Collection[str], asked: Mapping[str, Any]) -> Question:
+    words = [asked.get(name, "") for name in ("store", "class", "purpose")]
+    sensitive = asked.get("sensitive", [])
+    if not all(isinstance(word, str) for word in words) or not isinstance(sensitive, list):
+        raise Invalid("not-a-question")
+    if not all(isinstance(word, str) for word in sensitive):
+        raise Invalid("not-a-question")
+    if words[0] not in stores:
+        raise NotFound("store")  # another client's store and none at all look the same
+    store, category, purpose = words
+    return question_of(store, category, purpose, sensitive, decider.stores)
+
+
+def _object(body: bytes, most: int) -> dict[str, Any]:
+    if len(body) > most:
+        raise Invalid("too-large")
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Invalid("not-json") from None
+    if not isinstance(found, dict):
+        raise Invalid("not-an-object")
+    return found
