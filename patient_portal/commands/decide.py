@@ -45,7 +45,7 @@ _FORMS = {".csv": Form.CSV, ".ndjson": Form.NDJSON, ".jsonl": Form.NDJSON, ".txt
 def decide(
     store: str, category: str, purpose: str, sensitive: tuple[str, ...], names: Path, answers: Path, for_release: bool
 ) -> None:
-    """May STORE use this class of data of these people for this purpose, now?
+    """Say whether STORE may use this class of data of these people for this purpose, now.
 
     The answers appear under --out only when all of them are made. Exit codes: 0 answered (each line says yes or no),
     65 the input or the question cannot be read, 69 the ledger cannot be checked, 75 the store is behind, 78 settings.
