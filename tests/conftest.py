@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.scratch import use_memory
+
+use_memory()
+
 pytest_plugins = ["tests.support.postgres", "tests.support.portal", "tests.support.third_party"]

@@ -179,10 +179,13 @@ def test_s04_the_name_of_a_contained_medicine(portal: Portal) -> None:
 
 
 def test_s05_a_mistake_is_no_fact(portal: Portal) -> None:
-    """FHIR-13: what the hospital withdrew makes no diagnosis and no stage, is struck out, and is in the copy."""
+    """FHIR-13: what the hospital withdrew makes no diagnosis and no stage, is not counted, is struck out, and is in
+    the copy."""
     arrive(portal, *resources_of("s05-entered-in-error.json"))
-    client, _counts = come_in(portal)
+    client, counts = come_in(portal)
+    assert not counts.keys() & {"problems", "test-results"}
     overview = shown(client, "/record")
+    assert overview.count("1 more was marked as a mistake by your hospital. It does not count.") == 2
     assert "We found no diagnosis of cancer" in overview
     assert "IIA" not in overview
     for kind in ("problems", "test-results"):
