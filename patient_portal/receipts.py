@@ -15,6 +15,7 @@ from consent.proof import read_proof
 from consent.seal import head_keys
 from consent.status import StoreStatus
 from patient_portal.wiring import Wiring, now
+from vocabulary.resource import Resource
 
 # The receipt is the person's own, so it names them by nothing but "me".
 PERSON_SYSTEM = "urn:ietf:rfc:3986"
@@ -31,17 +32,20 @@ def reference_of(decision: Decision) -> str:
     return f"{signs[:4]}-{signs[4:]}"
 
 
-def receipt_document(session: Session, wiring: Wiring, entry: Entry, rows: Sequence[StoreStatus]) -> bytes:
+def receipt_document(
+    session: Session, wiring: Wiring, entry: Entry, rows: Sequence[StoreStatus], copy: Resource | None = None
+) -> bytes:
     """The receipt as JSON: the decision as FHIR Consent and Provenance, what each store has said so far, and the proof
     that it is in the ledger (None for the few seconds until a signed head covers it). `consent/verify_receipt.py`
-    checks the proof offline. It says when it was made, for stores may answer later."""
+    checks the proof offline. It says when it was made, for stores may answer later. `copy` tells of the signed
+    copy."""
     decision = entry.decision
     proof = read_proof(session, decision, entry.position)
     document = {
         "receipt": reference_of(decision),
         "made_at": now().isoformat(),
         "service": wiring.settings.base_url,
-        "consent": as_consent(decision, PERSON_SYSTEM, "me"),
+        "consent": as_consent(decision, PERSON_SYSTEM, "me", attachment=copy),
         "provenance": as_provenance(decision, PERSON_SYSTEM, "me"),
         "stores": [_store(row) for row in rows],
         "proof": proof.as_json() if proof else None,

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from consent.authorization import Texts, load_texts
 from consent.decision import Decision
 from consent.efforts import Effort
 from consent.standing import ChoiceStanding, Why, standing
+from consent.text_versions import may_send_new
 from research.selection import Chosen
+
+PUBLISHED: Texts = load_texts()
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,13 @@ class NoPermit:
     not_before: datetime | None = None
 
 
-def permit_for(history: Sequence[Decision], person: UUID, effort: Effort, now: datetime) -> Permit | NoPermit:
+def permit_for(
+    history: Sequence[Decision], person: UUID, effort: Effort, now: datetime, texts: Texts = PUBLISHED
+) -> Permit | NoPermit:
     """The rule. `history`: all decisions of the person and of everyone linked to them.
 
     Everyone linked must allow it (deny wins), and the person's own yes must stand: its version is what their store
-    knows them by.
+    knows them by. A yes on words that a major version has replaced stands, but nothing new is sent on it.
     """
     everyone = standing(history, now).donation(effort)
     own = standing([decision for decision in history if decision.person_id == person], now).donation(effort)
@@ -50,6 +56,8 @@ def permit_for(history: Sequence[Decision], person: UUID, effort: Effort, now: d
         if not each.permits or each.decision is None:
             return NoPermit(each.why, _begins(each))
     assert own.decision is not None
+    if not may_send_new(own.decision, texts):
+        return NoPermit(Why.ASK_AGAIN)
     categories = everyone.categories & own.categories & effort.offers
     if not categories:
         return NoPermit(Why.DECIDED)

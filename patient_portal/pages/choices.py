@@ -16,8 +16,10 @@ from consent.asked import Asked
 from consent.authorization import ConsentText
 from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
 from consent.efforts import Effort
+from consent.kept_texts import signed_text
 from consent.record_decision import read_evidence
 from consent.status import all_confirmed, read_status
+from consent.text_versions import asks_again
 from database.context import as_persons
 from patient_portal.choosing import (
     TEXTS,
@@ -32,11 +34,12 @@ from patient_portal.choosing import (
 )
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
+from patient_portal.papers.signed_copy import attachment
 from patient_portal.rate_limits import limited
 from patient_portal.receipts import receipt_document, reference_of
 from patient_portal.wiring import now, wiring
 from research.deliveries import deliveries_of
-from vocabulary.errors import Invalid, NotFound
+from vocabulary.errors import Invalid
 
 blueprint = Blueprint("choices", __name__, url_prefix="/choices")
 
@@ -148,7 +151,8 @@ def receipt(decision_id: UUID) -> Response:
         choices = read_choices(session, wiring(), actor.persons)
         entry = choices.entry(decision_id)
         rows = read_status(session, choices.history, choices.stores_of(entry.decision), choices.known, now())
-        document = receipt_document(session, wiring(), entry, rows)
+        copy = attachment(session, wiring(), entry.decision)
+        document = receipt_document(session, wiring(), entry, rows, copy)
     response = make_response(document)
     response.content_type = "application/json"
     response.headers["Content-Disposition"] = f'attachment; filename="receipt-{reference_of(entry.decision)}.json"'
@@ -159,11 +163,12 @@ def receipt(decision_id: UUID) -> Response:
 @gate(Gate.PATIENT)
 def signed(decision_id: UUID) -> str:
     """The signed copy: exactly the words that were shown, with name, time and meaning (HIP-11 (c)(4))."""
-    decision = choices_of(wiring(), current_actor()).entry(decision_id).decision
-    text = TEXTS.exactly(decision.text_id or "", decision.text_version or 0, decision.language)
-    if text is None or not text.authorizes:
-        raise NotFound("signed-copy")
-    name = read_evidence(wiring().keyring, decision).get("signed_name", "")
+    actor = current_actor()
+    with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
+        decision = read_choices(session, wiring(), actor.persons).entry(decision_id).decision
+        evidence = read_evidence(wiring().keyring, decision)
+        text = signed_text(session, decision, evidence.get("text_sha256"), TEXTS)
+    name = evidence.get("signed_name", "")
     return render_template(
         "choices/signed.html", decision=decision, text=text, name=name, reference=reference_of(decision)
     )
@@ -171,11 +176,13 @@ def signed(decision_id: UUID) -> str:
 
 def _effort_page(choices: Choices, effort: Effort, errors: dict[str, str], given: dict[str, str]) -> str:
     text = TEXTS.newest(effort.id, language_code())
+    stands = choices.standing.donation(effort)
     return render_template(
         "choices/effort.html",
         choices=choices,
         effort=effort,
-        stands=choices.standing.donation(effort),
+        stands=stands,
+        form_changed=stands.permits and asks_again(stands.decision, TEXTS),
         text=text,
         english=TEXTS.newest(effort.id, "en") if text is None else None,
         may_sign=text is not None and _reviewed(text),
@@ -209,7 +216,9 @@ def _donation(asked: Asked) -> Asked:
     except ValueError:
         raise Invalid("unknown-part") from None
     name = request.form["signed_name"].strip()[:200]
-    return replace(asked, categories=categories, sensitive=sensitive, evidence={"signed_name": name})
+    # The hash of the words goes into the sealed signature, and with it into the decision's leaf (P11-01).
+    evidence = {"signed_name": name} | ({"text_sha256": asked.text.sha256} if asked.text else {})
+    return replace(asked, categories=categories, sensitive=sensitive, evidence=evidence)
 
 
 def _recorded(asked: Asked) -> AnyResponse:

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 import typst
 
+from patient_portal.languages import direction_of
 from patient_portal.papers.glyphs import FONTS, showable
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "templates/papers/paper.typ"
@@ -54,10 +55,6 @@ def small(*lines: str) -> Part:
     return {"kind": "small", "text": list(lines)}
 
 
-def bullets(*lines: str) -> Part:
-    return {"kind": "bullets", "text": list(lines)}
-
-
 def facts(rows: Sequence[tuple[str, str]], *, exact: frozenset[str] = frozenset()) -> Part:
     """Labels with their values; labels in `exact` have a code or number for a value, read from left to right."""
     return {"kind": "facts", "rows": [[label, value, label in exact] for label, value in rows]}
@@ -82,6 +79,7 @@ def typeset(paper: Paper, *, as_pictures: bool = False) -> bytes | list[bytes]:
     value = {
         "title": showable(paper.title),
         "language": paper.language,
+        "direction": direction_of(paper.language),
         "footer": showable(paper.footer),
         "keywords": list(paper.keywords),
         "parts": [_showable(part) for part in paper.parts],
@@ -93,7 +91,7 @@ def typeset(paper: Paper, *, as_pictures: bool = False) -> bytes | list[bytes]:
             font_paths=_fonts(),
             ignore_system_fonts=True,
             sys_inputs={"paper": orjson.dumps(value).decode()},
-            timestamp=paper.dated.astimezone(UTC),
+            timestamp=paper.dated.astimezone(UTC).replace(microsecond=0),
             **({"format": "png", "ppi": 80.0} if as_pictures else {"format": "pdf", "pdf_standards": ["ua-1"]}),
         )
     assert made is not None
