@@ -12,7 +12,7 @@ from pathlib import Path
 from consent.efforts import SANDBOX_EFFORTS, Effort, Holds, effort_by_id
 from consent.store_kind import Kind as Kind
 from consent.store_kind import Transport as Transport
-from consent.store_kind import read_client, read_endpoint, read_login, read_secrets, read_transport
+from consent.store_kind import read_client, read_endpoint, read_login, read_max_entries, read_secrets, read_transport
 from vocabulary.config_file import ConfigError, ConfigTable, read_tables
 
 
@@ -31,7 +31,8 @@ class Store:
     `identifier_system` is the patient identifier system under which the store knows a person; without it an
     operations store knows people by the record number of each of its `practices`, and a donation store by a
     random code made for it. `login` is a warehouse's DSN, or `user:password` of a stream; `client_id` and `token_url`
-    are our client at a FHIR server. A message goes out after `heartbeat` of silence.
+    are our client at a FHIR server, which takes `max_entries` in one transaction. A message goes out after `heartbeat`
+    of silence.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Store:
     login: str | None = None
     client_id: str | None = None
     token_url: str | None = None
+    max_entries: int = 500
 
     def __repr__(self) -> str:
         return f"Store({self.id!r})"  # never the secrets
@@ -72,7 +74,7 @@ class Store:
 _KEYS = {
     *("id", "name", "kind", "transport", "endpoint", "secrets", "holds", "basis", "effort", "via_cancerlinq"),
     *("identifier_system", "practices", "states", "deadline", "contact", "network"),
-    *("heartbeat", "login", "client_id", "token_url"),
+    *("heartbeat", "login", "client_id", "token_url", "max_entries"),
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -137,6 +139,7 @@ def _store(
         login=read_login(table, kind, endpoint, folder, environment),
         client_id=client_id,
         token_url=token_url,
+        max_entries=read_max_entries(table, kind),
     )
 
 

@@ -51,6 +51,7 @@ EXAMPLES = {
 }
 PLAIN = {"http": "https", "nats": "tls"}
 CLIENTS = {"nats": "nats", "tls": "nats", "kafka": "confluent_kafka"}
+MOST_ENTRIES = 500
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -151,6 +152,16 @@ def read_client(table: ConfigTable, kind: Kind, network: str) -> tuple[str | Non
     if token_url is not None and not _is_safe(token_url, network):
         raise table.error("token_url", "is not https", "Use https; http is for localhost on a private network")
     return client_id, token_url
+
+
+def read_max_entries(table: ConfigTable, kind: Kind) -> int:
+    """How many entries a FHIR server takes in one transaction: 500 unless it takes fewer; each event needs two."""
+    value = table.values.get("max_entries", MOST_ENTRIES)
+    if kind is not Kind.FHIR and "max_entries" in table.values:
+        raise table.error("max_entries", f"does not go with kind = {kind.value!r}", "Remove the line")
+    if not isinstance(value, int) or isinstance(value, bool) or not 2 <= value <= MOST_ENTRIES:
+        raise table.error("max_entries", f"is not a number from 2 to {MOST_ENTRIES}", "Write it as max_entries = 100")
+    return value
 
 
 def _is_safe(url: str, network: str) -> bool:

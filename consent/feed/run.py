@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import text
 
 from consent.efforts import SANDBOX_EFFORTS, Effort
+from consent.feed.begin_and_end import Calendar
 from consent.feed.lease import Leases
 from consent.feed.pace import Pace
 from consent.feed.sender import Sender, Step
+from consent.overdue import Owed
 from consent.seal import Sealer
 from consent.sequencer import sequence_once
 from consent.store_config import Store
@@ -29,6 +32,8 @@ log = structlog.get_logger()
 SEQUENCE_EVERY = 0.1
 LOOK_EVERY = 1.0
 SEAL_EVERY = 5.0
+DATES_EVERY = 15.0
+COUNT_EVERY = 60.0
 BEAT_EVERY = 5.0
 
 _STORE = text(
@@ -104,6 +109,8 @@ def run_feed(
     loops: list[tuple[str, Callable[[], bool], float]] = [
         ("sequencer", lambda: _sequence(database, clock, fresh), SEQUENCE_EVERY),
         ("sealer", lambda: sealer.seal_once(clock()) is None, SEAL_EVERY),
+        ("dates", _only_one(leases, "dates", Calendar(database).look, clock), DATES_EVERY),
+        ("owed", _only_one(leases, "owed", partial(Owed(database).look, stores), clock), COUNT_EVERY),
         ("heartbeat", lambda: _beat(database, clock), BEAT_EVERY),
     ]
     threads = [threading.Thread(target=_loop, args=(*loop, stop_event, None), name=loop[0]) for loop in loops]
@@ -149,6 +156,19 @@ def _sending(sender: Sender, leases: Leases) -> Callable[[], bool]:
         if not leases.hold(sender.store.id):
             return True
         return sender.step() in (Step.IDLE, Step.WAITING, Step.FAILED)
+
+    return work
+
+
+def _only_one(
+    leases: Leases, name: str, look: Callable[[datetime], object], clock: Callable[[], datetime]
+) -> Callable[[], bool]:
+    """What one process among all does now and then."""
+
+    def work() -> bool:
+        if leases.hold(f"feed:{name}"):
+            look(clock())
+        return True
 
     return work
 

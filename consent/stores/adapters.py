@@ -7,6 +7,7 @@ from datetime import datetime
 
 from consent.store_config import Kind, Store
 from consent.stores.adapter import StoreAdapter
+from consent.stores.fhir_server import FhirStore
 from consent.stores.warehouse import WarehouseStore
 from consent.stores.webhook import WebhookStore
 from database.keyring import KeyRing
@@ -17,9 +18,11 @@ def adapter_for(
     store: Store,
     http: OutboundClient,
     clock: Callable[[], datetime],
-    ring: KeyRing | None = None,  # noqa: ARG001 - for a FHIR server
+    ring: KeyRing | None = None,
 ) -> StoreAdapter:
     """The adapter of a store's kind. `ring` signs in at a FHIR server that asks for it."""
     if store.kind is Kind.SQL:
         return WarehouseStore(store)
+    if store.kind is Kind.FHIR:
+        return FhirStore(store, http, clock, ring)
     return WebhookStore(store, http, clock)

@@ -9,9 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import requests
 
 from consent.decision import CANCERLINQ, Answer
 from consent.feed.pace import Pace
@@ -26,6 +31,7 @@ from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
 from tests.pure.consent.decisions import decided
 from tests.pure.consent.stores import RIVERSIDE
+from tests.support import third_party
 from tests.support.testdata import ROOT
 
 
@@ -56,6 +62,37 @@ def kill_between_store_and_settle(store: Store, worker_url: str, ring: KeyRing, 
 def event(number: int, version: int, answer: Answer = Answer.NO, who: int | str = 1) -> StoreEvent:
     """An event made by hand, about `MRN-who`; its position is ten times its number."""
     return StoreEvent(number, number * 10, RIVERSIDE, f"MRN-{who}", CANCERLINQ, answer, decided(version, answer=answer))
+
+
+@dataclass(frozen=True)
+class ThirdPartyFhir:
+    """A running FHIR server made of Medplum's router (tests/third_party/fhir_store.mjs). `token` is its token
+    endpoint, when it was started with keys."""
+
+    fhir: str
+    token: str
+    root: str
+
+    def histories(self) -> dict[str, list[dict[str, Any]]]:
+        """Every version of each Consent there, oldest first, by the patient's identifier."""
+        shown = requests.get(f"{self.root}/dump", timeout=10).json()["histories"]
+        return {each[0]["patient"]["identifier"]["value"]: each for each in shown}
+
+    def provenances(self) -> int:
+        return int(requests.get(f"{self.root}/dump", timeout=10).json()["provenances"])
+
+
+@contextmanager
+def third_party_fhir(jwks: Path | None = None) -> Iterator[ThirdPartyFhir]:
+    """The server, for as long as it is needed. Its packages are installed on first use; a failure is a failure."""
+    folder = third_party.installed(third_party.FOLDER)
+    arguments = ["--jwks", str(jwks)] if jwks else []
+    process = third_party._start(folder / "fhir_store.mjs", arguments)
+    try:
+        about = third_party._ready(process)
+        yield ThirdPartyFhir(about["fhir"], about["token"], about["ready"])
+    finally:
+        third_party._stop(process)
 
 
 class SilentServer:

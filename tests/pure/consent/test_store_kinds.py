@@ -66,6 +66,7 @@ def test_each_kind_loads(tmp_path: Path) -> None:
         (FHIR, 'client_id = "portal"\n', "", 12, "client_id and token_url"),
         (FHIR, "https://id", "http://id", 13, "not https"),
         (FHIR, "client_id", 'secrets = ["env:S"]\nclient_id', 12, "does not go with"),
+        (FHIR, "client_id", "max_entries = 501\nclient_id", 12, "2 to 500"),
         (NATS, "tls://", "nats://", 11, "not tls"),
         (NATS, "portal.one", "portal.*", 11, "one subject or topic"),
         (NATS, "env:LOGIN", "env:S", 13, "not user:password"),
