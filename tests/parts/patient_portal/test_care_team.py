@@ -48,6 +48,8 @@ def test_a_patient_without_an_account_is_taken_out_from_the_chart(portal: Portal
     assert (decision.choice, decision.answer, decision.means) == ("cancerlinq", "no", "phone")
     assert (decision.actor_kind, decision.actor_reference[:13]) == ("care-team", "Practitioner/")
     assert (decision.reason, decision.confirmed_by_person) == ("Asked at today's visit", False)
+    assert (decision.text_id, decision.text_version) == ("cancerlinq-by-staff", 1), "the words that the screen showed"
+    assert "These words: Take this patient out of CancerLinQ, version 1." in page.text
     assert decision.practice_id == ("riverside-main" if patient.startswith("rv-") else "lakeside-main")
     lines = portal.rows("SELECT * FROM audit_event WHERE event = 'decision.recorded'")
     assert [(line.actor_kind, line.actor_reference) for line in lines] == [("care-team", decision.actor_reference)]

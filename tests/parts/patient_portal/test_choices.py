@@ -159,3 +159,14 @@ def test_a_form_that_cannot_be_read_changes_nothing(portal: Portal, denise: Clie
     answer = denise.post("/choices/cancerlinq", {"form": secrets.token_urlsafe(24)} | form)
     assert answer.status_code == 422
     assert portal.rows("SELECT 1 FROM decision WHERE person_id = :p", p=denise.person) == []
+
+
+def test_nothing_to_stop_is_said_and_noted(portal: Portal, denise: Client) -> None:
+    """CON-13: "stop all" with nothing to stop records no decision; the page says so, and the audit has the line."""
+    answer = denise.post("/choices/stop-all", {"form": secrets.token_urlsafe(24)})
+    assert answer.headers["Location"] == "/choices"
+    assert "There was nothing to stop" in denise.get("/choices").text
+    assert portal.rows("SELECT * FROM decision") == []
+    [line] = portal.rows("SELECT * FROM audit_event WHERE event = 'decision.unchanged'")
+    assert (line.person_id, line.actor_kind, line.detail["answer"]) == (denise.person, "patient", "no")
+    assert "An answer was given that stood already" in denise.get("/activity").text

@@ -12,7 +12,7 @@ import time_machine
 
 from notifications.texting import proof_place
 from patient_portal.wiring import now
-from tests.support.phone import NUMBER, Texts, hidden, texts
+from tests.support.phone import NUMBER, Texts, hidden, texts, wait_until
 from tests.support.portal import Client, Portal
 
 __all__ = ["texts"]
@@ -263,3 +263,33 @@ def test_number_of_another_person_is_not_there(texts: Texts) -> None:
     sent = stranger.post("/notifications/code", {"code": texts.code(), "agree": "yes"}, page="/notifications")
     assert sent.headers["Location"] == "/notifications"
     assert texts.portal.rows("SELECT * FROM contact_consent") == []
+
+
+def test_the_audit_tells_what_became_of_texts(texts: Texts) -> None:
+    """X-08, SMS-01: number confirmed, texts off, on, off by STOP, number removed: each a line on the page, in order."""
+    client = texts.proven()
+    client.post("/notifications/texts", {"wanted": "no"}, page="/notifications")
+    client.post("/notifications/texts", {"wanted": "no"}, page="/notifications")  # was off already: no second line
+    client.post("/notifications/texts", {"wanted": "yes"}, page="/notifications")
+    texts.phone.text_from(NUMBER, "STOP")
+    by_text = "SELECT 1 FROM audit_event WHERE event = 'texts.off' AND detail ->> 'means' = 'text'"
+    wait_until(lambda: bool(texts.portal.rows(by_text)))
+    assert client.post("/notifications/remove", page="/notifications").status_code == 303
+    lines = texts.portal.rows(
+        "SELECT event, actor_kind, detail ->> 'means' AS means, person_id FROM audit_event"
+        " WHERE event LIKE 'texts.%' OR event LIKE 'number.%' ORDER BY id"
+    )
+    assert [(line.event, line.means) for line in lines] == [
+        ("number.confirmed", "web"), ("texts.on", "web"), ("texts.off", "web"), ("texts.on", "web"),
+        ("texts.off", "text"), ("number.removed", "web"),
+    ]  # fmt: skip
+    assert {(line.actor_kind, line.person_id) for line in lines} == {("patient", client.person)}
+    page = plain(client.get("/activity").text)
+    for words in (
+        "A phone number was confirmed",
+        "Text messages were turned off",
+        "A phone number was taken out of use",
+    ):
+        assert words in page
+    assert "0150" not in page
+    assert "May we text you?" in client.get("/notifications").text

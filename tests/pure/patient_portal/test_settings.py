@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from database.keyring import KeyRing
 from patient_portal.settings import read_settings
 from vocabulary.config_file import ConfigError
 
+ROOT = Path(__file__).resolve().parents[3]
+ROOMS = ("patient_portal", "research", "consent", "fhir_bridge", "notifications", "database", "outbound", "vocabulary")
 PROVIDERS = """
 [[provider]]
 id = "riverside"
@@ -142,3 +146,46 @@ def test_secrets_may_be_files_and_are_never_shown(environment: dict[str, str], t
     shown = repr(settings) + "".join(settings.shown().values())
     assert SECRET not in shown
     assert "web:w@" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORTAL_TEXT_NAME", "Riverside Oncology", "names an illness"),
+        ("PORTAL_TEXT_NAME", "Mi Portal del Cáncer", "do not fit a text"),
+        ("PORTAL_TEXT_NAME", "My Cancer Portal", "names an illness"),
+        ("PORTAL_TEXT_NAME", "HIV Clinic", "names an illness"),
+        ("PORTAL_TEXT_NAME", "A name that is much too long for any text", "longer than 30"),
+        ("PORTAL_BASE_URL", "http://127.0.0.1:8000/mycancerportal", "names an illness"),
+    ],
+)
+def test_what_every_text_carries_names_no_illness(
+    environment: dict[str, str], name: str, value: str, words: str
+) -> None:
+    """SMS-08: the name of the texts and the address in them are read by whoever holds the phone."""
+    texts = {
+        "TWILIO_ACCOUNT_SID": "AC" + "a" * 32,
+        "TWILIO_AUTH_TOKEN": "token",
+        "TWILIO_MESSAGING_SERVICE_SID": "MG" + "b" * 32,
+    }
+    with pytest.raises(ConfigError, match=f"{name}.*{words}"):
+        read_settings(environment | texts | {name: value})
+    chosen = read_settings(environment | texts | {"PORTAL_TEXT_NAME": "Riverside Portal"})
+    assert chosen.text_name == "Riverside Portal"
+
+
+def test_an_address_matters_only_where_texts_go_out(environment: dict[str, str]) -> None:
+    """SMS-08: without texts the address of a cancer center is nobody's secret."""
+    assert read_settings(environment | {"PORTAL_BASE_URL": "http://127.0.0.1:8000/cancer"}).twilio is None
+
+
+def test_the_document_names_every_setting_and_no_other() -> None:
+    """SEC-13: docs/settings.md is what an operator has; a setting that is missing there does not exist for them."""
+    named = re.compile(r"(?:PORTAL|DATABASE|TWILIO|SMTP|OPERATOR|BAA|PROMETHEUS)_[A-Z_]+")
+    read = set()
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        constants = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+        read |= {each.removesuffix("_FILE") for each in constants if isinstance(each, str) and named.fullmatch(each)}
+    table = (ROOT / "docs" / "settings.md").read_text().partition("## providers.toml")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(read) == sorted(set(re.findall(r"`([A-Z_]+)`", "".join(rows))))
