@@ -60,4 +60,4 @@ def canonical(row: dict[str, object]) -> bytes:
 
 
 def _utc(value: datetime | None) -> str | None:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if value else None
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z" if value else None

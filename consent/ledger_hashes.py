@@ -47,6 +47,19 @@ def inclusion_path(session: Session, position: int, size: int) -> list[bytes]:
     return read_range_hashes(session, inclusion_ranges(position, size))
 
 
+def inclusion_paths(session: Session, positions: Sequence[int], size: int) -> list[list[bytes]]:
+    """The audit paths of several positions, by one statement."""
+    asked = [inclusion_ranges(position, size) for position in positions]
+    hashes = iter(read_range_hashes(session, [each for ranges in asked for each in ranges]))
+    return [[next(hashes) for _ in ranges] for ranges in asked]
+
+
 def consistency_path(session: Session, first: int, size: int) -> list[bytes]:
     """The proof that the tree of `first` leaves is a prefix of that of `size` (RFC 9162 section 2.1.4)."""
     return read_range_hashes(session, consistency_ranges(first, size))
+
+
+def read_leaf(session: Session, position: int) -> bytes:
+    """The leaf at `position`; LedgerIncomplete when there is none."""
+    span = Span(0, position, position + 1)
+    return read_hashes(session, [span])[span]

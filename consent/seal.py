@@ -168,24 +168,25 @@ def read_heads(session: Session, *, below: int | None = None, most: int = 100) -
     """Heads, newest first, of sizes below `below`."""
     asked = select(TreeHead).order_by(TreeHead.size.desc()).limit(most)
     rows = session.scalars(asked if below is None else asked.where(TreeHead.size < below))
-    return [_head(row) for row in rows]
+    return [head_of_row(row) for row in rows]
 
 
 def read_head(session: Session, size: int) -> SignedHead | None:
     """The head over exactly `size` leaves, if one was signed."""
     row = session.get(TreeHead, size)
-    return _head(row) if row else None
+    return head_of_row(row) if row else None
 
 
 def first_head_covering(session: Session, position: int) -> SignedHead | None:
     """The first head that was signed over `position`: the position was there at its time."""
     asked = select(TreeHead).where(TreeHead.size > position).order_by(TreeHead.size).limit(1)
     row = session.scalars(asked).one_or_none()
-    return _head(row) if row else None
+    return head_of_row(row) if row else None
 
 
-def _head(row: TreeHead) -> SignedHead:
-    return SignedHead(row.size, row.root, row.signed_at, row.key_id, row.signature)
+def head_of_row(row: Any) -> SignedHead:
+    """The head in a row of `tree_head`."""
+    return SignedHead(row.size, bytes(row.root), row.signed_at, row.key_id, bytes(row.signature))
 
 
 def newest_head(session: Session, *, covering: int = 0) -> SignedHead | None:

@@ -10,8 +10,10 @@ from patient_portal.pages.choices import blueprint as choices
 from patient_portal.pages.connection import blueprint as connection
 from patient_portal.pages.donation import blueprint as donation
 from patient_portal.pages.health import blueprint as health
+from patient_portal.pages.ledger import blueprint as ledger
 from patient_portal.pages.notifications import blueprint as notifications
 from patient_portal.pages.papers import blueprint as papers
+from patient_portal.pages.proof_of_no import blueprint as proof_of_no
 from patient_portal.pages.public import blueprint as public
 from patient_portal.pages.record import blueprint as record
 from patient_portal.pages.sign_in import blueprint as sign_in
@@ -19,7 +21,7 @@ from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, choices, donation, activity, notifications, connection, care_team, papers, webhooks,
-    health,
+    health, ledger, proof_of_no,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks,)

@@ -30,7 +30,7 @@ CLOCKS = {
 }
 GIVES_REASONS = {"patient_portal", "notifications"}
 COMMITS = {"database/unit_of_work.py": "units of work", "database/migrate.py": "the lock and limits of an upgrade"}
-IMPORTS_LATE = {"consent/verify_receipt.py": "given to people as one file, most of which runs without cryptography"}
+IMPORTS_LATE: dict[str, str] = {}
 
 
 @cache
