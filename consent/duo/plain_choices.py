@@ -1,0 +1,86 @@
+"""What a person says in plain words, as DUO terms, and which efforts follow from it (DUO-04). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consent.duo.match import Match, Request, Terms, match
+from consent.duo.terms import CANCER, Code
+from vocabulary.phrase import Phrase, phrase
+
+SMALLEST_SHOWN = 11
+
+
+class Scope(StrEnum):
+    """How wide a yes is: one of these."""
+
+    ANY_HEALTH = "any-health-research"
+    ANY_CANCER = "any-cancer-research"
+    MY_CANCER = "only-my-kind-of-cancer"
+
+
+class Limit(StrEnum):
+    """What a yes leaves out: any number of these."""
+
+    NO_COMPANIES = "no-companies"
+    NO_ANCESTRY = "no-ancestry"
+    ETHICS_REVIEW = "only-with-ethics-review"
+    MY_COUNTRY = "only-in-my-country"
+
+
+SAYS: Mapping[Scope | Limit, Phrase] = {
+    Scope.ANY_HEALTH: phrase("Any health research"),
+    Scope.ANY_CANCER: phrase("Only cancer research"),
+    Scope.MY_CANCER: phrase("Only research on my kind of cancer"),
+    Limit.NO_COMPANIES: phrase("No companies"),
+    Limit.NO_ANCESTRY: phrase("No research on where my family comes from"),
+    Limit.ETHICS_REVIEW: phrase("Only studies that an ethics board approved"),
+    Limit.MY_COUNTRY: phrase("Only studies in my country"),
+}
+
+
+@dataclass(frozen=True)
+class PlainChoice:
+    """What a person chose; `my_cancers` are the MONDO codes of their own diagnoses, `country` where they live."""
+
+    scope: Scope
+    limits: frozenset[Limit] = frozenset()
+    my_cancers: frozenset[str] = frozenset()
+    country: str | None = None
+
+
+def terms_of(choice: PlainChoice) -> Terms:
+    """The choice in DUO's terms. Health research never means ancestry alone, which HMB leaves out by itself."""
+    modifiers = {
+        Limit.NO_COMPANIES: Code.NPUNCU,
+        Limit.NO_ANCESTRY: Code.NPOA,
+        Limit.ETHICS_REVIEW: Code.IRB,
+        Limit.MY_COUNTRY: Code.GS,
+    }
+    return Terms(
+        permission=Code.HMB if choice.scope is Scope.ANY_HEALTH else Code.DS,
+        modifiers=frozenset(modifiers[limit] for limit in choice.limits),
+        diseases={
+            Scope.ANY_HEALTH: frozenset[str](),
+            Scope.ANY_CANCER: frozenset({CANCER}),
+            Scope.MY_CANCER: choice.my_cancers,
+        }[choice.scope],
+        countries=frozenset({choice.country}) if choice.country else frozenset(),
+    )
+
+
+def efforts_that_follow(choice: PlainChoice, efforts: Mapping[str, Request]) -> dict[str, Match]:
+    """For each effort (by id, with what it states about itself) whether the choice covers it, and if not, why."""
+    terms = terms_of(choice)
+    return {effort: match(terms, request) for effort, request in sorted(efforts.items())}
+
+
+def excluded_by_rule(pool: Iterable[Terms], request: Request) -> dict[Code, int | None]:
+    """For a request: how many donors each term excludes; None stands for a count too small to show (1 to 10)."""
+    counts: dict[Code, int] = {}
+    for terms in pool:
+        for code in match(terms, request).blocked_by:
+            counts[code] = counts.get(code, 0) + 1
+    return {code: count if count >= SMALLEST_SHOWN else None for code, count in sorted(counts.items())}
