@@ -185,7 +185,14 @@ def as_provenance(decision: Decision, system: str, value: str) -> Resource:
     return provenance
 
 
-_MEANS = {Means.WEB: "web form", Means.CARE_TEAM: "chart", Means.PAPER: "paper form", Means.PHONE: "phone call"}
+_MEANS = {
+    Means.WEB: "web form",
+    Means.CARE_TEAM: "chart",
+    Means.PAPER: "paper form",
+    Means.PHONE: "phone call",
+    Means.BEGINNING: "the date on which an earlier decision begins",
+    Means.EXPIRY: "the date on which an earlier decision ends",
+}
 
 
 def _performer(decision: Decision, patient: Resource) -> Resource:

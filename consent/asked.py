@@ -112,7 +112,8 @@ def subjects_to_record(
     if asked.subject is None:
         given = (donation_to(name) for name, choice in stands.donations.items() if choice.verdict is not Verdict.NO)
         return tuple(given)
-    newest = max((d for d in own_history if d.subject == asked.subject), key=lambda d: d.version, default=None)
+    about = [d for d in own_history if d.subject == asked.subject and not d.by_the_clock]
+    newest = max(about, key=lambda d: d.version, default=None)
     if newest is None or newest.answer is not asked.answer:
         return (asked.subject,)
     if asked.answer is Answer.NO:

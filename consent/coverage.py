@@ -61,8 +61,10 @@ def told_answer(store: Store, decision: Decision) -> Answer | None:
 
     An operations store is told of CancerLinQ, an effort's store of that effort. The store of an effort fed by
     CancerLinQ is told `no` of its own effort when the person opts out, and nothing when the opt-out is lifted,
-    for the person is asked again.
+    for the person is asked again. A yes for later is told when it begins, by a row of the clock's (ADR 0008).
     """
+    if decision.is_deferred:
+        return None
     if store.basis is Basis.OPERATIONS and decision.choice is Choice.CANCERLINQ:
         return decision.answer
     if store.basis is Basis.DONATION:

@@ -44,12 +44,14 @@ class SensitiveClass(StrEnum):
 
 
 class Means(StrEnum):
-    """How the decision reached us."""
+    """How the decision reached us. `BEGINNING` and `EXPIRY`: nobody decided; the clock reached a date of a yes."""
 
     WEB = "web"
     CARE_TEAM = "care-team"
     PAPER = "paper"
     PHONE = "phone"
+    BEGINNING = "beginning"
+    EXPIRY = "expiry"
 
 
 ALL_CATEGORIES = frozenset(DataCategory)
@@ -134,3 +136,14 @@ class Decision:
     @property
     def is_no(self) -> bool:
         return self.answer is Answer.NO
+
+    @property
+    def by_the_clock(self) -> bool:
+        """Whether this row only tells the stores that a yes began or ran out (ADR 0008). It is no decision: where a
+        person stands follows from what they decided and the time."""
+        return self.means in (Means.BEGINNING, Means.EXPIRY)
+
+    @property
+    def is_deferred(self) -> bool:
+        """A yes for later: no store is told of it by this row, but when it begins."""
+        return not self.is_no and self.starts_at is not None and self.starts_at > self.recorded_at

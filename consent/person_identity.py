@@ -168,7 +168,7 @@ def _carry(
     rows = session.execute(HISTORY, {"persons": list(among), "form": ""}).mappings().all()
     history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]
     newest: dict[tuple[UUID, object], Decision] = {}
-    for decision in sorted(history, key=lambda d: d.version):
+    for decision in sorted((d for d in history if not d.by_the_clock), key=lambda d: d.version):
         newest[decision.person_id, decision.subject] = decision
     made: list[Decision] = []
     for person in to:

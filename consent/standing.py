@@ -4,6 +4,7 @@ Rules (decisions.md §What a choice covers, §Order and position; CON-09, CON-10
 
 * The highest version decides, not arrival and not authored time. Duplicates change nothing.
 * A no counts from the moment it is recorded and does not run out. A yes counts from `starts_at` until `expires_at`.
+* Rows by the clock, which tell the stores that a yes began or ran out, are no decisions and count for nothing here.
 * Linked persons: each is judged by their own versions, then a no of any of them wins.
 * CancerLinQ is opt-out: with no answer a person whose practice takes part is in. A donation is opt-in.
 * An effort marked `via_cancerlinq` is denied while the opt-out stands; after it is lifted the person is asked again.
@@ -122,7 +123,8 @@ def _by_person(history: Iterable[Decision]) -> dict[UUID, list[Decision]]:
     """Each person's decisions by rising version; of two rows that claim one version the no comes last and wins."""
     people: dict[UUID, list[Decision]] = {}
     for decision in history:
-        people.setdefault(decision.person_id, []).append(decision)
+        if not decision.by_the_clock:
+            people.setdefault(decision.person_id, []).append(decision)
     for decisions in people.values():
         decisions.sort(key=lambda d: (d.version, d.is_no, str(d.id)))
     return dict(sorted(people.items(), key=lambda item: str(item[0])))

@@ -18,8 +18,6 @@ from consent.store_config import Store
 from consent.stores.adapter import StoreAdapter
 from database.keyring import KeyRing
 
-HEARTBEAT = timedelta(hours=1)
-
 _READ = text("SELECT state, greeted, heard_at FROM store_channel WHERE store_id = :store")
 _GREETED = text(
     "INSERT INTO store_channel (store_id, state, greeted, since, heard_at) VALUES (:store, 'active', :mark, :now, :now)"
@@ -78,7 +76,8 @@ def speak(adapter: StoreAdapter, kind: Literal["handshake", "heartbeat"], event_
 
 def mark_of(ring: KeyRing, store: Store) -> bytes:
     """A keyed mark of where and under which secrets a store is spoken to; nothing can be read from it."""
-    parts = [store.kind.value, store.transport.value, store.endpoint, *sorted(store.secrets)]
+    named = (store.kind.value, store.transport.value, store.endpoint, store.login or "", store.client_id or "")
+    parts = [*named, *sorted(store.secrets)]
     return ring.content_mac("\x00".join(["channel", *parts]).encode())
 
 

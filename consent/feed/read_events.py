@@ -22,11 +22,16 @@ from database.keyring import KeyRing, SealBroken
 
 SUBJECT_SYSTEM = "https://patient-portal.example/fhir/NamingSystem/subject"
 
+# Which decisions are a store's business, as `coverage.told_answer` says it; `d` is the decision.
+CONCERNS = (
+    "NOT (d.answer = 'yes' AND d.starts_at IS NOT NULL AND d.starts_at > d.recorded_at)"
+    " AND ((:basis = 'operations' AND d.choice = 'cancerlinq') OR (:basis = 'donation' AND (d.effort_id = :effort"
+    " OR (:via AND d.choice = 'cancerlinq' AND d.answer = 'no'))))"
+)
 _RUN = text(
     f"SELECT q.position, {', '.join('d.' + name for name in FEED_COLUMNS.split(', '))}"  # noqa: S608 - constants
     " FROM position q JOIN decision d ON d.id = q.decision_id WHERE q.position >= :start AND q.position < :stop"
-    " AND ((:basis = 'operations' AND d.choice = 'cancerlinq') OR (:basis = 'donation' AND (d.effort_id = :effort"
-    " OR (:via AND d.choice = 'cancerlinq' AND d.answer = 'no')))) ORDER BY q.position"
+    f" AND {CONCERNS} ORDER BY q.position"
 )
 _ALIASES = text(
     "SELECT id, person_id, coalesce(practice_id, issued_by || '-main') AS practice, system, value_sealed"

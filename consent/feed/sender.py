@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 import structlog
@@ -22,7 +22,6 @@ from consent.feed.batches import (
     shrink,
 )
 from consent.feed.channel import (
-    HEARTBEAT,
     Channel,
     mark_of,
     note_error,
@@ -59,8 +58,7 @@ class Step(StrEnum):
 class Sender:
     """Everything one store's sender needs. It keeps nothing in memory: a new one goes on where the last stopped.
 
-    `head` gives the header with the newest signed tree head, "" when there is none yet. `heartbeat`: how long the
-    store may hear nothing.
+    `head` gives the header with the newest signed tree head, "" when there is none yet.
     """
 
     database: Database
@@ -70,7 +68,6 @@ class Sender:
     pace: Pace = field(default_factory=Pace)
     chance: Callable[[], float] = random.random
     head: Callable[[], str] = lambda: ""
-    heartbeat: timedelta = HEARTBEAT
 
     @property
     def store(self) -> Store:
@@ -123,7 +120,7 @@ class Sender:
 
     def _idle(self, cursor: Cursor, channel: Channel) -> Step:
         """Nothing to tell; a store that has heard nothing for its period is sent a heartbeat (SUB-06)."""
-        if not channel.is_silent(self.clock(), self.heartbeat):
+        if not channel.is_silent(self.clock(), self.store.heartbeat):
             return Step.IDLE
         answered = speak(self.adapter, "heartbeat", cursor.event_number)
         now = self.clock()

@@ -11,7 +11,6 @@ from sqlalchemy import text
 
 from consent.decision import Answer
 from consent.donors import store_lags
-from consent.feed.channel import HEARTBEAT
 from consent.feed.sender import Step
 from consent.late_receipts import accept_late_receipts
 from consent.wire_signature import sign
@@ -22,7 +21,7 @@ from tests.parts.consent.receiver import Receiver
 from tests.pure.consent.stores import CANCERLINQ_STORE, OLD_SECRET, SECRET, TEMPUS
 from vocabulary.errors import Refused
 
-HOUR = HEARTBEAT.total_seconds()
+HOUR = CANCERLINQ_STORE.heartbeat.total_seconds()
 
 
 def channel(world: World) -> Any:
