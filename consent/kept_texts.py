@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import select, text
@@ -58,16 +58,17 @@ def kept_text(session: Session, text_id: str, version: int, language: str) -> Co
     return text_of_row({column.key: getattr(row, column.key) for column in KeptText.__table__.columns}) if row else None
 
 
-def signed_text(session: Session, decision: Decision, signed_sha256: str | None, files: Texts) -> ConsentText:
+def signed_text(session: Session, decision: Decision, evidence: Mapping[str, str], files: Texts) -> ConsentText:
     """The very words that were signed: from the kept row, never from what the files say today.
 
-    `signed_sha256` was sealed with the signature, and so is part of the decision's leaf. A text that no row holds
-    (no feed has started yet) is taken from its file only when it has that hash. NotFound for a decision that signed
-    nothing; Conflict when the words are not those that were signed.
+    `evidence` is the opened signature; its `text_sha256` was sealed with it, and so is part of the decision's leaf.
+    A text that no row holds (no feed has started yet) is taken from its file only when it has that hash. NotFound for
+    a decision that nobody signed; Conflict when the words are not those that were signed.
     """
+    signed_sha256 = evidence.get("text_sha256")
     key = decision.text_id or "", decision.text_version or 0, decision.language
     found = kept_text(session, *key) or (files.exactly(*key) if signed_sha256 else None)
-    if found is None or not found.authorizes or decision.is_no:
+    if found is None or not found.authorizes or decision.is_no or not evidence.get("signed_name"):
         raise NotFound("signed-copy")
     if signed_sha256 is not None and found.sha256 != signed_sha256:
         raise Conflict("not-the-words-that-were-signed")

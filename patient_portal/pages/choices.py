@@ -49,7 +49,14 @@ blueprint = Blueprint("choices", __name__, url_prefix="/choices")
 def overview() -> str:
     """Every choice, each on its own, with where it stands."""
     choices = choices_of(wiring(), current_actor())
-    return render_template("choices/overview.html", choices=choices, standing=choices.standing, form=new_form())
+    stands = {each.id: choices.standing.donation(each) for each in choices.efforts}
+    return render_template(
+        "choices/overview.html",
+        choices=choices,
+        standing=choices.standing,
+        changed={name for name, each in stands.items() if each.permits and asks_again(each.decision, TEXTS)},
+        form=new_form(),
+    )
 
 
 @blueprint.get("/cancerlinq")
@@ -167,7 +174,7 @@ def signed(decision_id: UUID) -> str:
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
         decision = read_choices(session, wiring(), actor.persons).entry(decision_id).decision
         evidence = read_evidence(wiring().keyring, decision)
-        text = signed_text(session, decision, evidence.get("text_sha256"), TEXTS)
+        text = signed_text(session, decision, evidence, TEXTS)
     name = evidence.get("signed_name", "")
     return render_template(
         "choices/signed.html", decision=decision, text=text, name=name, reference=reference_of(decision)

@@ -33,7 +33,7 @@ SHA256 = "https://patient-portal.example/fhir/StructureDefinition/attachment-sha
 def signed_pdf(session: Session, wiring: Wiring, decision: Decision) -> bytes:
     """The signed copy of a donation as PDF/UA-1; NotFound when nothing was signed. In the person's own context."""
     evidence = read_evidence(wiring.keyring, decision)
-    text = signed_text(session, decision, evidence.get("text_sha256"), TEXTS)
+    text = signed_text(session, decision, evidence, TEXTS)
     return pdf_of(signed_paper(decision, text, evidence, f"{wiring.settings.base_url}/choices"))
 
 

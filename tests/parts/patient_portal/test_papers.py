@@ -195,6 +195,7 @@ def test_only_a_major_version_asks_again(denise: Client, monkeypatch: pytest.Mon
     page = denise.get("/choices/efforts/living-well").text
     assert ("We ask you again" in page) is major
     assert "You said yes" in page
+    assert ("because the form has changed" in denise.get("/choices").text) is major
     changes = denise.get("/choices/efforts/living-well/changes").text
     assert "The form now ends after five years." in changes
     assert "<ins>This form ends five years after you sign it.</ins>" in changes
