@@ -18,7 +18,8 @@ from vocabulary.resource import Resource
 CANONICAL = "https://patient-portal.example/fhir"
 TOPIC = f"{CANONICAL}/SubscriptionTopic/decision"
 PROFILE = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4"
-Type = Literal["handshake", "heartbeat", "event-notification"]
+Type = Literal["handshake", "heartbeat", "event-notification", "query-status", "query-event"]
+Content = Literal["empty", "id-only", "full-resource"]
 
 
 @dataclass(frozen=True)
@@ -71,47 +72,63 @@ def _line(event: StoreEvent) -> dict[str, object]:
     }
 
 
-def bundle(store: Store, events: Sequence[StoreEvent], kind: Type, since_start: int | None = None) -> Resource:
+def bundle(
+    store: Store,
+    events: Sequence[StoreEvent],
+    kind: Type,
+    since_start: int | None = None,
+    *,
+    content: Content = "full-resource",
+) -> Resource:
     """The R4 notification Bundle (type `history`); without events a handshake or heartbeat (SUB-03).
 
-    `since_start`: `events-since-subscription-start`; by default the number of the last event.
+    `since_start`: `events-since-subscription-start`; by default the number of the last event. `content` (SUB-04):
+    `empty` names no decision, `id-only` no more than which. An event whose name cannot be read has its number only.
     """
     counted = events[-1].number if events else 0
+    state = "requested" if kind == "handshake" else "active"
+    since = counted if since_start is None else since_start
+    first = status_entry(store, kind, state, since, [_notification_event(event, content) for event in events])
+    full = [event for event in events if event.is_readable] if content == "full-resource" else []
+    return {"resourceType": "Bundle", "type": "history", "entry": [first, *[_entry(event) for event in full]]}
+
+
+def status_entry(
+    store: Store, kind: Type, state: str, since_start: int, events: Sequence[Resource] = (), error: str | None = None
+) -> Resource:
+    """The entry with the SubscriptionStatus as R4 Parameters; `error` is a short code of what is wrong (SUB-03)."""
     status_url = f"{CANONICAL}/Subscription/{subscription_id(store.id)}"
+    last = events[-1]["part"][0]["valueString"] if events else "0"
     parameters: Resource = {
         "resourceType": "Parameters",
-        "id": str(uuid5(NAMESPACE_URL, f"{status_url}/{kind}/{counted}/{len(events)}")),
+        "id": str(uuid5(NAMESPACE_URL, f"{status_url}/{kind}/{last}/{len(events)}")),
         "meta": {"profile": [PROFILE]},
         "parameter": [
             {"name": "subscription", "valueReference": {"reference": status_url}},
             {"name": "topic", "valueCanonical": TOPIC},
-            {"name": "status", "valueCode": "requested" if kind == "handshake" else "active"},
+            {"name": "status", "valueCode": state},
             {"name": "type", "valueCode": kind},
-            {
-                "name": "events-since-subscription-start",
-                "valueString": str(counted if since_start is None else since_start),
-            },
-            *[_notification_event(event) for event in events],
+            {"name": "events-since-subscription-start", "valueString": str(since_start)},
+            *events,
+            *([{"name": "error", "valueCodeableConcept": {"text": error}}] if error else []),
         ],
     }
-    first = {
+    return {
         "fullUrl": f"urn:uuid:{parameters['id']}",
         "resource": parameters,
         "request": {"method": "GET", "url": f"{status_url}/$status"},
         "response": {"status": "200"},
     }
-    return {"resourceType": "Bundle", "type": "history", "entry": [first, *[_entry(event) for event in events]]}
 
 
-def _notification_event(event: StoreEvent) -> Resource:
-    return {
-        "name": "notification-event",
-        "part": [
-            {"name": "event-number", "valueString": str(event.number)},
-            {"name": "timestamp", "valueInstant": instant(event.decision.recorded_at)},
-            {"name": "focus", "valueReference": {"reference": _url(event)}},
-        ],
-    }
+def _notification_event(event: StoreEvent, content: Content) -> Resource:
+    parts: list[Resource] = [
+        {"name": "event-number", "valueString": str(event.number)},
+        {"name": "timestamp", "valueInstant": instant(event.decision.recorded_at)},
+    ]
+    if event.is_readable and content != "empty":
+        parts.append({"name": "focus", "valueReference": {"reference": _url(event)}})
+    return {"name": "notification-event", "part": parts}
 
 
 def _entry(event: StoreEvent) -> Resource:
