@@ -101,26 +101,27 @@ def prove_no(
     if not entry.decision.is_no:
         raise Conflict("not-a-no")
     head = newest_head(session, covering=entry.position) if entry.position is not None else None
-    first = first_head_covering(session, entry.position) if entry.position is not None else None
-    if head is None or first is None or entry.position is None:
+    if head is None or entry.position is None:
         raise Conflict("not-sealed-yet")
     at = end_of(history, entry, head.size) if at is None else at
     if not entry.position < at <= head.size:
         raise Invalid("at")
     before = decisions_before(history, entry, at)
+    no = next(each for each in reversed(before) if each.decision.subject == entry.decision.subject)
     positions = [each.position for each in before if each.position is not None]
+    position = no.position or 0
+    first = first_head_covering(session, position) or head
     try:
         paths = inclusion_paths(session, positions, head.size)
-        dated = inclusion_path(session, entry.position, first.size)
+        dated = inclusion_path(session, position, first.size)
     except LedgerIncomplete as error:
         raise Conflict("not-sealed-yet") from error
     places = tuple(
         _proven(each.decision, position, path, head)
         for each, position, path in zip(before, positions, paths, strict=True)
     )
-    no = places[[place.decision.id for place in places].index(entry.decision.id)]
-    told = _told(session, stores, no.position)
-    return ProofOfNo(no.decision, at, places, head, _proven(no.decision, no.position, dated, first), told)
+    told = _told(session, stores, position)
+    return ProofOfNo(no.decision, at, places, head, _proven(no.decision, position, dated, first), told)
 
 
 def _proven(decision: Decision, position: int, path: Sequence[bytes], head: SignedHead) -> Proof:

@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
 
 
 def _run(database: TestDatabase, heads: Sequence[PublishedHead], options: argparse.Namespace) -> list[Outcome]:
-    chance, keys = random.Random(options.seed), head_keys(database.keyring)
+    chance, keys = random.Random(f"trials {options.seed}"), head_keys(database.keyring)
     with superuser(database) as session:
         before = audit(session, keys, heads)
         if before:
@@ -75,7 +75,8 @@ def _remember() -> None:
     """The two pure functions that cost most are asked once for each value: 10,000 audits of nearly the same rows."""
     rows: dict[tuple[Any, ...], AuditedRow] = {}
     heads: dict[SignedHead, bool] = {}
-    judge_row, judge_head = ledger_verify.audited, ledger_verify.is_genuine_head
+    judged = vars(ledger_verify)
+    judge_row, judge_head = judged["audited"], judged["is_genuine_head"]
 
     def audited(row: Mapping[str, Any]) -> AuditedRow:
         key = tuple(tuple(value) if isinstance(value, list) else value for value in row.values())
@@ -88,7 +89,7 @@ def _remember() -> None:
             heads[head] = judge_head(head, public_keys)
         return heads[head]
 
-    vars(ledger_verify).update(audited=audited, is_genuine_head=is_genuine_head)
+    judged.update(audited=audited, is_genuine_head=is_genuine_head)
 
 
 def _one(
@@ -120,7 +121,8 @@ def _report(outcomes: Sequence[Outcome], options: argparse.Namespace, heads: int
         "",
         "Each trial changes a real database as superuser with triggers and foreign keys off, audits the whole ledger of"
         f" {options.rows} rows",
-        f"by the function behind `portal ledger verify`, and is undone. {heads} heads had been published. {seconds:.0f} s.",
+        f"by the function behind `portal ledger verify`, and is undone. {heads} heads had been published."
+        f" {seconds:.0f} s.",
         "",
         f"**{sum(outcome.named for outcome in simple)} of {len(simple)} named exactly** (edits, deletions, insertions"
         " and reorderings: the row's position or its id, or the two positions that were exchanged).",
