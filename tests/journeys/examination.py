@@ -34,6 +34,13 @@ OWN_WORDS = """() => {
   }
   return found;
 }"""
+# The head leaves the phone to the page; signing out needs no menu (SEC-01).
+HEAD = """() => {
+  const head = document.querySelector("header.top"), out = head.querySelector("form button"), wrong = [];
+  if (head.getBoundingClientRect().height > 120) wrong.push("at most 120 px tall");
+  if (out && !out.checkVisibility()) wrong.push("the way out is in sight");
+  return wrong;
+}"""
 WIDER_THAN_PAGE = """() => [...document.querySelectorAll("body *")].filter(one => {
   const box = one.getBoundingClientRect();
   return box.width && (box.right > innerWidth + 1 || box.left < -1) && getComputedStyle(one).position !== "absolute";
@@ -83,6 +90,8 @@ class Examiner:
         wrong = []
         if page.evaluate("document.documentElement.scrollWidth") > width:
             wrong.append(f"at {width} px it scrolls sideways: {page.evaluate(WIDER_THAN_PAGE)}")
+        if width == NARROW:
+            wrong += [f"at {width} px the head is not so: {each}" for each in page.evaluate(HEAD)]
         for found in self._axe.run(page, options=RULES).response["violations"]:
             wrong.append(f"at {width} px axe {found['id']}: {found['help']}: {_places(found['nodes'])}")
         if self._pictures:

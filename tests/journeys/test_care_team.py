@@ -42,5 +42,12 @@ def test_nurse_opts_a_patient_out(running_demo: RunningDemo, visit: Visit, exami
     james.sees("You are out of CancerLinQ")
     james.follow("My choices")
     assert "Is that what you want?" not in james.text
+    james.page.locator("#cancerlinq a.usa-button").click()
+    james.sees("Go back into CancerLinQ?")
+    examine(james, "go-back-in")
+    james.press("Put me back in")
+    james.sees("You are back in CancerLinQ")
     james.follow("Who used my data")
     james.shows("Out of CancerLinQ")
+    james.shows("In CancerLinQ")
+    examine(james, "activity-after-care-team")
