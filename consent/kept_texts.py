@@ -31,7 +31,7 @@ def refuse_edited_texts(session: Session, texts: Iterable[ConsentText]) -> None:
         if other is not None:
             raise ConfigError(
                 f"consent text {each.id}, version {each.version}, language {each.language}",
-                f"has another {other} in its file than in the database, and people may have signed it",
+                f"differs in its {other} from what the database keeps, and people may have signed that",
                 f"Put the file back as it was, or give it version = {newest[each.id] + 1}: with major = false when it"
                 " only says the same better, with major = true and `changes` when people must be asked again",
             )

@@ -165,7 +165,7 @@ def test_an_edited_text_stops_the_start(portal: Portal) -> None:
     """LANG-02: other words under a number that is kept are refused with the remedy; a new version is taken."""
     write_catalogue(portal.worker, now())
     with (
-        pytest.raises(ConfigError, match=r"living-well, version 1, language en.*another words.*version = 2"),
+        pytest.raises(ConfigError, match=r"living-well, version 1, language en.*differs in its words.*version = 2"),
         portal.worker.database.begin(as_nobody()) as session,
     ):
         keep_texts(session, edited(purpose="To sell it.").all, now())
