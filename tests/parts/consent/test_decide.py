@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
@@ -175,3 +176,33 @@ def test_one_statement_for_a_call_or_batch(world: World, decider: Decider) -> No
     answers = decider.decide_many(LIVING_WELL, [*codes, b"nobody"] * 100)
     assert [answer.reason for answer in answers.permissions[:6]] == [Reason.NO_DONATION] * 5 + [Reason.NOT_CONCERNED]
     assert (len(looks), pooled) == (1, [])
+
+
+def test_no_stale_yes_under_load(world: World, decider: Decider) -> None:
+    """G4.4: while a sequencer moves marks and others decide, no question that begins after a withdrawal's commit is
+    answered yes, and none after a donation's commit no."""
+    people = [person(world.database, number) for number in range(4)]
+    codes = [coded(world, who) for who in people]
+    stop, wrong = threading.Event(), list[tuple[str, bool]]()
+
+    def sequence() -> None:
+        while not stop.is_set():
+            world.sequence()
+
+    def decide(mine: int) -> None:
+        for turn in range(15):
+            answer = Said.YES if turn % 2 == 0 else Said.NO
+            world.press(people[mine], DONATE, answer)
+            if decider.decide(LIVING_WELL, codes[mine]).allowed is not (answer is Said.YES):
+                wrong.append((answer.value, turn % 2 == 0))
+
+    threads = [threading.Thread(target=decide, args=(mine,)) for mine in range(4)]
+    sequencer = threading.Thread(target=sequence)
+    for thread in (sequencer, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    sequencer.join()
+    assert wrong == []
+    assert len(decider.permitted(LIVING_WELL)[1]) == 4

@@ -198,3 +198,19 @@ def test_a_missed_version_is_doubted() -> None:
     assert snapshot.doubts() == 1
     snapshot.decide(1, 2, "living-well|yes|clinical|||")
     assert not columns.column(question)[snapshot.shown[1]].allowed
+
+
+def test_a_donation_between_two_lifts_need_not_be_asked_again() -> None:
+    """X-05: the first lift after the last opt-out counts, though a later one has settled it."""
+    history = [
+        decided(1, CANCERLINQ, Answer.NO),
+        decided(2, CANCERLINQ, Answer.YES),
+        decided(3, donation_to("early-signs"), Answer.YES),
+        decided(4, CANCERLINQ, Answer.YES),
+    ]
+    snapshot = Snapshot(HERE)
+    for decision in history:
+        snapshot.decide(1, decision.version, text_of(decision))
+    question = Question("early-signs", DataCategory.CLINICAL, Purpose.RESEARCH)
+    assert standing(history, T0).donation(EARLY_SIGNS).permits
+    assert Columns(snapshot, STORES).column(question)[snapshot.shown[1]].allowed
