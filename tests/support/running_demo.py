@@ -48,7 +48,7 @@ class RunningDemo:
         return next(url for name, url in self.places.items() if name.startswith("The phone"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     """The demo as it ships, and with Arabic besides, which proves pages that are read from right to left."""
     folder = tmp_path_factory.mktemp("demo")

@@ -1,0 +1,1 @@
+"""What every benchmark shares: probes, interleaved arms, goals, a throw-away PostgreSQL, a load driver."""
