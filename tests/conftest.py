@@ -6,4 +6,9 @@ from tests.support.scratch import use_memory
 
 use_memory()
 
-pytest_plugins = ["tests.support.postgres", "tests.support.portal", "tests.support.third_party"]
+pytest_plugins = [
+    "tests.support.schedule",
+    "tests.support.postgres",
+    "tests.support.portal",
+    "tests.support.third_party",
+]
