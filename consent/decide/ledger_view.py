@@ -88,11 +88,12 @@ class LedgerView:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: psycopg.Connection[Any] | None = None
+        self._cursor: psycopg.Cursor[Any] | None = None
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+        self._connection = self._cursor = None
 
     def head(self) -> Head:
         return Head(*self._rows(HEAD)[0])
@@ -142,7 +143,10 @@ class LedgerView:
 
     def _rows(self, query: str, bound: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         try:
-            return self._open().execute(query, bound, prepare=True).fetchall()
+            connection = self._open()
+            if self._cursor is None:
+                self._cursor = connection.cursor()
+            return self._cursor.execute(query, bound, prepare=True).fetchall()
         except psycopg.Error as error:
             self.close()
             raise Unavailable("ledger-not-read", retry_after_seconds=1) from error
