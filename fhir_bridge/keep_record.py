@@ -25,10 +25,10 @@ from fhir_bridge.reading.line import sort_date
 from fhir_bridge.reading.standing import is_mistake
 from fhir_bridge.retrieve.files import FetchedFile
 from fhir_bridge.retrieve.page import Received
+from fhir_bridge.retrieve.run import FILE_TYPE
 from fhir_bridge.retrieve.states import State, TypeOutcome
 from fhir_bridge.tables import RecordEntry, Retrieval, RetrievalType
 
-FILE_TYPE = "Binary"
 FILE_KIND = "file"
 COMPLETE = {State.OK, State.EMPTY}
 
@@ -128,7 +128,8 @@ class Keeper:
             .values(row | named)
             .on_conflict_do_update(index_elements=["retrieval_id", "type"], set_=row)
         )
-        if outcome.state in COMPLETE and not outcome.dropped:
+        # A file stays with the entry that names it, which may not have been seen this time.
+        if outcome.state in COMPLETE and not outcome.dropped and outcome.type != FILE_TYPE:
             session.execute(
                 delete(RecordEntry).where(
                     RecordEntry.person_id == self.cipher.person,

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_bridge.keep_record import FILE_TYPE
 from fhir_bridge.reading.entry import EntryView, read_entry
 from fhir_bridge.reading.narrative import safe_html
 from fhir_bridge.reading.notes import Attachment, attachments, safe_file_name
@@ -15,6 +14,7 @@ from fhir_bridge.reading.promises import inline_data, problems_of
 from fhir_bridge.reading.shape import key_of, objects
 from fhir_bridge.record import OwnRecord, StoredEntry
 from fhir_bridge.retrieve.paging import absolute
+from fhir_bridge.retrieve.run import FILE_TYPE
 from vocabulary.errors import NotFound
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource

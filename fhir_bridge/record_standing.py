@@ -51,6 +51,7 @@ TYPE_WORDS: dict[str, Phrase] = {
     "Organization": phrase("Hospitals and clinics"),
     "Practitioner": phrase("Doctors, nurses and others"),
     "PractitionerRole": phrase("What they do, and where"),
+    "Binary": phrase("Files attached to notes and reports"),
 }
 
 

@@ -50,7 +50,8 @@ _SHOWN_ELSEWHERE = frozenset({
 def facts_of(resource: Resource, elements: tuple[str, ...], resolve: Resolve) -> tuple[Fact, ...]:
     """The facts of an entry: its result first, then `elements` in order, then what is said to be not recorded."""
     found = _result_facts(resource)
-    told = {"valueQuantity"}
+    # The kind of a document is its title; beside its category it would be said twice.
+    told = {"valueQuantity", "type"} if resource.get("resourceType") == "DocumentReference" else {"valueQuantity"}
     for name in dict.fromkeys((*elements, *map(str, resource))):
         if name in _SHOWN_ELSEWHERE or name.startswith(("_", "value")) or name in told:
             continue

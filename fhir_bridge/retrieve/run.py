@@ -17,6 +17,7 @@ from fhir_bridge.retrieve.plan import Plan, TypePlan
 from fhir_bridge.retrieve.references import FileLink, file_links_in, references_in
 from fhir_bridge.retrieve.states import Dropped, State, TypeOutcome, state_of_refusal
 
+FILE_TYPE = "Binary"
 AT_ONCE = 6
 MOST_REFERENCED = 2000
 MOST_FILES = 500
@@ -120,7 +121,7 @@ def retrieve_all(
         outcomes += list(pool.map(one, plan.types))
         outcomes += _referenced(asker, plan, base, shelf, pool)
         if sinks.on_file is not None and plan.files:
-            _files(asker, shelf, pool, sinks.on_file)
+            outcomes.append(shelf.done(_files(asker, shelf, pool, sinks.on_file)))
     return Retrieved(tuple(outcomes))
 
 
@@ -185,9 +186,20 @@ def _read_outcome(
     return TypeOutcome(kind, state, count, 0, min(count, 1), (), dropped, None, status, asker.clock.now())
 
 
-def _files(asker: Asker, shelf: _Shelf, pool: ThreadPoolExecutor, on_file: Callable[[FetchedFile], None]) -> None:
+def _files(
+    asker: Asker, shelf: _Shelf, pool: ThreadPoolExecutor, on_file: Callable[[FetchedFile], None]
+) -> TypeOutcome:
+    """Fetch every attached file; those that could not be had are named by the entry they belong to (FHIR-11)."""
     links = list(shelf.files.values())
-    for link in links[MOST_FILES:]:
-        on_file(FetchedFile(link, None, link.content_type, (), "too-many"))
-    for fetched in pool.map(lambda link: fetch_file(asker, link), links[:MOST_FILES]):
-        on_file(fetched)
+    fetched = [FetchedFile(link, None, link.content_type, (), "too-many") for link in links[MOST_FILES:]]
+    for one in fetched:
+        on_file(one)
+    for one in pool.map(lambda link: fetch_file(asker, link), links[:MOST_FILES]):
+        on_file(one)
+        fetched.append(one)
+    dropped = tuple(
+        Dropped(*one.link.owner.partition("/")[::2], f"file-{one.missing}") for one in fetched if one.missing
+    )
+    had = len(fetched) - len(dropped)
+    state = (State.PARTIAL if had else State.FAILED) if dropped else State.OK if had else State.EMPTY
+    return _read_outcome(asker, FILE_TYPE, state, had, dropped, None)

@@ -38,8 +38,8 @@ class Notice:
 class Dropped:
     """One entry that was not kept, by name, and why.
 
-    `reason` is one of: wrong-patient, not-a-resource, no-type, no-id, older-copy, unexpected-type,
-    too-deep.
+    `reason` is one of: wrong-patient, not-a-resource, no-type, no-id, older-copy, unexpected-type, too-deep; for an
+    attached file of the entry file-too-large, file-not-authorized, file-not-there, file-too-many, file-failed.
     """
 
     type: str
@@ -84,6 +84,11 @@ _REASONS = {
     "older-copy": phrase("It was an older copy of something we have."),
     "too-deep": phrase("It was too tangled to read."),
     "unexpected-type": phrase("It was not what we asked for."),
+    "file-too-large": phrase("This file is too large for us to keep. Ask your hospital for it."),
+    "file-not-authorized": phrase("Your hospital does not let us get this file."),
+    "file-not-there": phrase("Your hospital says that this file is not there."),
+    "file-too-many": phrase("There were too many files to bring in all of them."),
+    "file-failed": phrase("We could not get this file. You can try again."),
 }
 
 
