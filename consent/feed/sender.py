@@ -115,7 +115,10 @@ class Sender:
                 next_try = now + self.pace.wait(cursor.failures + 1, self.chance())
                 note_failure(session, self.store, cursor.failures + 1, "handshake-failed", next_try, now)
                 note_error(session, self.store, "handshake-failed", now)
-        log.info("feed.greeted" if answered else "feed.handshake-failed", store=self.store.id)
+        if answered:
+            log.info("feed.greeted", store=self.store.id)
+        else:
+            log.warning("feed.handshake-failed", store=self.store.id)
         return answered
 
     def _idle(self, cursor: Cursor, channel: Channel) -> Step:
