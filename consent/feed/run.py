@@ -20,6 +20,8 @@ from consent.seal import Sealer
 from consent.sequencer import sequence_once
 from consent.store_config import Store
 from consent.stores.adapters import adapter_for as adapter_for
+from consent.stores.stream_wire import TakesReceipts
+from consent.stream_receipts import take_stream_receipts
 from database.context import as_nobody, as_propagation
 from database.heartbeat import beat
 from database.keyring import KeyRing
@@ -121,6 +123,9 @@ def run_feed(
             work = _sending(sender, leases)
             arguments = (store.id, work, LOOK_EVERY, stop_event, fresh.listener())
             threads.append(threading.Thread(target=_loop, args=arguments, name=f"sender-{store.id}"))
+            if isinstance(adapter, TakesReceipts):
+                back = partial(_no_receipts, database, store, adapter)
+                threads.append(threading.Thread(target=_loop, args=(store.id, back, LOOK_EVERY, stop_event, None)))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -171,6 +176,10 @@ def _only_one(
         return True
 
     return work
+
+
+def _no_receipts(database: Database, store: Store, adapter: TakesReceipts) -> bool:
+    return take_stream_receipts(database, store, adapter) == 0
 
 
 def _beat(database: Database, clock: Callable[[], datetime]) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from consent.store_config import Kind, Store
 from consent.stores.adapter import StoreAdapter
 from consent.stores.fhir_server import FhirStore
+from consent.stores.kafka_stream import KafkaStore
 from consent.stores.nats_stream import NatsStore
 from consent.stores.warehouse import WarehouseStore
 from consent.stores.webhook import WebhookStore
@@ -27,5 +28,5 @@ def adapter_for(
     if store.kind is Kind.FHIR:
         return FhirStore(store, http, clock, ring)
     if store.kind is Kind.STREAM:
-        return NatsStore(store, clock)
+        return KafkaStore(store, clock) if store.endpoint.startswith("kafka:") else NatsStore(store, clock)
     return WebhookStore(store, http, clock)

@@ -193,7 +193,7 @@ async def _connect(store: Store, host: CheckedHost) -> Any:
         place = f"[{address}]" if ":" in address else address
         client = nats.aio.client.Client()
         try:
-            await client.connect(
+            connecting = client.connect(
                 f"{'tls' if secure else 'nats'}://{place}:{host.port}",
                 tls=ssl.create_default_context() if secure else None,
                 tls_hostname=host.name if secure else None,
@@ -201,9 +201,12 @@ async def _connect(store: Store, host: CheckedHost) -> Any:
                 password=password or None,
                 name="patient-portal",
                 allow_reconnect=False,
+                max_reconnect_attempts=1,  # 60 times two seconds otherwise, when nobody listens
+                reconnect_time_wait=0.1,  # type: ignore[arg-type,unused-ignore] # it is only slept
                 connect_timeout=CONNECT_SECONDS,
                 error_cb=_silent,
             )
+            await asyncio.wait_for(connecting, CONNECT_SECONDS + 1)
         except (nats.errors.Error, OSError, TimeoutError) as error:
             await _hang_up(client)
             trouble = error

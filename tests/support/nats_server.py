@@ -77,7 +77,14 @@ class NatsServer:
         """`work(client)`, a coroutine, with a client of its own."""
 
         async def connected() -> Any:
-            client = await nats.connect(self.url, allow_reconnect=False, connect_timeout=2, error_cb=_silent)
+            client = await nats.connect(
+                self.url,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                connect_timeout=2,
+                error_cb=_silent,
+            )
             try:
                 return await work(client)
             finally:
