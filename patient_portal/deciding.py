@@ -15,9 +15,10 @@ from consent.decide.columns import Question, question_of
 from consent.decide.decider import Decider
 from consent.decide.lines import Form, Tally, answer_lines, blocks, bounded
 from consent.decide.snapshot import Installation
+from consent.may_use import Reason
 from patient_portal.settings import Settings
 from patient_portal.wiring import Wiring, now
-from vocabulary.errors import Invalid, NotFound
+from vocabulary.errors import Invalid, NotFound, Unavailable
 
 MOST_NAMES, MOST_BYTES, MOST_SINGLE = 1_000_000, 128 * 1024 * 1024, 8 * 1024
 PLAIN, NDJSON, CSV = "text/plain", "application/x-ndjson", "text/csv"
@@ -59,9 +60,9 @@ def decide_batch(
 ) -> Iterator[bytes]:
     """Answer up to a million names: `asked` from the query, `sent` and `wanted` media types, the body as it comes.
 
-    The first piece is made before this returns, so that a ledger that cannot be read is Unavailable (503) and a
-    question that cannot be read Invalid, not half an answer. What goes wrong later ends the stream short: a reader
-    counts the lines.
+    The whole body is read and answered before this returns: many clients send all before they read, and what cannot
+    be read (Invalid) or checked (Unavailable) is then an error and never half a list. A million answers are held in
+    memory, some 130 MB at most, and nothing on disk.
     """
     question = _question(
         decider, stores, {**asked, "sensitive": [n for n in asked.get("sensitive", "").split(",") if n]}
@@ -70,18 +71,11 @@ def decide_batch(
         raise Invalid("unknown-media-type")
     form = {CSV: Form.CSV, PLAIN: Form.ALLOWED}.get(wanted, Form.NDJSON)
     runs = blocks(bounded(body, MOST_BYTES, gzipped=gzipped), ndjson=sent == NDJSON)
-    pieces = answer_lines(decider, question, runs, form, Tally(), most=MOST_NAMES)
-    return _begun(pieces, 2 if form is Form.CSV else 1)
-
-
-def _begun(pieces: Iterator[bytes], ahead: int) -> Iterator[bytes]:
-    ready = [piece for _, piece in zip(range(ahead), pieces, strict=False)]
-
-    def rest() -> Iterator[bytes]:
-        yield from ready
-        yield from pieces
-
-    return rest()
+    tally = Tally()
+    pieces = list(answer_lines(decider, question, runs, form, tally, most=MOST_NAMES))
+    if tally.reasons.get(Reason.NOT_CHECKED.value):
+        raise Unavailable("position-not-checked", retry_after_seconds=1)
+    return iter(pieces)
 
 
 def _question(decider: Decider, stores: Collection[str], asked: Mapping[str, Any]) -> Question:
