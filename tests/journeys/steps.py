@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, time, timedelta
 
 from playwright.sync_api import Locator
 
+from notifications.reminders import release_reminders
+from notifications.send import send_due
+from patient_portal.texting import channel_of, texting_of
 from tests.journeys.examination import Examiner
 from tests.support.browser import Visitor
-from tests.support.running_demo import RunningDemo
+from tests.support.running_demo import RunningDemo, wiring_of_worker
 
 CONCERNED = ("CancerLinQ platform", "Tempus", "Concerto HealthAI", "CancerLinQ Discovery")
 PHRASES = {"living-well": "Living Well After Cancer", "early-signs": "Early Signs Study"}
@@ -144,6 +148,25 @@ def add_number(visitor: Visitor, phone: Visitor, demo: RunningDemo, number: str,
     visitor.press("Confirm my number")
     visitor.sees("Texts are on. We are sending you one now, so that you know our number.")
     examine(visitor, "texts")
+
+
+def set_reminder(visitor: Visitor, examine: Examiner) -> date:
+    """From the page of texts: remind me in two days; returns that day."""
+    day = datetime.now(UTC).date() + timedelta(days=2)
+    visitor.fill("Remind me to finish my choices on", day.isoformat())
+    visitor.press("Remind me")
+    visitor.sees("We will remind you.")
+    examine(visitor, "texts-reminder")
+    return day
+
+
+def on_a_later_day(demo: RunningDemo, day: date) -> None:
+    """What a worker does with reminders late in the morning of `day`, wherever in the country people are."""
+    parts = wiring_of_worker(demo)
+    moment = datetime.combine(day, time(20), tzinfo=UTC)  # ten in Honolulu, three in New York
+    release_reminders(texting_of(parts), moment)
+    send_due(texting_of(parts), channel_of(parts), moment)
+    parts.database.close()
 
 
 def texts_on(phone: Visitor, demo: RunningDemo, number: str) -> list[str]:

@@ -11,7 +11,7 @@ from tests.support.running_demo import RunningDemo
 
 
 def test_patient_in_english(running_demo: RunningDemo, visit: Visit, examine: Examiner) -> None:
-    """X-01: sign in, see the record, ask, donate, opt out, watch every store, read the text, look back, sign out."""
+    """X-01, SMS-07: sign in, see the record, ask, donate, opt out, watch every store, read the texts, look back."""
     demo = running_demo
     denise, outside = visit(demo.url), visit(demo.url)
     steps.sign_in(denise, "Riverside", "Denise Johnson", examine)
@@ -27,6 +27,7 @@ def test_patient_in_english(running_demo: RunningDemo, visit: Visit, examine: Ex
 
     code = _donate_and_look(denise, outside, demo, examine)
     steps.add_number(denise, outside, demo, "303 555 0107", examine)
+    day = steps.set_reminder(denise, examine)
     steps.opt_out(denise, examine)
     _watch(denise, outside, demo, examine)
     for store in holders:
@@ -38,6 +39,8 @@ def test_patient_in_english(running_demo: RunningDemo, visit: Visit, examine: Ex
         lambda: any("You have an update" in text for text in steps.texts_on(outside, demo, "303 555 0107")),
         again="Look again",
     )
+    steps.on_a_later_day(demo, day)
+    assert any("You asked us to remind you" in text for text in steps.texts_on(outside, demo, "303 555 0107"))
     _stop_sharing(denise, outside, demo, code, examine)
     _look_back(denise, examine)
     _sign_out(denise, examine)
@@ -104,7 +107,12 @@ def _stop_sharing(visitor: Visitor, outside: Visitor, demo: RunningDemo, code: s
 def _look_back(visitor: Visitor, examine: Examiner) -> None:
     """The page of what happened lists every choice and every delivery."""
     visitor.follow("Who used my data")
-    for line in ("Out of CancerLinQ", "Yes to Living Well After Cancer", "No to Living Well After Cancer"):
+    for line in (
+        "Text messages were turned on",
+        "Out of CancerLinQ",
+        "Yes to Living Well After Cancer",
+        "No to Living Well After Cancer",
+    ):
         visitor.shows(line)
     visitor.sees("What was sent to research")
     examine(visitor, "activity")

@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from patient_portal.settings import read_settings
+from patient_portal.wiring import Wiring, wire
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 300.0  # a busy machine; alone it takes about ten
 STOP_SECONDS = 90.0
@@ -100,6 +103,17 @@ def stop_demo(demo: RunningDemo) -> None:
         os.kill(each, signal.SIGKILL)
     assert not left, f"{len(left)} processes outlived the demo"
     assert demo.process.returncode == 0, f"the demo ended with exit status {demo.process.returncode}"
+
+
+def wiring_of_worker(demo: RunningDemo) -> Wiring:
+    """The parts that the demo's own worker has, for a test that does what a worker does on a later day."""
+    for each in descendants(demo.process.pid):
+        command = Path(f"/proc/{each}/cmdline").read_bytes().split(b"\0")
+        if command[2:4] == [b"patient_portal", b"worker"]:
+            pairs = (line.partition("=") for line in Path(f"/proc/{each}/environ").read_text().split("\0") if line)
+            settings = read_settings({name: value for name, _, value in pairs})
+            return wire(settings, settings.database_url_worker, application_name="test", pool_size=2)
+    pytest.fail("the demo has no worker")
 
 
 def descendants(parent: int) -> list[int]:
