@@ -109,7 +109,7 @@ def _is_large(node: dict[str, Any]) -> bool:
 
 def _name(node: dict[str, Any]) -> str:
     where = node.get("Index Name") or node.get("Relation Name")
-    return node["Node Type"] + (f"({where})" if where else "")
+    return str(node["Node Type"]) + (f"({where})" if where else "")
 
 
 def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

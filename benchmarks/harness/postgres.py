@@ -65,7 +65,7 @@ class BenchServer:
         with psycopg.connect(self.server.superuser_url, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM RESET ALL")
             for name, value in settings.items():
-                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")  # type: ignore[arg-type]  # our own constants
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
         self.server.stop()
         self.server = EmbeddedServer.start(self.folder)
 

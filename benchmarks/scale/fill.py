@@ -88,7 +88,7 @@ def statements(people: int, uuid: Ids) -> list[tuple[str, str]]:
         ),
         (
             "audit_event",
-            f"{AUDIT} SELECT person_id, recorded_at, 'decision.recorded', 'C', '0', 'patient', actor_account,"
+            f"{AUDIT} SELECT person_id, recorded_at, 'decision.recorded', 'C', '0', 'patient', actor_account,"  # noqa: S608
             " jsonb_build_object('choice', choice, 'effort', effort_id, 'answer', answer, 'version', version, 'means',"
             " means) FROM decision",
         ),
@@ -162,9 +162,9 @@ def fill(bench: BenchServer, name: str, people: int, uuid: Ids = random_uuid) ->
         for table, group in groupby(statements(people, uuid), key=lambda item: item[0]):
             began = time.monotonic()
             with connection.transaction():
-                connection.execute(f"TRUNCATE {table}")  # type: ignore[arg-type]  # so that the load writes no WAL
+                connection.execute(f"TRUNCATE {table}")
                 for _, statement in group:
-                    connection.execute(statement)  # type: ignore[arg-type]  # constants of this file
+                    connection.execute(statement)
             took[table] = time.monotonic() - began
             say(f"  {name}: {table} filled in {took[table]:.1f} s")
             if table == "person":
@@ -172,7 +172,7 @@ def fill(bench: BenchServer, name: str, people: int, uuid: Ids = random_uuid) ->
         began = time.monotonic()
         for statement in later:
             if "pk_person PRIMARY" not in statement:
-                connection.execute(statement)  # type: ignore[arg-type]
+                connection.execute(statement)
         took["keys"] = time.monotonic() - began
         began = time.monotonic()
         top = connection.execute("SELECT count(*) FROM position").fetchone()
@@ -188,11 +188,11 @@ def _drop_keys(connection: psycopg.Connection[Any]) -> list[str]:
     """Drop the filled tables' constraints and indexes; returns the statements that make them again, in order."""
     names = "(" + ", ".join(f"'{table}'::regclass" for table in FILLED) + ")"
     found = connection.execute(
-        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype FROM pg_constraint"  # type: ignore[arg-type]  # noqa: S608
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype FROM pg_constraint"  # noqa: S608
         f" WHERE conrelid IN {names} AND contype IN ('p', 'u', 'f') ORDER BY contype = 'f', contype = 'u'"
     ).fetchall()
     plain = connection.execute(
-        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"  # type: ignore[arg-type]  # noqa: S608
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"  # noqa: S608
         f" WHERE i.indrelid IN {names} AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)"
     ).fetchall()
     # Foreign keys of rows that were made from each other need no proof; new rows are checked.
@@ -203,14 +203,14 @@ def _drop_keys(connection: psycopg.Connection[Any]) -> list[str]:
     for _, index_statement in plain:
         again.append(index_statement)
     others = connection.execute(
-        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"  # type: ignore[arg-type]  # noqa: S608
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"  # noqa: S608
         f" WHERE confrelid IN {names} AND conrelid NOT IN {names} AND contype = 'f'"
     ).fetchall()
     for table, name, definition in others:
-        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")  # type: ignore[arg-type]
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
         again.append(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
     for table, name, _, _ in reversed(found):
-        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")  # type: ignore[arg-type]
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
     for name, _ in plain:
-        connection.execute(f"DROP INDEX {name}")  # type: ignore[arg-type]
+        connection.execute(f"DROP INDEX {name}")
     return again

@@ -35,7 +35,7 @@ def decide(site: Site, count: int, *, at_once: int = 1, new: bool = False) -> Fi
     random, so pages of every index are touched as real people touch them; a checkpoint comes first."""
     people = site.persons(count, new=new)
     site.sql("CHECKPOINT")
-    before, flushed = site.number("SELECT pg_current_wal_lsn() - '0/0'"), _flushes(site)
+    before, flushed = site.number("SELECT pg_current_wal_lsn() - '0/0'"), wal_flushes(site)
     began = time.monotonic()
     made = 0
     with ThreadPoolExecutor(at_once) as pool:
@@ -47,7 +47,7 @@ def decide(site: Site, count: int, *, at_once: int = 1, new: bool = False) -> Fi
         "decisions": made,
         "per_second": made / took,
         "wal_bytes": wal / made,
-        "flushes": (_flushes(site) - flushed) / made,
+        "flushes": (wal_flushes(site) - flushed) / made,
     }
 
 
@@ -56,7 +56,7 @@ def _decide(site: Site, who: tuple[UUID, Answer]) -> int:
     return 0 if record_decision(site.database.web, site.ring, press(person, answer), utc_now()).repeated else 1
 
 
-def _flushes(site: Site) -> int:
+def wal_flushes(site: Site) -> int:
     """Flushes of the write-ahead log by those who commit; a connection hands in its statistics when it closes."""
     site.database.web.close()
     time.sleep(0.3)
@@ -128,7 +128,7 @@ def _look(site: Site, store: Store, most: int = 1_000) -> int:
             most = min(most, site.top - cursor.position) if cursor.position < site.top else most
             made = next_batch(session, site.ring, store, cursor, now, most)
             events = len(made.events) if made else 0
-            raise _Enough
+            raise _Enough  # noqa: TRY301 - the way out of a transaction without its commit
     except _Enough:
         return events
 

@@ -28,7 +28,9 @@ def _measured(work: Callable[[str], int], url: str, end: Connection) -> None:
     began = time.monotonic()
     count = work(url)
     took = time.monotonic() - began
-    end.send({"count": count, "seconds": took, "mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) / 1024})
+    end.send(
+        {"count": count, "seconds": took, "mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) / 1024}
+    )
 
 
 def in_own_process(work: Callable[[str], int], url: str) -> Figures:

@@ -35,7 +35,7 @@ class Site:
     def sql(self, statement: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Rows of a statement as superuser, which the product never is."""
         with psycopg.connect(self.database.superuser_url, autocommit=True) as connection:
-            done = connection.execute(statement, parameters)  # type: ignore[arg-type]  # constants of the benchmark
+            done = connection.execute(statement, parameters)
             return list(done.fetchall()) if done.description else []
 
     def number(self, statement: str) -> int:

@@ -1,0 +1,84 @@
+"""W2: record a decision durably, with its tamper evidence and without, one at a time and eight at once.
+
+Still to come (G2.1): the whole POST on granian against a bare Flask handler. G2.6 is in `python -m benchmarks scale`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from benchmarks.harness.arms import Arm, Benchmark, Goal, Outcome
+from benchmarks.harness.plans import catching
+from benchmarks.harness.postgres import SETTINGS, bench_server
+from benchmarks.scale.fill import fill
+from benchmarks.scale.paths import wal_flushes
+from benchmarks.scale.site import Site, press
+from consent import record_decision as product
+from consent.decision import Decision
+from consent.feed.run import utc_now
+
+NAME = "w2"
+
+
+@dataclass
+class World:
+    site: Site
+    count: int
+
+
+@contextmanager
+def _world(small: bool) -> Iterator[World]:
+    people = 2_000 if small else 100_000
+    with bench_server(SETTINGS) as bench:
+        fill(bench, "w2", people)
+        site = Site("w2", people, bench.connect("w2"), bench.ring)
+        site.prepare()
+        yield World(site, 20 if small else 300)
+
+
+def _no_leaf(_decision: Decision) -> bytes:
+    return b"\0" * 32
+
+
+def _run(world: World, at_once: int, leaf: Callable[[Decision], bytes]) -> Outcome:
+    people = world.site.persons(world.count)
+    product.leaf_of, kept = leaf, product.leaf_of  # type: ignore[attr-defined]
+    flushed = wal_flushes(world.site)
+    began = time.monotonic()
+    with catching(world.site.database.web.engine) as caught, ThreadPoolExecutor(at_once) as pool:
+        made = sum(pool.map(lambda who: _one(world.site, who), people))
+    took = time.monotonic() - began
+    product.leaf_of = kept  # type: ignore[attr-defined]
+    figures = {
+        "per_second": made / took,
+        "statements": len(caught) / made,
+        "flushes": (wal_flushes(world.site) - flushed) / made,
+    }
+    return Outcome(made, hashlib.sha256(str(made).encode()).hexdigest(), figures)
+
+
+def _one(site: Site, who: tuple[object, object]) -> int:
+    person, answer = who
+    asked = press(person, answer)  # type: ignore[arg-type]
+    return 0 if product.record_decision(site.database.web, site.ring, asked, utc_now()).repeated else 1
+
+
+BENCHMARK = Benchmark(
+    NAME,
+    (
+        Arm("recorded, one at a time", lambda world, _turn: _run(world, 1, product.leaf_of)),  # type: ignore[attr-defined]
+        Arm("without tamper evidence", lambda world, _turn: _run(world, 1, _no_leaf)),
+        Arm("recorded, eight at once", lambda world, _turn: _run(world, 8, product.leaf_of)),  # type: ignore[attr-defined]
+    ),
+    (
+        Goal("G2.3 statements", "recorded, one at a time", "statements", 5, at_most=True),
+        Goal("G2.3 flushes at c=1", "recorded, one at a time", "flushes", 1.05, at_most=True),
+        Goal("G2.4", "recorded, one at a time", "per_second", 0.85, over="without tamper evidence"),
+    ),
+    _world,
+)
