@@ -99,7 +99,5 @@ def _print(report: Report, as_json: bool) -> None:
         f" {report.heads_met:,} heads met, {report.published_met:,} of them kept elsewhere."
     )
     if report.published_not_ours:
-        click.echo(
-            f"{report.published_not_ours:,} heads in the file were not signed by this service: no proof."
-        )
+        click.echo(f"{report.published_not_ours:,} heads in the file were not signed by this service: no proof.")
     click.echo("The ledger is sound." if not report.findings else f"{len(report.findings):,} findings.")
