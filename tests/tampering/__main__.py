@@ -129,14 +129,15 @@ def _report(outcomes: Sequence[Outcome], options: argparse.Namespace, heads: int
         "",
         *_table(simple),
         "",
-        f"**{sum(outcome.within for outcome in thorough)} of {len(thorough)} thorough forgeries found** (the leaf and"
+        f"**{sum(outcome.found for outcome in thorough)} of {len(thorough)} thorough forgeries found,"
+        f" {sum(outcome.within for outcome in thorough)} in the right run** (the leaf and"
         " the tiles recomputed too: only the heads that others hold disagree), named as a run of positions:",
         f"median width {_median([outcome.width for outcome in thorough])},"
         f" widest {max((outcome.width for outcome in thorough), default=0)}. The width is the distance between heads.",
         "",
         *_table(thorough),
         "",
-        *[f"- missed: {outcome}" for outcome in outcomes if not _is_good(outcome)][:20],
+        *[f"- not placed: {outcome}" for outcome in outcomes if not _is_good(outcome)][:20],
     ]
     return "\n".join(lines).rstrip() + "\n"
 
