@@ -33,18 +33,23 @@ _TOP = "(SELECT coalesce(max(position) + 1, 0) FROM position), pg_snapshot_xmin(
 _NO = "NULL::text, NULL::text, NULL::text, NULL::bytea"  # what most kinds leave empty
 
 HEAD = f"SELECT {_TOP}"
-# The five kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key.
+# The five kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key. What is new is
+# found first, by its index, and joined after: a plan made for any parameter would begin at a whole table.
 NEWS = (
-    f"SELECT 'd', p.person_no, d.version::bigint, {_TEXT}, {_NO} FROM position q"  # noqa: S608
-    " JOIN decision d ON d.id = q.decision_id JOIN person p ON p.id = q.person_id WHERE q.position >= %(position)s"
+    "WITH q AS MATERIALIZED (SELECT decision_id, person_id FROM position WHERE position >= %(position)s),"  # noqa: S608
+    " l AS MATERIALIZED (SELECT * FROM person_link WHERE added_xid >= %(xid)s),"
+    " a AS MATERIALIZED (SELECT * FROM person_alias WHERE added_xid >= %(xid)s),"
+    " c AS MATERIALIZED (SELECT * FROM store_subject WHERE added_xid >= %(xid)s) "
+    f"SELECT 'd', p.person_no, d.version::bigint, {_TEXT}, {_NO} FROM q"
+    " JOIN decision d ON d.id = q.decision_id JOIN person p ON p.id = q.person_id"
     f" UNION ALL SELECT 'd', p.person_no, d.version::bigint, {_TEXT}, {_NO} FROM unsequenced u"
     " JOIN decision d ON d.id = u.decision_id JOIN person p ON p.id = u.person_id"
-    " UNION ALL SELECT 'l', p.person_no, o.person_no, l.linked::text, l.id::text, NULL, NULL, NULL FROM person_link l"
-    " JOIN person p ON p.id = l.person_id JOIN person o ON o.id = l.other_person_id WHERE l.added_xid >= %(xid)s"
-    f" UNION ALL SELECT 'n', p.person_no, 0, {_NAME}, NULL, {_KEY} FROM person_alias a"
-    " JOIN person p ON p.id = a.person_id WHERE a.added_xid >= %(xid)s"
-    " UNION ALL SELECT 'c', p.person_no, 0, c.store_id, c.subject, NULL, NULL, NULL FROM store_subject c"
-    " JOIN person p ON p.id = c.person_id WHERE c.added_xid >= %(xid)s"
+    " UNION ALL SELECT 'l', p.person_no, o.person_no, l.linked::text, l.id::text, NULL, NULL, NULL FROM l"
+    " JOIN person p ON p.id = l.person_id JOIN person o ON o.id = l.other_person_id"
+    f" UNION ALL SELECT 'n', p.person_no, 0, {_NAME}, NULL, {_KEY} FROM a"
+    " JOIN person p ON p.id = a.person_id"
+    " UNION ALL SELECT 'c', p.person_no, 0, c.store_id, c.subject, NULL, NULL, NULL FROM c"
+    " JOIN person p ON p.id = c.person_id"
     f" UNION ALL SELECT 'h', {_TOP}, NULL, {_NO}"
 )
 DECISIONS = f"SELECT p.person_no, d.version, {_TEXT} FROM decision d JOIN person p ON p.id = d.person_id ORDER BY 1, 2"  # noqa: S608
