@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import subprocess
+import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 
-from benchmarks.harness.arms import Benchmark, lines, run
+from benchmarks.harness.arms import Result, lines, run
 from benchmarks.harness.probes import measure
 from benchmarks.harness.say import say
 from benchmarks.scale import growth
@@ -18,13 +20,24 @@ from benchmarks.scale import growth
 HERE = Path(__file__).parent
 
 
-def found() -> dict[str, Benchmark]:
-    """Every `wN_….py` of this folder, by its number."""
-    made = {}
-    for path in sorted(HERE.glob("w[0-9]_*.py")):
-        module = importlib.import_module(f"benchmarks.{path.stem}")
-        made[path.stem.split("_")[0]] = module.BENCHMARK
-    return made
+def found() -> dict[str, Path]:
+    """Every `wN_….py` of this folder that is a program of its own or holds a `BENCHMARK`, by its number."""
+    marks = ("\nBENCHMARK = ", "\ndef main(")
+    files = {path: path.read_text(encoding="utf-8") for path in sorted(HERE.glob("w[0-9]_*.py"))}
+    return {path.stem.split("_")[0]: path for path, text in files.items() if any(mark in text for mark in marks)}
+
+
+def run_one(path: Path, asked: argparse.Namespace) -> Result | None:
+    """The result; None of a program of its own, which says its own and ends with 0 when its goals were met."""
+    if "\nBENCHMARK = " not in path.read_text(encoding="utf-8"):
+        subprocess.run([sys.executable, "-m", f"benchmarks.{path.stem}", "--reps", str(asked.reps)], check=True)
+        return None
+    benchmark = importlib.import_module(f"benchmarks.{path.stem}").BENCHMARK
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(benchmark, asked.reps, lambda: measure(Path(folder)), small=asked.small)
+    for line in lines(result):
+        say(line)
+    return result
 
 
 def main() -> int:
@@ -43,13 +56,8 @@ def main() -> int:
     if asked.what == ["scale"]:
         growth.run(asked.people, asked.reps, asked.data, asked.out, filled=asked.filled)
         return 0
-    results = []
-    for name in benchmarks if "all" in asked.what else asked.what:
-        with tempfile.TemporaryDirectory() as folder:
-            result = run(benchmarks[name], asked.reps, lambda at=Path(folder): measure(at), small=asked.small)  # type: ignore[misc]
-        results.append(result)
-        for line in lines(result):
-            say(line)
+    names = list(benchmarks) if "all" in asked.what else asked.what
+    results = [result for name in names if (result := run_one(benchmarks[name], asked)) is not None]
     if asked.json:
         asked.json.write_bytes(orjson.dumps([asdict(one) for one in results], option=orjson.OPT_INDENT_2))
     return 0 if all(result.passed for result in results) else 1

@@ -47,7 +47,7 @@ def _no_leaf(_decision: Decision) -> bytes:
 
 def _run(world: World, at_once: int, leaf: Callable[[Decision], bytes]) -> Outcome:
     people = world.site.persons(world.count)
-    product.leaf_of, kept = leaf, product.leaf_of  # type: ignore[attr-defined]
+    product.leaf_of, kept = leaf, product.leaf_of  # type: ignore[attr-defined, assignment]
     flushed = wal_flushes(world.site)
     began = time.monotonic()
     with catching(world.site.database.web.engine) as caught, ThreadPoolExecutor(at_once) as pool:

@@ -84,7 +84,8 @@ class OutputsDiffer(Exception):
 
 def run(benchmark: Benchmark, reps: int, probe: Callable[[], Probe], *, small: bool = False) -> Result:
     """One warm-up turn, then `reps` turns A B A B …; a turn whose probes drift is repeated, at most three times."""
-    turns, repeated = [], 0
+    turns: list[dict[str, Outcome]] = []
+    repeated = 0
     with benchmark.world(small) as world:
         take_turn(benchmark, world, 0)
         probes = [probe()]

@@ -30,7 +30,7 @@ def run(people: int, reps: int, folder: Path | None, out: Path, *, filled: bool 
 
     `folder` keeps the data; `filled` says that it holds it already.
     """
-    wanted = [size for size in (people // 100, people // 10, people) if size >= 1_000]
+    wanted = [size for size in (people // 100, people // 10, people) if size >= 10_000]
     with bench_server(SETTINGS if filled else {**SETTINGS, **LOADING}, folder) as bench:
         made = {} if filled else {size: fill(bench, f"scale_{size}", size) for size in wanted}
         if not filled:
@@ -41,8 +41,13 @@ def run(people: int, reps: int, folder: Path | None, out: Path, *, filled: bool 
         result["tables"] = {site.name: sizes(site) for site in sites}
         result["paths"] = _in_turns(sites, _paths(people), reps, keep)
         result["plans"] = {site.name: _plans(site) for site in sites}
-        result["sets"] = {site.name: _sets(site, keep) for site in sites}
-        result["arms"] = _arms(sites[-1], reps, 40 if people < 100_000 else 200, keep)
+        keep()
+        result["arms"] = _arms(sites[-1], reps, 40 if people < 1_000_000 else 100)
+        keep()
+        result["sets"] = {}
+        for site in sites:
+            result["sets"][site.name] = _sets(site)
+            keep()
         result["used"] = {site.name: sizes(site) for site in sites}
         result["probes"].append(probe(bench.folder))
         keep()
@@ -70,7 +75,7 @@ def _site(bench: BenchServer, size: int) -> Site:
 
 def _paths(people: int) -> dict[str, Callable[[Site], Figures]]:
     """Every path by name; the counts are small at a small shape."""
-    part = max(1, people // 100_000) if people < 1_000_000 else 10
+    part = 1 if people < 1_000_000 else 5
     paths: dict[str, Callable[[Site], Figures]] = {
         "decide, one at a time": lambda site: decide(site, 20 * part),
         "decide, one at a time, first decision": lambda site: decide(site, 20 * part, new=True),
@@ -108,20 +113,19 @@ def _plans(site: Site) -> Figures:
     return found
 
 
-def _sets(site: Site, keep: Callable[[], None]) -> Figures:
+def _sets(site: Site) -> Figures:
     found: Figures = {"donors": in_own_process(all_donors, site.database.urls.worker)}
     site.sql(DONORS_INDEX)
     site.sql("ANALYZE decision")
     found["donors, with an index of what was given"] = in_own_process(all_donors, site.database.urls.worker)
     found["donors index bytes"] = site.number("SELECT pg_relation_size('ix_decision_given')")
-    found["snapshot"] = in_own_process(whole_snapshot, site.database.urls.worker)
     found["mass policy change"] = policy(site, site.people // 100)
+    found["snapshot"] = in_own_process(whole_snapshot, site.database.urls.worker)
     say(f"sets at {site.name}: {found}")
-    keep()
     return found
 
 
-def _arms(site: Site, reps: int, count: int, keep: Callable[[], None]) -> Figures:
+def _arms(site: Site, reps: int, count: int) -> Figures:
     """The schema arms at the largest size, interleaved; ratios are to the first arm of the same round."""
     rounds = [[run_arm(site, arm, count, 1) for arm in ARMS] for _ in range(reps + 1)][1:]
     found: Figures = {}
@@ -130,5 +134,4 @@ def _arms(site: Site, reps: int, count: int, keep: Callable[[], None]) -> Figure
         for key in ("wal_bytes_in_all", "per_second"):
             found[arm.name][f"{key} ratio"] = median(turn[at][key] / turn[0][key] for turn in rounds)
         say(f"{arm.name}: {found[arm.name]}")
-    keep()
     return found

@@ -12,7 +12,7 @@ def as_markdown(result: Mapping[str, Any]) -> str:
     said = [
         "# The schema as people grow",
         "",
-        "By `python -m benchmarks scale`. Medians; sizes took turns within each round. Times are worth their ratio only.",
+        "By `python -m benchmarks scale`. Medians; sizes took turns in each round. Times are worth their ratio only.",
         f"Probes, first and last: {result['probes']}",
         "",
         "| Path | Figure | " + " | ".join(names) + " | last / first |",

@@ -46,6 +46,10 @@ class Site:
         """People chosen at random, each once in a run, with the answer that changes what stands; `new` ones have
         decided nothing yet."""
         numbers: set[int] = set()
+        if new and 2 * (count + sum(number % 100 == 99 for number in self.asked)) > self.people // 100 + 1:
+            raise ValueError(f"{self.people} people are too few for so many first decisions")
+        if 2 * (count + len(self.asked)) > self.people:
+            raise ValueError(f"{self.people} people are too few for so many decisions")
         while len(numbers) < count:
             number = self.chance.randint(1, self.people)
             number = number - number % 100 + 99 if new else number

@@ -1,0 +1,47 @@
+"""The benchmarks at a small shape, on a real server: they run, agree with themselves and write their report.
+
+No speed is looked at: these tests must hold on any machine (CONTRIBUTING.md).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from benchmarks.__main__ import found
+from benchmarks.harness.arms import run
+from benchmarks.harness.probes import Probe
+from benchmarks.scale import growth
+from benchmarks.w2_record_decision import BENCHMARK
+
+CALM = Probe(1, 1, 1, 0)
+
+
+def test_a_decision_takes_the_promised_statements_and_one_flush() -> None:
+    """G2.3: what W2 counts does not depend on the machine, so it holds at the small shape too."""
+    result = run(BENCHMARK, 1, lambda: CALM, small=True)
+    counted = {goal["id"]: goal["passed"] for goal in result.goals if goal["id"].startswith("G2.3")}
+    assert counted == {"G2.3 statements": True, "G2.3 flushes at c=1": True}, result.goals
+    assert all(outcome.count == 20 for outcome in result.turns[0].values())
+
+
+def test_the_scale_run_writes_its_curve(tmp_path: Path) -> None:
+    """The whole run for 20,000 people: each path at each size, and no growing table read from end to end for one
+    person's page."""
+    growth.run(20_000, 1, None, tmp_path)
+    found_out = orjson.loads((tmp_path / "scale.json").read_bytes())
+    figures = found_out["paths"]
+    assert figures["decide, one at a time"]["20,000"]["decisions"] == 20
+    assert figures["feed operations, 1000 new"]["20,000"]["events"] > 900
+    assert figures["feed operations, 0 new"]["20,000"]["events"] == 0
+    assert found_out["sets"]["20,000"]["donors"]["count"] == found_out["sets"]["20,000"]["snapshot"]["count"] // 100
+    assert not [
+        plan["scans"] for page in ("status", "activity") for plan in found_out["plans"]["20,000"][page] if plan["scans"]
+    ]
+    assert "| decide, one at a time |" in (tmp_path / "scale.md").read_text()
+
+
+def test_each_benchmark_is_found_by_its_file() -> None:
+    """Adding one is adding a file."""
+    assert "w2" in found()
