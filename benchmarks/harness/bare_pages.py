@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Thread
 
 from flask import Flask
@@ -43,7 +43,8 @@ def _wait_for(port: int) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            _ask(http.client.HTTPConnection("127.0.0.1", port, timeout=5))
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+                _ask(connection)
             return
         except OSError:
             if time.monotonic() > deadline:

@@ -97,7 +97,7 @@ SELECT c.relname, t.relname, c.relkind = 'i', pg_relation_size(c.oid) + coalesce
  FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid
  JOIN pg_class t ON t.oid = coalesce(i.indrelid, c.oid)
  LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = c.oid
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i', 'p') AND pg_relation_size(c.oid) > 1000000
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i', 'p') AND pg_table_size(c.oid) > 1000000
  ORDER BY t.relname, c.relkind DESC, 4 DESC
 """
 
