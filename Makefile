@@ -44,10 +44,9 @@ test-system-database: $(DEV_READY) $(CATALOGS:.po=.mo) ## The tests with real pa
 	@PORTAL_TEST_BINARIES="$$($(BIN)/python scripts/system_postgres.py)" && export PORTAL_TEST_BINARIES \
 		&& $(BIN)/pytest $(PARALLEL) tests/parts/database tests/parts/consent tests/parts/research tests/parts/notifications $(PYTEST_ARGS)
 
-bench: $(DEV_READY) ## Run the benchmarks
-	@if ls benchmarks/*.py >/dev/null 2>&1; then \
-		set -e; for bench in benchmarks/[!_]*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done; \
-	else echo "There are no benchmarks yet."; fi
+bench: $(DEV_READY) ## Run the benchmarks, ours and peers side by side (long)
+	@sh scripts/bootstrap.sh bench
+	@$(BIN)/python -m benchmarks all --reps 5
 
 messages: $(DEV_READY) ## Collect every visible sentence and bring the translation catalogs up to date
 	@$(BIN)/python scripts/update_translations.py
@@ -73,6 +72,7 @@ pure: $(DEV_READY) $(CATALOGS:.po=.mo)
 
 browser: $(DEV_READY)
 	@$(BIN)/python -m tests.support.browser_install
+	@$(BIN)/python -m tests.support.nats_server
 
 %.mo: %.po | $(RUN_READY)
 	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@

@@ -14,14 +14,16 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from consent.authorization import Texts, load_texts
 from consent.decision import Decision
 from consent.efforts import Effort
 from consent.rows import decision_of
 from consent.standing import ChoiceStanding, standing
+from consent.text_versions import may_send_new
 
 RELEASE_COLUMNS = (
     "id, person_id, version, choice, effort_id, answer, categories, sensitive, actor_kind, text_id, text_version,"
-    " practice_id, confirmed_by_person, asked_at, recorded_at, starts_at, expires_at"
+    " practice_id, means, confirmed_by_person, asked_at, recorded_at, starts_at, expires_at"
 )
 _EVER = text("SELECT DISTINCT person_id FROM decision WHERE effort_id = :effort AND answer = 'yes'")
 _LINKS = text(
@@ -45,10 +47,14 @@ class Donor:
     stands: ChoiceStanding
 
 
-def donors(session: Session, effort: Effort, now: datetime) -> tuple[Donor, ...]:
+PUBLISHED: Texts = load_texts()
+
+
+def donors(session: Session, effort: Effort, now: datetime, texts: Texts = PUBLISHED) -> tuple[Donor, ...]:
     """Everyone whose donation to `effort` stands at `now`, by person id; for the session of `as_release()`.
 
-    Linked persons are judged together (deny wins); each with a yes of their own is one donor.
+    Linked persons are judged together (deny wins); each with a yes of their own is one donor, unless a newer major
+    version of the text waits for their answer (ADR 0009).
     """
     givers = set(session.scalars(_EVER, {"effort": effort.id}))
     groups = _groups(session, givers)
@@ -61,7 +67,9 @@ def donors(session: Session, effort: Effort, now: datetime) -> tuple[Donor, ...]
     for group in groups:
         stands = standing([d for person in group for d in history.get(person, [])], now).donation(effort)
         if stands.permits:
-            found += [_donor(person, history[person], stands) for person in sorted(group & givers)]
+            own = {person: standing(history[person], now).donation(effort) for person in group & givers}
+            asked = [person for person in sorted(own) if may_send_new(own[person].decision, texts)]
+            found += [_donor(person, history[person], stands) for person in asked]
     return tuple(sorted(found, key=lambda donor: donor.person))
 
 

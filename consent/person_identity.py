@@ -27,6 +27,7 @@ from database.keyring import KeyRing
 from database.unit_of_work import Database
 from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, NotFound, Refused
+from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _carried(source: Decision, person: UUID, version: int, now: datetime, mark: 
     name = source.effort or source.choice.value
     return replace(
         source,
-        id=uuid4(),
+        id=time_ordered_id(now, secrets.token_bytes(RANDOM_BYTES)),
         person_id=person,
         version=version,
         by=ByWhom(ActorKind.SYSTEM),

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from sqlalchemy import text
@@ -27,6 +27,7 @@ from database.keyring import KeyRing
 from database.unit_of_work import Database
 from vocabulary.actor import Actor
 from vocabulary.errors import Conflict, NotFound
+from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
 
 LOCK = text("SELECT id FROM person WHERE id = ANY (:persons) ORDER BY id FOR UPDATE")
 HISTORY = text(
@@ -158,7 +159,7 @@ def _result(
 
 
 def _decision(ring: KeyRing, asked: Asked, person: UUID, version: int, subject: Subject, now: datetime) -> Decision:
-    decision_id = uuid4()
+    decision_id = time_ordered_id(now, secrets.token_bytes(RANDOM_BYTES))
     evidence = None
     if asked.evidence:
         plain = orjson.dumps(dict(asked.evidence), option=orjson.OPT_SORT_KEYS)

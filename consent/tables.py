@@ -102,6 +102,12 @@ class DecisionRow(Base):
         CheckConstraint("answer IN ('yes', 'no')", name="answer"),
         CheckConstraint("(choice = 'donation') = (effort_id IS NOT NULL)", name="effort"),
         CheckConstraint("actor_kind <> 'care-team' OR answer = 'no'", name="care_team_only_no"),
+        Index(
+            "ix_decision_given",
+            "effort_id",
+            "person_id",
+            postgresql_where=text("effort_id IS NOT NULL AND answer = 'yes'"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))

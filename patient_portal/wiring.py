@@ -46,7 +46,11 @@ def wire(settings: Settings, database_url: str, *, application_name: str, pool_s
 def allow_list(settings: Settings) -> AllowList:
     """Every origin the configuration names, and no other (SEC-05)."""
     found = [each for provider in settings.providers for each in provider.destinations()]
-    found += [destination(store.endpoint, private=store.network == "private") for store in settings.stores]
+    found += [
+        destination(address, private=store.network == "private")
+        for store in settings.stores
+        for address in store.addresses
+    ]
     if settings.twilio:
         found.append(destination(settings.twilio.api_base, private=not settings.twilio.api_base.startswith("https")))
     return AllowList(tuple(dict.fromkeys(found)))

@@ -2,6 +2,7 @@
 # Make .venv exactly as uv.lock says, installing uv first where it is missing.
 #   bootstrap.sh run       what the service needs
 #   bootstrap.sh develop   that, and the tools of `make test` and `make check`
+#   bootstrap.sh bench     that, and the peers of `make bench`
 #   bootstrap.sh lock      resolve uv.lock anew
 set -eu
 cd "$(dirname "$0")/.."
@@ -70,9 +71,10 @@ install() {
 case "${1:-develop}" in
 run) install --no-dev --inexact ;;
 develop) install ;;
+bench) install --group bench ;;
 lock) "$uv" lock ;;
 *)
-    say "usage: bootstrap.sh run | develop | lock"
+    say "usage: bootstrap.sh run | develop | bench | lock"
     exit 2
     ;;
 esac

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from consent.record_decision import LOCK, insert_decisions
 from consent.rows import decision_of
 from database.context import as_persons, as_propagation
 from database.unit_of_work import Database
+from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
 
 MARGIN = timedelta(hours=1)
 """A decision may be committed after its date has come; a look begins this much before the last one."""
@@ -86,6 +87,8 @@ def _histories(session: Session, persons: Sequence[UUID]) -> dict[UUID, list[Dec
 def _rows(own: Sequence[Decision], now: datetime) -> list[Decision]:
     version = max(decision.version for decision in own)
     return [
-        row_for(item, uuid4(), version + count, secrets.token_bytes(32), now)
+        row_for(
+            item, time_ordered_id(now, secrets.token_bytes(RANDOM_BYTES)), version + count, secrets.token_bytes(32), now
+        )
         for count, item in enumerate(due(own, now), start=1)
     ]

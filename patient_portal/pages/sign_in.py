@@ -22,6 +22,7 @@ from flask import (
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from consent.stores.backend_services import public_keys
 from database.context import Context, knowing
 from fhir_bridge.login_attempts import save_attempt, state_index, take_attempt
 from fhir_bridge.providers import Provider
@@ -133,9 +134,10 @@ def sign_out() -> AnyResponse:
 @blueprint.get("/.well-known/jwks.json")
 @gate(Gate.PUBLIC)
 def jwks() -> Response:
-    """The public halves of our client keys (SMART-43)."""
+    """The public halves of our client keys, at hospitals and at FHIR stores (SMART-43)."""
     keys = [provider.client_keys for provider in wiring().settings.providers if provider.client_keys]
-    response = jsonify(public_jwks(keys))
+    document = public_jwks(keys)
+    response = jsonify({"keys": [*document["keys"], *public_keys(wiring().keyring)]})
     response.headers["Cache-Control"] = f"public, max-age={JWKS_SECONDS}"
     return response
 

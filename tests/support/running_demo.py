@@ -1,6 +1,7 @@
 """`portal demo` as a visitor starts it: a process of its own, with its own folder and port, driven from outside only.
 
-`running_demo` lives as long as the test run. At its end it gets SIGTERM, and every process it had started must be gone.
+`running_demo` lives as long as the journeys. At their end it gets SIGTERM, and every process it had started must be
+gone.
 """
 
 from __future__ import annotations
