@@ -26,6 +26,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "number.confirmed": frozenset({"means"}),
     "number.removed": frozenset({"means"}),
     "choices.read": frozenset(),
+    "choices.read-by-program": frozenset({"type"}),
     "record.read": frozenset({"type"}),
     "record.downloaded": frozenset({"format"}),
     "record.disconnected": frozenset({"provider"}),

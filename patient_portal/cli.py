@@ -12,7 +12,7 @@ from patient_portal.commands.decide import decide
 from patient_portal.commands.demo import demo
 from patient_portal.commands.keys import keys
 from patient_portal.commands.ledger import ledger
-from patient_portal.commands.processes import feed, serve, worker
+from patient_portal.commands.processes import api, feed, serve, worker
 from patient_portal.commands.settings import settings
 from patient_portal.commands.texts import texts
 from patient_portal.logs import configure_logs
@@ -28,12 +28,13 @@ def portal(log_level: str) -> None:
 
     To look at it, run `portal demo`: it starts everything on this machine with invented people and prints where to
     click. In production run `portal db upgrade` once per version, then `portal serve`, `portal worker` and
-    `portal feed`, as many of each as you need. Settings come from the environment; `portal settings` shows them.
+    `portal feed`, as many of each as you need; `portal api` where stores, auditors or pipelines ask. Settings come from
+    the environment; `portal settings` shows them.
     """
     configure_logs(os.environ.get("PORTAL_LOG_LEVEL", log_level))
 
 
-for command in (demo, decide, serve, worker, feed, db, keys, ledger, settings, texts):
+for command in (demo, decide, serve, api, worker, feed, db, keys, ledger, settings, texts):
     portal.add_command(command)
 
 

@@ -13,6 +13,8 @@ from flask import Flask
 from granian.constants import Interfaces
 from granian.server import Server
 
+from patient_portal.api.app import create_api
+from patient_portal.api.blueprints import BLUEPRINTS
 from patient_portal.app import create_app
 from patient_portal.logs import configure_logs
 from patient_portal.settings import read_settings
@@ -30,6 +32,19 @@ def application() -> Flask:
     return create_app(wire(settings, settings.database_url, application_name="portal-web"))
 
 
+def api_application() -> Flask:
+    """The application for programs, under the worker's login (ADR 0010)."""
+    end_with_parent()
+    configure_logs(os.environ.get("PORTAL_LOG_LEVEL", "info"))
+    settings = read_settings(os.environ)
+    return create_api(wire(settings, settings.database_url_worker, application_name="portal-api"), BLUEPRINTS)
+
+
+def serve_api(*, host: str, port: int, processes: int, threads: int) -> None:
+    """Serve programs until SIGTERM or Ctrl-C."""
+    _server(host, port, processes, threads, "api_application").serve()
+
+
 def serve_pages(*, host: str, port: int, processes: int, threads: int) -> None:
     """Serve until SIGTERM or Ctrl-C; a second address for `/metrics` and `/readyz` when one is set."""
     inner = _serve_internal(os.environ.get("PORTAL_INTERNAL_BIND"))
@@ -39,9 +54,9 @@ def serve_pages(*, host: str, port: int, processes: int, threads: int) -> None:
         inner.join(10)
 
 
-def _server(host: str, port: int, processes: int, threads: int) -> Any:
+def _server(host: str, port: int, processes: int, threads: int, application: str = "application") -> Any:
     return Server(
-        "patient_portal.serving:application",
+        f"patient_portal.serving:{application}",
         address=host,
         port=port,
         interface=Interfaces.WSGI,

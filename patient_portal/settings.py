@@ -13,6 +13,7 @@ from database.keyring import KeyRing
 from fhir_bridge.providers import Provider, load_providers
 from notifications.neutral_words import names_illness
 from notifications.texts import Programme, is_gsm7
+from patient_portal.api.clients import ApiClient, load_clients
 from vocabulary.config_file import ConfigError
 
 ROLES = ("covered-entity", "business-associate", "consumer-app")
@@ -53,6 +54,8 @@ class Settings:
     languages: tuple[str, ...]
     brand: str
     text_name: str
+    clients: tuple[ApiClient, ...]
+    api_base_url: str
     help_phone: str
     trusted_proxies: int
 
@@ -69,6 +72,7 @@ class Settings:
         """The settings in effect with secrets left out, for `portal settings`."""
         plain = {item.name: str(getattr(self, item.name)) for item in fields(self) if item.repr}
         plain["providers"] = ", ".join(provider.id for provider in self.providers)
+        plain["clients"] = ", ".join(client.id for client in self.clients)
         plain["stores"] = ", ".join(store.id for store in self.stores)
         plain["twilio"] = f"{self.twilio.account_sid} via {self.twilio.api_base}" if self.twilio else "not set"
         for name in ("secret_key", "database_url", "database_url_worker", "database_url_maintenance", "smtp_url"):
@@ -81,6 +85,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     env = _Environment(environment)
     base_url = env.url("PORTAL_BASE_URL", "http://127.0.0.1:8000")
     production = is_production(base_url)
+    providers = load_providers(
+        Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml")), environment, production=production
+    )
+    stores = load_stores(
+        Path(env.needed("PORTAL_STORES", "the path of stores.toml")), environment, production=production
+    )
     settings = Settings(
         base_url=base_url,
         secret_key=_checked_secret(env),
@@ -88,12 +98,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url_worker=env.text("DATABASE_URL_WORKER") or env.needed("DATABASE_URL", "the database"),
         database_url_maintenance=env.text("DATABASE_URL_MAINTENANCE"),
         keys=Path(env.needed("PORTAL_KEYS", "the key ring; make one with `portal keys new FILE`")),
-        providers=load_providers(
-            Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml")), environment, production=production
-        ),
-        stores=load_stores(
-            Path(env.needed("PORTAL_STORES", "the path of stores.toml")), environment, production=production
-        ),
+        providers=providers,
+        stores=stores,
         operator_role=_checked_role(env, production),
         baa_confirmed=env.text("BAA_CONFIRMED") in {"1", "true", "yes"},
         internal_bind=env.text("PORTAL_INTERNAL_BIND"),
@@ -102,6 +108,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         languages=_checked_languages(env),
         brand=env.text("PORTAL_NAME") or "My Cancer Record",
         text_name=_checked_text_name(env),
+        clients=_clients(env, stores),
+        api_base_url=env.url("PORTAL_API_BASE_URL", base_url),
         help_phone=env.text("PORTAL_HELP_PHONE") or "(888) 282-2552",
         trusted_proxies=env.number("PORTAL_TRUSTED_PROXIES", 0),
     )
@@ -197,6 +205,11 @@ def _checked_languages(env: _Environment) -> tuple[str, ...]:
         if language not in LANGUAGES_KNOWN:
             raise ConfigError("PORTAL_LANGUAGES", f"names {language!r}", f"Choose from: {', '.join(LANGUAGES_KNOWN)}")
     return chosen
+
+
+def _clients(env: _Environment, stores: tuple[Store, ...]) -> tuple[ApiClient, ...]:
+    path = env.text("PORTAL_CLIENTS")
+    return load_clients(Path(path), [store.id for store in stores]) if path else ()
 
 
 def _checked_text_name(env: _Environment) -> str:

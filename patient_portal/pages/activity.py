@@ -27,6 +27,7 @@ SAYS: dict[str, Phrase] = {
     "number.confirmed": phrase("A phone number was confirmed"),
     "number.removed": phrase("A phone number was taken out of use"),
     "choices.read": phrase("Your choices were opened"),
+    "choices.read-by-program": phrase("A data store or an auditor read your choices"),
     "record.read": phrase("Your record was opened"),
     "record.downloaded": phrase("A copy of your record was downloaded"),
     "record.disconnected": phrase("A hospital was disconnected"),

@@ -21,6 +21,7 @@ import consent.tables
 import database.tables
 import fhir_bridge.tables
 import notifications.tables
+import patient_portal.api.tables
 import research.tables
 from database import migrate
 from database.base_table import Base
@@ -37,6 +38,7 @@ ROOMS = (
     database.tables,
     fhir_bridge.tables,
     notifications.tables,
+    patient_portal.api.tables,
     research.tables,
 )
 ROWS_A_TABLE = 20
@@ -44,7 +46,7 @@ ROWS_A_TABLE = 20
 
 def test_the_newest_revision_is_what_the_models_say(database: TestDatabase) -> None:
     """House: a column added to a model without a migration is found, and so is the reverse."""
-    assert len(ROOMS) == 7
+    assert len(ROOMS) == 8
     engine = create_engine(sqlalchemy_url(database.superuser_url))
     with engine.connect() as connection:
         options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("procrastinate")}

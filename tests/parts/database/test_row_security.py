@@ -29,6 +29,8 @@ ABOUT_NOBODY = {
     "store_batch": "positions and event numbers",
     "receipt": "event numbers and what a store answered",
     "process_heartbeat": "processes",
+    "api_token": "keyed indexes and client ids",
+    "api_assertion": "keyed indexes",
     "rate_count": "keyed subjects and counts",
     "procrastinate_jobs": "opaque ids only",
     "procrastinate_events": "opaque ids only",
