@@ -6,11 +6,11 @@ database is of no other use afterwards.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,21 +19,21 @@ from benchmarks.scale.site import Site
 from consent import record_decision as product
 from consent.feed.run import utc_now
 from consent.sequencer import sequence_once
+from vocabulary.time_ordered_id import time_ordered_id
 
 
-def uuid7() -> UUID:
-    """RFC 9562 section 5.7: 48 bits of milliseconds, then random."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
-    return UUID(int=value)
+def at_random(_moment: datetime, _chance: bytes) -> UUID:
+    """An id that says nothing of its time, as decisions had them first."""
+    return uuid4()
 
 
 @dataclass(frozen=True)
 class SchemaArm:
-    """`ids` makes the decision's id; `without` are indexes that are not kept up; `settings` are the server's."""
+    """`ids` makes the decision's id of its moment and ten random bytes; `without` are indexes that are not kept up;
+    `settings` are the server's."""
 
     name: str
-    ids: Callable[[], UUID] = uuid4
+    ids: Callable[[datetime, bytes], UUID] = time_ordered_id
     without: Sequence[str] = ()
     settings: Sequence[tuple[str, str]] = ()
 
@@ -41,12 +41,12 @@ class SchemaArm:
 POSITION_PERSON = ("ix_position_person_id",)
 LEAN = (*POSITION_PERSON, "uq_decision_person_id_idempotency_key")
 ARMS = (
-    SchemaArm("as it is"),
-    SchemaArm("time-ordered decision ids", uuid7),
-    SchemaArm("and no index position(person_id)", uuid7, POSITION_PERSON),
-    SchemaArm("and no unique (person_id, idempotency_key)", uuid7, LEAN),
-    SchemaArm("as it is, wal_compression = pglz", settings=(("wal_compression", "pglz"),)),
-    SchemaArm("all of it, with wal_compression", uuid7, LEAN, (("wal_compression", "pglz"),)),
+    SchemaArm("random decision ids, as they were", at_random),
+    SchemaArm("as it is: time-ordered decision ids"),
+    SchemaArm("and no index position(person_id)", without=POSITION_PERSON),
+    SchemaArm("and no unique (person_id, idempotency_key)", without=LEAN),
+    SchemaArm("random ids, wal_compression = pglz", at_random, settings=(("wal_compression", "pglz"),)),
+    SchemaArm("all of it, with wal_compression", without=LEAN, settings=(("wal_compression", "pglz"),)),
 )
 
 
@@ -72,11 +72,11 @@ def _in_force(site: Site, arm: SchemaArm) -> Iterator[None]:
         site.sql(ready, [False, False, index])
     site.sql("SELECT pg_reload_conf()")
     time.sleep(0.3)
-    product.uuid4, kept = arm.ids, product.uuid4  # type: ignore[attr-defined]
+    kept, product.time_ordered_id = product.time_ordered_id, arm.ids  # type: ignore[attr-defined,assignment]
     try:
         yield
     finally:
-        product.uuid4 = kept  # type: ignore[attr-defined]
+        product.time_ordered_id = kept  # type: ignore[attr-defined]
         for index in arm.without:
             site.sql(ready, [True, True, index])
         for name, _ in arm.settings:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+READY = ".venv/.ready-to-develop"  # what every target with tools needs first
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11", "python")
 OLD_PYTHON = '#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2"\nexit 1\n'
 # New enough, yet without venv, ensurepip and pip, as on a bare Debian.
@@ -70,7 +71,7 @@ def test_old_python_is_named(clone: Path) -> None:
     """Python below 3.11: said with the remedy, and nothing is made."""
     for name in PYTHONS:
         put(clone, name, OLD_PYTHON)
-    done = make(clone, "bench")
+    done = make(clone, READY)
     assert done.returncode != 0
     assert "Python 3.11 or newer is needed" in done.stderr
     assert "Python 3.9.2" in done.stderr
@@ -82,7 +83,7 @@ def test_no_way_to_install_uv_gives_the_line_to_type(clone: Path) -> None:
     for name in PYTHONS:
         put(clone, name, BARE_PYTHON)
     put(clone, "uv", UV.replace("VERSION", "0.4.1"))
-    done = make(clone, "bench")
+    done = make(clone, READY)
     assert done.returncode != 0
     assert "apt install python3-venv" in done.stderr
     assert asked(clone) == [], "a uv that cannot read the lock is not used"
@@ -92,7 +93,7 @@ def test_uv_on_path_is_used(clone: Path) -> None:
     """A uv that is new enough is taken as it is, and only the lock file decides what is installed."""
     put(clone, "python3", BARE_PYTHON)
     put(clone, "uv", UV.replace("VERSION", "0.9.9"))
-    done = make(clone, "bench")
+    done = make(clone, READY)
     assert done.returncode == 0, done.stderr
     assert asked(clone) == ["0.9.9 sync --frozen --quiet"]
 
@@ -102,7 +103,7 @@ def test_uv_is_installed_in_the_project(clone: Path) -> None:
     put(clone, "python3", WHOLE_PYTHON)
     put(clone, "uv", "#!/bin/sh\nexit 1\n")
     put(clone, "uv-to-install", UV.replace("VERSION", "0.13.9"))
-    done = make(clone, "bench", HOME="/nonexistent")
+    done = make(clone, READY, HOME="/nonexistent")
     assert done.returncode == 0, done.stderr
     assert asked(clone) == ["0.13.9 sync --frozen --quiet"]
     assert "Installing uv 0.13.9" in done.stderr
@@ -112,17 +113,17 @@ def test_warm_make_installs_nothing_and_says_nothing(clone: Path) -> None:
     """Once installed, only a change of the lock or a broken environment installs again."""
     put(clone, "python3", BARE_PYTHON)
     put(clone, "uv", UV.replace("VERSION", "0.13.9"))
-    make(clone, "bench")
-    again = make(clone, "bench")
+    make(clone, READY)
+    again = make(clone, READY)
     assert (again.stderr, len(asked(clone))) == ("", 1)
     lock = clone / "uv.lock"
     later = (clone / ".venv/.ready-to-develop").stat().st_mtime + 5
     os.utime(lock, (later, later))
-    make(clone, "bench")
+    make(clone, READY)
     assert len(asked(clone)) == 2
     os.utime(lock, (1, 1))
     (clone / ".venv/bin/python").unlink()
-    make(clone, "bench")
+    make(clone, READY)
     assert len(asked(clone)) == 3
 
 

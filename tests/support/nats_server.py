@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,8 @@ class NatsServer:
             finally:
                 await client.close()
 
-        return asyncio.run(connected())
+        with ThreadPoolExecutor(1) as apart:  # the browser's driver may keep a loop running in this thread
+            return apart.submit(asyncio.run, connected()).result()
 
     def stream(self, name: str, *subjects: str, **more: Any) -> None:
         """Make a stream."""

@@ -40,11 +40,11 @@ class Listener:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        self._thread.join(5)  # whoever was let in last is among the open ones
         for connection in self._open:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
-        self._thread.join(5)
 
     def _serve(self) -> None:
         while True:

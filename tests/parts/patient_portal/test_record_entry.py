@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from sandbox.hospital.records import Chart
 from tests.parts.patient_portal.test_record import lines_of, shown
@@ -62,7 +62,7 @@ def test_another_persons_entry_is_like_no_entry(portal: Portal) -> None:
     assert mine.get(f"/record/kind/notes-and-reports?older_than={mark}").status_code == 303
 
 
-def test_nothing_in_a_record_runs(portal: Portal) -> None:
+def test_nothing_in_a_record_runs(portal: Portal, playwright: Playwright) -> None:
     """FHIR-14, threats 21 and 22: scripts in titles, narrative, notes and files are words or gone."""
     chart = portal.chart("rv-p06")
     add(chart, note(
@@ -79,24 +79,23 @@ def test_nothing_in_a_record_runs(portal: Portal) -> None:
     for ran in ("<script>document", "<img src=x", "<svg onload"):
         assert ran not in page
     loud: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=system_browser(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        context = browser.new_context()
-        cookie = client.browser.get_cookie("portal", domain="127.0.0.1")
-        assert cookie
-        context.add_cookies([{"name": "portal", "value": cookie.value, "url": portal.url}])
-        tab = context.new_page()
-        tab.on("dialog", lambda dialog: loud.append(dialog.message))
-        tab.on("console", lambda message: loud.append(message.text))
-        tab.on("request", lambda request: loud.append(request.url) if not request.url.startswith(portal.url) else None)
-        for path in ("/record/kind/notes-and-reports", entry, entry + "/fhir", "/record"):
-            tab.goto(portal.url + path)
-            tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-            assert tab.title() != "ran"
-            assert tab.url.endswith(path)
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=system_browser(), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    )
+    context = browser.new_context()
+    cookie = client.browser.get_cookie("portal", domain="127.0.0.1")
+    assert cookie
+    context.add_cookies([{"name": "portal", "value": cookie.value, "url": portal.url}])
+    tab = context.new_page()
+    tab.on("dialog", lambda dialog: loud.append(dialog.message))
+    tab.on("console", lambda message: loud.append(message.text))
+    tab.on("request", lambda request: loud.append(request.url) if not request.url.startswith(portal.url) else None)
+    for path in ("/record/kind/notes-and-reports", entry, entry + "/fhir", "/record"):
+        tab.goto(portal.url + path)
+        tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert tab.title() != "ran"
+        assert tab.url.endswith(path)
+    browser.close()
     assert loud == []
 
 
