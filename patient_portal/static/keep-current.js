@@ -5,18 +5,22 @@
   const status = document.getElementById("status");
   if (!place || !place.dataset.current) { return; }
   let wait = 1500;
+  // What a system says in one line, and that nothing is left to wait for.
+  function lines() {
+    const all = place.querySelectorAll(".stores h3, [data-settled]");
+    return Array.from(all, (one) => one.textContent.replace(/\s+/g, " ").trim());
+  }
   async function look() {
     try {
       const answer = await fetch(place.dataset.current, { credentials: "same-origin", cache: "no-store" });
       if (!answer.ok || answer.redirected) { return; }
       const words = await answer.text();
       if (words !== place.dataset.seen) {
-        const before = place.textContent;
+        // Compared with what stands here, so that what came between the page and the first look is said too.
+        const before = lines();
         place.innerHTML = words;
-        if (place.dataset.seen !== undefined && before !== place.textContent && status) {
-          const done = place.querySelectorAll(".stores li.done h3");
-          status.textContent = done.length ? done[done.length - 1].textContent : "";
-        }
+        const news = lines().filter((line) => !before.includes(line));
+        if (news.length && status) { status.textContent = news.join(". "); }
         place.dataset.seen = words;
       }
       if (place.querySelector("[data-settled]")) { return; }
