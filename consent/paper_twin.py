@@ -64,7 +64,7 @@ def twin_codes(ring: KeyRing, decision: Decision, position: int | None, head: Si
     signed = Ed25519PrivateKey.from_private_bytes(key.raw).sign(PREFIX + packed) + packed
     letters = base45(signed)
     parts = [letters[start : start + MOST_LETTERS] for start in range(0, len(letters), MOST_LETTERS)]
-    name = decision.id.hex[:8].upper()
+    name = decision.id.hex[-8:].upper()  # its random end; ids begin with their time
     return tuple(f"PPT1:{number}/{len(parts)}:{name}:{part}" for number, part in enumerate(parts, start=1))
 
 

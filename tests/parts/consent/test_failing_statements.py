@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,13 +37,14 @@ END $f$;
 """
 TABLES = (
     "decision", "audit_event", "unsequenced", "position", "store_batch", "receipt", "store_cursor", "parked_item",
-    "staff_task", "store_subject",
+    "staff_task", "store_subject", "store_channel", "unconfirmed_event",
 )  # fmt: skip
 MUST_BREAK = {
     ("decision", "INSERT"), ("audit_event", "INSERT"), ("unsequenced", "INSERT"), ("unsequenced", "DELETE"),
     ("position", "INSERT"), ("store_batch", "INSERT"), ("store_batch", "UPDATE"), ("receipt", "INSERT"),
     ("store_cursor", "UPDATE"), ("parked_item", "INSERT"), ("parked_item", "UPDATE"), ("staff_task", "INSERT"),
-    ("store_subject", "INSERT"),
+    ("store_subject", "INSERT"), ("store_channel", "INSERT"), ("store_channel", "UPDATE"),
+    ("unconfirmed_event", "INSERT"),
 }  # fmt: skip
 LIVING_WELL = donation_to("living-well")
 
@@ -78,6 +80,37 @@ def live(rig: Rig, number: int) -> None:
     rig.misbehave("cancerlinq", "none")
 
 
+def live_and_break(rig: Rig, number: int, k: int) -> list[Any]:
+    """A life whose k-th write fails, 0 for none; the writes that stood, in their order. Each life begins with stores
+    that must be greeted, as after a change of their secrets: so every life has the same writes, the first one too."""
+    rig.errors.clear()
+    rig.sql("UPDATE broken SET k = 0")
+    rig.sql("DELETE FROM store_channel")
+    rig.sql(f"UPDATE broken SET k = {k}; TRUNCATE seen_writes; ALTER SEQUENCE broken_at RESTART")
+    live(rig, number)
+    return rig.sql("SELECT k, name, op, transaction FROM seen_writes ORDER BY k")
+
+
+def each_but_the_middle(rows: list[Any], mode: str) -> list[Any]:
+    """Which row makes a commit fail does not matter: the first of each transaction does it. Rows that a transaction
+    writes alike are undone alike: the first of them stands for nothing written yet, the last for all of them."""
+    by_commit = mode == "commit"
+    alike = [row.transaction if by_commit else (row.transaction, row.name, row.op) for row in rows]
+    first = dict(zip(reversed(alike), reversed(rows), strict=True))
+    last = {} if by_commit else dict(zip(alike, rows, strict=True))
+    return sorted({row.k: row for row in (*first.values(), *last.values())}.values(), key=lambda row: row.k)
+
+
+def failed_there(rig: Rig, row: Any, rows: list[Any], stood: list[Any]) -> None:
+    """Exactly this write failed: one error, and before its transaction the life was as the one that is counted."""
+    count = rig.sql("SELECT last_value FROM broken_at")[0][0]
+    said = f"write {row.k} of {len(rows)} ({row.name} {row.op}), in a life of {count}: {rig.errors}"
+    assert len(rig.errors) == 1, said
+    begun = next(other.k for other in rows if other.transaction == row.transaction)
+    before = [(other.k, other.name, other.op) for other in rows if other.k < begun]
+    assert [(other.k, other.name, other.op) for other in stood if other.k <= row.k] == before, said
+
+
 def history_is_intact(rig: Rig) -> None:
     """One audit line and one place for each decision; versions and places without holes; no store behind."""
     counts = [rig.sql(f"SELECT count(*) FROM {name}")[0][0] for name in ("decision", "position", "unsequenced")]
@@ -99,21 +132,13 @@ def test_every_write_fails_once(rig: Rig, mode: str, state: str) -> None:
     """I1 to I5, threats 5 (k-th statement): the k-th row written fails, for every k but those in the middle of rows
     that one transaction writes alike; nothing is lost or doubled."""
     rig.sql(f"UPDATE broken SET mode = '{mode}', state = '{state}'")
-    live(rig, 0)
-    rows = rig.sql("SELECT k, name, op, transaction FROM seen_writes ORDER BY k")
-    assert {(row.name, row.op) for row in rows} >= MUST_BREAK
-    # Which row makes a commit fail does not matter: the first of each transaction does it. Rows that a transaction
-    # writes alike are undone alike: the first of them stands for nothing written yet, the last for all of them.
-    alike = (lambda row: (row.transaction, row.name, row.op)) if mode == "statement" else (lambda row: row.transaction)
-    first = {alike(row): row for row in reversed(rows)}
-    last = {alike(row): row for row in rows} if mode == "statement" else {}
-    chosen = sorted({row.k: row for row in (*first.values(), *last.values())}.values(), key=lambda row: row.k)
+    rows = live_and_break(rig, 0, 0)
     assert rig.errors == []
+    assert {(row.name, row.op) for row in rows} >= MUST_BREAK
+    assert [row.k for row in rows] == list(range(1, len(rows) + 1)), "nothing was undone: each k is known"
+    chosen = each_but_the_middle(rows, mode)
     for number, row in enumerate(chosen, start=1):
-        rig.errors.clear()
-        rig.sql(f"UPDATE broken SET k = {row.k}; TRUNCATE seen_writes; ALTER SEQUENCE broken_at RESTART")
-        live(rig, number)
-        assert len(rig.errors) == 1, f"write {row.k} ({row.name} {row.op}): {rig.errors}"
+        failed_there(rig, row, rows, live_and_break(rig, number, row.k))
     rig.sql("UPDATE broken SET k = 0")
     verdict = check(rig.evidence())
     assert verdict.violations == []
