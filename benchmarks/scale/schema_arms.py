@@ -72,11 +72,12 @@ def _in_force(site: Site, arm: SchemaArm) -> Iterator[None]:
         site.sql(ready, [False, False, index])
     site.sql("SELECT pg_reload_conf()")
     time.sleep(0.3)
-    kept, product.time_ordered_id = product.time_ordered_id, arm.ids  # type: ignore[attr-defined,assignment]
+    kept = product.time_ordered_id  # type: ignore[attr-defined]  # the product's own name for it, swapped for an arm
+    product.time_ordered_id = arm.ids  # type: ignore[attr-defined,assignment]  # an arm's ids have the same shape
     try:
         yield
     finally:
-        product.time_ordered_id = kept  # type: ignore[attr-defined]
+        product.time_ordered_id = kept  # type: ignore[attr-defined]  # put back
         for index in arm.without:
             site.sql(ready, [True, True, index])
         for name, _ in arm.settings:
