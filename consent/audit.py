@@ -37,6 +37,9 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "sign-in": frozenset({"provider"}),
     "sign-out": frozenset(),
     "staff-task.opened": frozenset({"kind"}),
+    "store.paused": frozenset({"store"}),
+    "store.resumed": frozenset({"store"}),
+    "store.replayed": frozenset({"store", "first", "last", "count"}),
 }
 ACTIONS = ("C", "R", "U", "D", "E")
 OUTCOMES = ("0", "4", "8", "12")

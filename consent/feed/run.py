@@ -160,7 +160,7 @@ def _sending(sender: Sender, leases: Leases) -> Callable[[], bool]:
     def work() -> bool:
         if not leases.hold(sender.store.id):
             return True
-        return sender.step() in (Step.IDLE, Step.WAITING, Step.FAILED)
+        return sender.step() in (Step.IDLE, Step.WAITING, Step.FAILED, Step.PAUSED)
 
     return work
 

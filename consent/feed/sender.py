@@ -23,6 +23,7 @@ from consent.feed.batches import (
 )
 from consent.feed.channel import (
     Channel,
+    ChannelState,
     mark_of,
     note_error,
     note_greeted,
@@ -32,6 +33,7 @@ from consent.feed.channel import (
 )
 from consent.feed.pace import Pace
 from consent.feed.parking import Parked, next_parked, park, resolve, try_later
+from consent.feed.pause import PAUSED, open_pause
 from consent.store_config import Store
 from consent.stores.adapter import Batch, NotDelivered, StoreAdapter
 from database.context import as_propagation
@@ -52,6 +54,7 @@ class Step(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     PARKED = "parked"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,10 @@ class Sender:
         with self.database.begin(as_propagation()) as session:
             cursor = read_cursor(session, self.store)
             channel = read_channel(session, self.store)
+            if open_pause(session, self.store.id) is not None:
+                if channel.state is not ChannelState.ERROR:  # an answer that was under way when the pause began
+                    note_error(session, self.store, PAUSED, now)
+                return Step.PAUSED
             parked = next_parked(session, self.ring, self.store, now)
         waits = cursor.next_try_at is not None and cursor.next_try_at > now
         if channel.must_be_greeted(mark_of(self.ring, self.store)) and (waits or not self._greet(cursor)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consent.tables import DecisionRow
@@ -51,3 +51,20 @@ class UnconfirmedEvent(Base):
 # What the sweep for beginnings and ends looks for (`consent/feed/begin_and_end.py`).
 Index("ix_decision_expires", DecisionRow.expires_at, postgresql_where=DecisionRow.expires_at.is_not(None))
 Index("ix_decision_starts", DecisionRow.starts_at, postgresql_where=DecisionRow.starts_at > DecisionRow.recorded_at)
+
+
+class StorePause(Base):
+    """A time in which an operator wanted nothing sent to one store: who and why. At most one is open for a store."""
+
+    __tablename__ = "store_pause"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
+        Index("ix_store_pause_open", "store_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    store_id: Mapped[str]
+    paused_at: Mapped[datetime]
+    paused_by: Mapped[str]
+    why: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]

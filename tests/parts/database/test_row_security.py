@@ -28,6 +28,7 @@ ABOUT_NOBODY = {
     "store_channel": "how a store answers, and counts",
     "store_batch": "positions and event numbers",
     "receipt": "event numbers and what a store answered",
+    "store_pause": "when and why an operator stopped sending",
     "store_digest": "mails about a store, in counts",
     "confirm_time": "how many events by time to confirm",
     "standing_count": "counts",
