@@ -15,10 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from consent.authorization import Texts, load_texts
-from consent.decision import Decision
+from consent.decision import Answer, Decision
 from consent.efforts import Effort
+from consent.feed.read_events import CONCERNS
 from consent.rows import decision_of
 from consent.standing import ChoiceStanding, standing
+from consent.store_config import Store
 from consent.text_versions import may_send_new
 
 RELEASE_COLUMNS = (
@@ -35,6 +37,12 @@ _DECISIONS = text(f"SELECT {RELEASE_COLUMNS} FROM decision WHERE person_id = ANY
 _LAG = text(
     "SELECT h.state, (SELECT min(q.sequenced_at) FROM position q WHERE q.position = c.position) AS behind_since"
     " FROM store_cursor c LEFT JOIN store_channel h ON h.store_id = c.store_id WHERE c.store_id = :store"
+)
+_TOLD = text(
+    "SELECT d.version, d.answer FROM decision d JOIN position q ON q.decision_id = d.id"  # noqa: S608 - constants
+    " JOIN store_cursor c ON c.store_id = :store AND q.position < c.position WHERE d.person_id = :person"
+    f" AND {CONCERNS} AND NOT EXISTS (SELECT FROM parked_item k WHERE k.store_id = :store AND k.position = q.position"
+    " AND k.resolved_at IS NULL) ORDER BY d.version DESC LIMIT 1"
 )
 
 
@@ -96,9 +104,34 @@ def _groups(session: Session, persons: Iterable[UUID]) -> list[frozenset[UUID]]:
 
 
 def store_lags(session: Session, store_id: str, now: datetime, allowed: timedelta) -> bool:
-    """Whether a store's channel is in error, or it is behind the ledger for longer than `allowed`: it then gets no
-    new release (SUB-10, fail closed). An unknown store lags. For the propagation role or the worker."""
+    """Whether a store gets nothing new (SUB-10): its channel is in error or was never greeted, or it is behind the
+    ledger for longer than `allowed`. Fails closed: an unknown store lags. For the propagation role, since the
+    worker's own context does not see another person's position."""
     row = session.execute(_LAG, {"store": store_id}).one_or_none()
-    if row is None or row.state == "error":
+    if row is None or row.state != "active":
         return True
     return row.behind_since is not None and now - row.behind_since > allowed
+
+
+@dataclass(frozen=True)
+class LastTold:
+    """The newest decision of one person that a store has been told: its version and what it said to that store."""
+
+    version: int
+    answer: Answer
+
+
+def last_told(session: Session, store: Store, person: UUID) -> LastTold | None:
+    """What `store` was told of `person` last, rows by the clock included and parked ones not; None for nothing yet.
+
+    In the person's context.
+    """
+    bound = {
+        "store": store.id,
+        "person": person,
+        "basis": store.basis.value,
+        "effort": store.effort,
+        "via": store.via_cancerlinq,
+    }
+    row = session.execute(_TOLD, bound).one_or_none()
+    return None if row is None else LastTold(row.version, Answer(row.answer))

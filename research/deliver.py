@@ -3,6 +3,9 @@
 The yes is asked again in the transaction that pins the record (X-08), and once more before each part is sent. The
 row that says what goes is written before it goes. Nothing expires: a store that is down is tried for ever, ever more
 slowly, and what it refuses is parked in sight.
+
+A store that does not hear decisions gets nothing new (SUB-10): while its channel is in error or was never greeted, or
+it is behind the ledger for longer than its own `deadline`, every mark waits. A no still goes, by the feed.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
+from consent.donors import last_told, store_lags
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.feed.pace import Pace
 from consent.history import read_history
 from consent.person_identity import linked_persons
 from consent.store_config import Store
-from database.context import as_persons, as_release
+from database.context import as_persons, as_propagation, as_release
 from database.keyring import KeyRing
 from database.unit_of_work import Database
 from fhir_bridge.person_ciphers import cipher_of
@@ -34,7 +38,7 @@ from research import delivery_rows as rows
 from research.answer import NotTaken
 from research.deidentify.delivery import Source
 from research.due import Mark, cursor_name, due_marks, read_ledger, takes_donations
-from research.permission import NoPermit, Permit, permit_for
+from research.permission import NoPermit, Permit, permit_for, version_to_send
 from research.record_pin import is_being_retrieved, pin_record, pinned_sources
 from research.selection import lines_of, select
 from research.send import Parcel, send
@@ -43,6 +47,7 @@ from vocabulary.actor import ActorKind
 log = structlog.get_logger()
 
 RETRIEVAL_WAIT = timedelta(seconds=5)
+LAG_WAIT = timedelta(seconds=5)
 PARKED_AFTER = 8
 _PAUSE = text(
     "UPDATE store_cursor SET failures = :failures, last_error = :error, next_try_at = :next, updated_at = :now"
@@ -59,6 +64,7 @@ class Outcome(StrEnum):
     NOTHING = "nothing-to-send"
     NO_PERMIT = "no-permit"
     LATER = "later"
+    STORE_LAGS = "store-lags"
     NOT_TAKEN = "not-taken"
     SILENT = "store-silent"
 
@@ -80,6 +86,7 @@ class Courier:
 class _Built:
     delivery: rows.Opened
     permit: Permit
+    version: int
     sources: tuple[Source, ...]
 
 
@@ -118,21 +125,25 @@ def deliver_to(courier: Courier, store: Store) -> int:
         if outcome is Outcome.SILENT:
             _rest(courier, store, pause.failures + 1)
             return delivered
+        if outcome is Outcome.STORE_LAGS:  # the others wait as they are: a long queue is not written anew each time
+            return delivered
     if delivered and pause.failures:
         _rest(courier, store, 0)
     return delivered
 
 
 def deliver_one(courier: Courier, store: Store, effort: Effort, mark: Mark) -> Outcome:
-    """Look at one donation: build and send it, or find that nothing is to be sent."""
+    """Look at one donation: build and send it, or find that nothing is to be sent, or not yet."""
     persons = linked_persons(courier.database, mark.person)
+    with courier.database.begin(as_propagation()) as session:
+        lags = store_lags(session, store.id, courier.clock(), store.deadline)
     with courier.database.begin(as_persons(*persons)) as session:
-        built = _build(session, courier, store, effort, mark, persons)
+        built = _build(session, courier, store, effort, mark, persons, lags=lags)
     if isinstance(built, Outcome):
         return built
     fates = select(built.sources, built.permit.chosen, built.delivery.id.bytes, courier.clock().year)
     lines = lines_of(fates, effort.holds)
-    parcel = Parcel(built.delivery.subject, built.permit.version, str(built.delivery.id), lines)
+    parcel = Parcel(built.delivery.subject, built.version, str(built.delivery.id), lines)
     if not lines:
         with courier.database.begin(as_persons(mark.person)) as session:
             rows.note_nothing(session, built.delivery.id, courier.clock())
@@ -142,10 +153,21 @@ def deliver_one(courier: Courier, store: Store, effort: Effort, mark: Mark) -> O
 
 
 def _build(
-    session: Session, courier: Courier, store: Store, effort: Effort, mark: Mark, persons: tuple[UUID, ...]
+    session: Session,
+    courier: Courier,
+    store: Store,
+    effort: Effort,
+    mark: Mark,
+    persons: tuple[UUID, ...],
+    *,
+    lags: bool,
 ) -> _Built | Outcome:
-    """The standing now, the record as it is now and the row that joins them, in one transaction (X-08)."""
+    """The standing now, the record as it is now and the row that joins them, in one transaction (X-08).
+
+    What the store was told is read before the standing: of a no between the two the standing knows.
+    """
     now = courier.clock()
+    told = last_told(session, store, mark.person)
     permit = _permit(session, persons, mark.person, effort, now)
     if isinstance(permit, NoPermit):
         rows.stop_open(session, store, mark.person)
@@ -154,6 +176,10 @@ def _build(
         else:
             rows.settle(session, mark)
         return Outcome.NO_PERMIT
+    version = version_to_send(permit, told)
+    if lags or version is None:
+        rows.look_later(session, mark, now + LAG_WAIT, failed=False)
+        return Outcome.STORE_LAGS if lags else Outcome.LATER
     if is_being_retrieved(session, mark.person, now):
         rows.look_later(session, mark, now + RETRIEVAL_WAIT, failed=False)
         return Outcome.LATER
@@ -163,7 +189,7 @@ def _build(
         rows.settle(session, mark)
         return Outcome.HELD_ALREADY if pinned.versions else Outcome.NOTHING
     cipher = cipher_of(session, courier.ring, mark.person)
-    return _Built(delivery, permit, tuple(pinned_sources(session, cipher, pinned)))
+    return _Built(delivery, permit, version, tuple(pinned_sources(session, cipher, pinned)))
 
 
 def _permit(

@@ -8,7 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from consent.authorization import Texts, load_texts
-from consent.decision import Decision
+from consent.decision import Answer, Decision
+from consent.donors import LastTold
 from consent.efforts import Effort
 from consent.standing import ChoiceStanding, Why, standing
 from consent.text_versions import may_send_new
@@ -66,3 +67,17 @@ def permit_for(
 
 def _begins(stands: ChoiceStanding) -> datetime | None:
     return stands.decision.starts_at if stands.why is Why.NOT_YET and stands.decision is not None else None
+
+
+def version_to_send(permit: Permit, told: LastTold | None) -> int | None:
+    """The version that a delivery carries: the highest of this person's that its store knows, so that it stands above
+    everything told before and below whatever is told after (SUB-09). None: the last that the store was told is a no
+    above the yes, and the feed has yet to tell it that the yes began again; a delivery would be refused.
+
+    A first delivery goes under the yes itself, which the feed may tell before or after it.
+    """
+    if told is None:
+        return permit.version
+    if told.answer is Answer.NO and told.version >= permit.version:
+        return None
+    return max(permit.version, told.version)

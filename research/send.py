@@ -20,7 +20,8 @@ LIMITS = Limits(connect_seconds=5, read_seconds=20, total_seconds=60, max_bytes=
 
 @dataclass(frozen=True)
 class Parcel:
-    """A delivery ready to go: under which code the store knows the person, on which yes it rests, its own id."""
+    """A delivery ready to go: the code under which the store knows the person, the highest version of theirs that the
+    store knows (see `permission.version_to_send`), its own id."""
 
     subject: str
     version: int

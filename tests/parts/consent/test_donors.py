@@ -48,7 +48,7 @@ def test_a_linked_no_counts(world: World) -> None:
 
 
 def test_a_lagging_store_gets_nothing_new(world: World, platform: Receiver) -> None:
-    """SUB-10: behind for longer than allowed, or unknown, means no release."""
+    """SUB-10: behind for longer than allowed, never greeted or unknown, means no release."""
     allowed = timedelta(minutes=15)
 
     def lags(store: str) -> bool:
@@ -56,6 +56,8 @@ def test_a_lagging_store_gets_nothing_new(world: World, platform: Receiver) -> N
             return store_lags(session, store, world.clock(), allowed)
 
     assert lags("nowhere")
+    assert lags("cancerlinq"), "it has not answered a handshake yet"
+    world.drain("cancerlinq")
     assert not lags("cancerlinq")
     world.press(person(world.database, 1))
     world.sequence()

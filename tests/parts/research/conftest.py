@@ -61,6 +61,7 @@ class World:
         self.running[template.id] = running
         self.stores[template.id] = replace(template, endpoint=running.endpoint)
         note_stores(self.database.worker, [self.stores[template.id]], self.clock())
+        self.tell(template.id)  # greets it: a store that was never greeted gets nothing (SUB-10)
         return self.stores[template.id]
 
     def stop_store(self, store_id: str) -> int:
@@ -132,6 +133,11 @@ class World:
         sender = Sender(self.database.worker, self.database.keyring, adapter, self.clock)
         while sender.step() not in (Step.IDLE, Step.WAITING, Step.FAILED):
             pass
+
+    def sequence_and_tell(self, store_id: str) -> None:
+        """What the clock added, told."""
+        sequence_once(self.database.worker, self.clock())
+        self.tell(store_id)
 
     def held(self, store_id: str = "living-well") -> list[dict[str, Any]]:
         """Every entry the store holds, as received."""
