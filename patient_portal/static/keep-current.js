@@ -2,7 +2,8 @@
 (function () {
   "use strict";
   const place = document.getElementById("current");
-  const status = document.getElementById("status");
+  // For those who hear the page: who sees it has the list itself.
+  const said = document.getElementById("said");
   if (!place || !place.dataset.current) { return; }
   let wait = 1500;
   // What a system says in one line, and that nothing is left to wait for.
@@ -20,7 +21,7 @@
         const before = lines();
         place.innerHTML = words;
         const news = lines().filter((line) => !before.includes(line));
-        if (news.length && status) { status.textContent = news.join(". "); }
+        if (news.length && said) { said.textContent = news.join(". "); }
         place.dataset.seen = words;
       }
       if (place.querySelector("[data-settled]")) { return; }

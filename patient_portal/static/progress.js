@@ -1,7 +1,7 @@
 // Keeps #progress current while a record is brought in. Without this script "Check again" does the same.
 (function () {
-  var box = document.getElementById("progress"), status = document.getElementById("status");
-  var left = 300, said = "";
+  var box = document.getElementById("progress"), said = document.getElementById("said");
+  var flash = document.getElementById("status"), left = 300;
   if (!box || !box.dataset.from || !window.fetch) { return; }
   function look() {
     fetch(box.dataset.from, { credentials: "same-origin", redirect: "error" }).then(function (answer) {
@@ -11,8 +11,9 @@
       var part = new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
       if (!part || !part.dataset.say) { return; }
       box.replaceChildren(part);
-      if (part.dataset.say !== said && status) { said = status.textContent = part.dataset.say; }
-      if (part.dataset.waiting === "1") { again(); }
+      if (said && part.dataset.say !== said.textContent) { said.textContent = part.dataset.say; }
+      // "We are bringing in your record" is no longer so.
+      if (part.dataset.waiting === "1") { again(); } else if (flash) { flash.replaceChildren(); }
     }).catch(again);
   }
   function again() {

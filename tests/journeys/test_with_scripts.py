@@ -15,7 +15,7 @@ COMES_EARLY = """addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("#current .stores").forEach(list => list.replaceChildren());
 })"""
 LISTENS = """addEventListener("DOMContentLoaded", () => {
-  const status = document.getElementById("status");
+  const status = document.getElementById("said");
   window.said = [];
   new MutationObserver(() => window.said.push(status.textContent)).observe(status, {childList: true});
 })"""
