@@ -15,15 +15,22 @@ from procrastinate.jobs import Job
 from procrastinate.tasks import Task
 from sqlalchemy.orm import Session
 
+from vocabulary.errors import Unavailable
+
 LONGEST_WAIT_SECONDS = 300
 STALLED_AFTER_SECONDS = 60
 
 
 class CappedWait(BaseRetryStrategy):
-    """Wait 2, 4, 8 … seconds, never over five minutes, with up to a fifth of jitter; for ever."""
+    """Wait 2, 4, 8 … seconds, never over five minutes, with up to a fifth of jitter; for ever.
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002 - any error
-        return RetryDecision(retry_in={"seconds": wait_seconds(job.attempts, random.random())})  # noqa: S311 - jitter
+    Whoever was asked may have said when to come back (Retry-After): not before then.
+    """
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        wait = wait_seconds(job.attempts, random.random())  # noqa: S311 - jitter
+        told = exception.retry_after_seconds if isinstance(exception, Unavailable) else None
+        return RetryDecision(retry_in={"seconds": max(wait, told or 0)})
 
 
 def wait_seconds(attempts: int, chance: float) -> int:

@@ -33,21 +33,22 @@ from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.retrieve.asking import Clock
 from fhir_bridge.retrieve.files import FetchedFile
 from fhir_bridge.retrieve.page import Received
-from fhir_bridge.retrieve.plan import plan_for
+from fhir_bridge.retrieve.plan import Plan, plan_for
 from fhir_bridge.retrieve.run import Retrieved, Sinks, retrieve_all
-from fhir_bridge.retrieve.states import TypeOutcome
+from fhir_bridge.retrieve.states import State, TypeOutcome
 from fhir_bridge.smart.client import SmartClient
 from fhir_bridge.smart.errors import PatientChanged, ReconnectNeeded
 from fhir_bridge.smart.scopes import granted
 from fhir_bridge.tables import CancerSummaryRow, RecordEntry, ResourceVersion, Retrieval
 from outbound.client import OutboundClient, OutboundResponse
-from vocabulary.errors import PortalError
+from vocabulary.errors import PortalError, Unavailable
 from vocabulary.resource import Resource
 
 log = structlog.get_logger()
 
 WAITING, RUNNING, FINISHED, NEEDS_RECONNECT, STOPPED = "waiting", "running", "finished", "reconnect-needed", "stopped"
 RENEW_BEFORE = timedelta(seconds=60)
+PATIENCE = timedelta(hours=6)
 SUMMARY_TYPES = (
     "Patient", "Condition", "Observation", "Procedure", "MedicationRequest", "MedicationAdministration",
     "MedicationDispense", "Medication", "DiagnosticReport", "BodyStructure",
@@ -83,7 +84,9 @@ def ask_for_record(session: Session, *, person: UUID, connection: UUID, provider
 
 
 def bring_in(parts: Parts, provider: Provider, *, person: UUID, retrieval: UUID) -> str:
-    """Run a retrieval; returns its final state. PortalError from the hospital never escapes: it becomes a state."""
+    """Run a retrieval; returns its final state. What the hospital answers never escapes, it becomes a state; only when
+    the token cannot be renewed because the hospital's sign-in is down, Unavailable says so and all stays to be retried.
+    """
     with parts.database.begin(as_persons(person)) as session:
         row = session.get(Retrieval, retrieval)
         if row is None or row.state not in (WAITING, RUNNING):
@@ -91,37 +94,59 @@ def bring_in(parts: Parts, provider: Provider, *, person: UUID, retrieval: UUID)
         cipher = cipher_of(session, parts.ring, person)
         connection = connections.open_connection(session, cipher, row.connection_id)
         session.execute(update(Retrieval).where(Retrieval.id == retrieval).values(state=RUNNING))
-    return _Run(parts, provider, cipher, connection, retrieval).go()
+    return _Run(parts, provider, cipher, connection, retrieval, row.started_at).go()
 
 
 class _Run:
     """One run's shared state: the token that all threads send, and how it is renewed once."""
 
     def __init__(
-        self, parts: Parts, provider: Provider, cipher: PersonCipher, connection: OpenConnection, retrieval: UUID
+        self,
+        parts: Parts,
+        provider: Provider,
+        cipher: PersonCipher,
+        connection: OpenConnection,
+        retrieval: UUID,
+        asked_at: datetime,
     ) -> None:
         self.parts, self.provider, self.cipher, self.connection = parts, provider, cipher, connection
+        self.asked_at = asked_at
         self.keeper = Keeper(parts.ring, cipher, retrieval, provider.id)
         self.tokens: HeldTokens | None = None
         self.ended: str | None = None
+        self.later: Unavailable | None = None
 
     def go(self) -> str:
         self.tokens = self._current_tokens()
+        plan = plan_for(str(self.connection.binding.patient), granted(self.connection.scope))
         if self.tokens is None:
-            return self._finish(self.ended or NEEDS_RECONNECT)
+            return self._without_token(plan)
         retrieved = retrieve_all(
             self._fetch,
-            plan_for(str(self.connection.binding.patient), granted(self.connection.scope)),
+            plan,
             self.provider.fhir_base_url,
             Sinks(on_page=self._on_page, on_outcome=self._on_outcome, on_file=self._on_file),
             renew=self._renew,
             clock=Clock(now=self.parts.now, sleep=time.sleep, chance=random.random),
         )
         self._alarm_wrong_patient(retrieved)
-        if self.ended or retrieved.token_refused:
-            return self._finish(self.ended or NEEDS_RECONNECT)
+        if self.ended or retrieved.token_refused or (self.later and retrieved.token_ended):
+            return self._without_token(plan)
         with self.parts.database.begin(as_persons(self.cipher.person)) as session:
             keep_summary(session, self.cipher, self.parts.now())
+        return self._finish(FINISHED)
+
+    def _without_token(self, plan: Plan) -> str:
+        """Ask the person to connect again. But a hospital whose sign-in is down has refused nothing: the tokens stay
+        and the job comes back, for some hours; after that each part says that it could not be had."""
+        if self.ended or self.later is None:
+            return self._finish(self.ended or NEEDS_RECONNECT)
+        log.info("token-not-renewed", provider=self.provider.id, reason=self.later.reason)
+        now = self.parts.now()
+        if now - self.asked_at < PATIENCE:
+            raise self.later
+        for kind in ("Patient", *(one.type for one in plan.types)):
+            self._on_outcome(TypeOutcome(kind, State.FAILED, 0, 0, 0, (), (), "token-not-renewed", None, now))
         return self._finish(FINISHED)
 
     def _finish(self, state: str) -> str:
@@ -177,7 +202,8 @@ class _Run:
             except ReconnectNeeded:
                 self.ended = NEEDS_RECONNECT
                 return None
-            except PortalError:
+            except PortalError as error:
+                self.later = error if isinstance(error, Unavailable) else None
                 return None
             connections.keep_refreshed(session, self.cipher, self.connection.id, fresh, self.parts.now())
             return HeldTokens(fresh.expires_at, held.turn + 1, fresh.access_token, fresh.refresh_token)

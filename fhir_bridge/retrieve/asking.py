@@ -64,10 +64,11 @@ class Asker:
         self._left = budget_seconds
         self._lock = threading.Lock()
         self._generation = 0
-        self._renewed: bool | None = None
+        self._worked = True
 
     def ask(self, url: str, headers: Mapping[str, str] = FHIR_JSON) -> Answer:
-        """GET `url`; waits and asks again when told to, renews the token once for the whole retrieval on a 401."""
+        """GET `url`; waits and asks again when told to. A 401 renews the token once for all threads, and again only
+        when the renewed one had worked: a long retrieval outlives several tokens, a refused one is not hammered."""
         tries, after_renewal = 0, False
         while True:
             generation = self._generation
@@ -78,12 +79,18 @@ class Asker:
                     return answer
                 after_renewal = True
                 continue
+            if answer.status is not None and answer.status < 400 and generation == self._generation:
+                self._worked = True
             if not answer.worth_retrying or (answer.status is not None and answer.status < 400):
                 return answer
             wait = self._reserve(answer, tries)
             if wait is None:
                 return answer
             self.clock.sleep(wait)
+
+    def ask_once(self, url: str) -> Answer:
+        """GET `url` without waiting or renewing: for what the retrieval can do without."""
+        return self._once(url, FHIR_JSON)
 
     def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
         try:
@@ -98,11 +105,11 @@ class Asker:
         with self._lock:
             if self._generation > generation:
                 return True
-            if self._renewed is None:
-                self._renewed = self._renew()
-                if self._renewed:
-                    self._generation += 1
-                    return True
+            if self._worked and self._renew():
+                self._generation += 1
+                self._worked = False
+                return True
+            self._worked = False
             return False
 
     def _reserve(self, answer: Answer, tries: int) -> float | None:

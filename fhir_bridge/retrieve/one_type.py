@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fhir_bridge.retrieve.asking import Answer, Asker
 from fhir_bridge.retrieve.page import Page, Received, read_page
 from fhir_bridge.retrieve.paging import follow
-from fhir_bridge.retrieve.plan import Search, TypePlan
+from fhir_bridge.retrieve.plan import REVINCLUDE, Search, TypePlan
 from fhir_bridge.retrieve.states import (
     Dropped,
     Notice,
@@ -18,6 +18,7 @@ from fhir_bridge.retrieve.states import (
     state_of_refusal,
 )
 
+NOT_UNDERSTOOD = frozenset({400, 404, 406, 422, 500, 501})
 Sink = Callable[[list[Received]], list[Dropped]]
 """Takes what a page gave; answers with what it did not keep (older copies)."""
 
@@ -56,6 +57,7 @@ def bring_in(asker: Asker, base: str, patient_id: str, plan: TypePlan, keep: Sin
         stopped=tally.stopped is not None,
         incomplete=any(notice.incomplete for notice in tally.notices),
         dropped=any(one.reason != "older-copy" for one in tally.dropped),
+        narrowed=plan.narrowed,
     )
     return _outcome(asker, plan, tally, state)
 
@@ -63,12 +65,16 @@ def bring_in(asker: Asker, base: str, patient_id: str, plan: TypePlan, keep: Sin
 def _one_search(asker: Asker, base: str, patient_id: str, search: Search, keep: Sink, tally: _Tally) -> bool:
     """True when at least the first page was read."""
     url: str | None = f"{base.rstrip('/')}/{search.query}"
+    bare = f"{base.rstrip('/')}/{search.query.replace(REVINCLUDE, '')}"
     visited: set[str] = set()
     pages = 0
     while url is not None:
         visited.add(url)
         answer = asker.ask(url)
         page = read_page(answer.body, search.type, patient_id, base)
+        if not pages and answer.status in NOT_UNDERSTOOD and url != bare:
+            url = bare  # it says that it takes _revinclude, and does not (FHIR-08)
+            continue
         tally.notices.extend(page.notices)
         if answer.status != 200 or page.error is not None:
             _refused(answer, page, tally)

@@ -6,11 +6,13 @@ are asked category by category (US Core 6.1.0, "Mandatory Search Parameters").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import quote
 
 PAGE_HINT = 200
+REVINCLUDE = "&_revinclude=Provenance%3Atarget"
 
 REFERENCED_TYPES = ("Medication", "Location", "Organization", "Practitioner", "PractitionerRole")
 """Read by reference after the searches; they belong to no patient."""
@@ -50,8 +52,12 @@ _OTHER_FALLBACKS: dict[str, tuple[tuple[str, str], ...]] = {
 class Granted(Protocol):
     """What the token may do, from the scopes that were granted."""
 
-    def may_search(self, type: str, category: str | None) -> bool:
-        """Whether `type` may be searched, in `category` only, or (None) without a filter."""
+    def may_read(self, type: str) -> bool:
+        """Whether resources of `type` may be read by id."""
+        ...
+
+    def search_filters(self, type: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """The searches that were granted: `()` none, `((),)` the whole type, else the parameters of each (SMART-32)."""
         ...
 
 
@@ -68,13 +74,14 @@ class Search:
 class TypePlan:
     """How to get one type: `first` always, `fallback` only when every search of `first` is refused.
 
-    Both empty: the token does not cover the type.
+    Both empty: the token does not cover the type. `narrowed`: it covers only a part of it (a granular scope).
     """
 
     type: str
     first: tuple[Search, ...]
     fallback: tuple[Search, ...]
     extra: bool
+    narrowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,7 @@ class Plan:
     types: tuple[TypePlan, ...]
     referenced: tuple[str, ...]
     files: bool
+    may_search_provenance: bool = False
 
 
 def plan_for(patient_id: str, granted: Granted) -> Plan:
@@ -93,28 +101,40 @@ def plan_for(patient_id: str, granted: Granted) -> Plan:
     types = tuple(_type_plan(name, patient_id, granted, name in EXTRA_TYPES) for name in CORE_TYPES + EXTRA_TYPES)
     return Plan(
         patient_id=patient_id,
-        may_read_patient=granted.may_search("Patient", None),
+        may_read_patient=granted.may_read("Patient"),
         types=types,
-        referenced=tuple(name for name in REFERENCED_TYPES if granted.may_search(name, None)),
-        files=granted.may_search("DocumentReference", None) or granted.may_search("Binary", None),
+        referenced=tuple(name for name in REFERENCED_TYPES if granted.may_read(name)),
+        files=granted.may_read("DocumentReference") or granted.may_read("Binary"),
+        may_search_provenance=() in granted.search_filters("Provenance"),
     )
+
+
+def with_provenance(types: tuple[TypePlan, ...], revincluding: Collection[str]) -> tuple[TypePlan, ...]:
+    """The plans with `_revinclude=Provenance:target` in the searches for the types of which the server says that it
+    takes it (FHIR-08)."""
+    return tuple(
+        replace(one, first=_asking_back(one.first), fallback=_asking_back(one.fallback))
+        if one.type in revincluding and one.type != "Provenance"
+        else one
+        for one in types
+    )
+
+
+def _asking_back(searches: tuple[Search, ...]) -> tuple[Search, ...]:
+    return tuple(replace(one, query=one.query + REVINCLUDE) for one in searches)
 
 
 def _type_plan(name: str, patient_id: str, granted: Granted, extra: bool) -> TypePlan:
-    by_category = tuple(
-        _search(name, patient_id, ("category", category))
-        for category in CATEGORIES.get(name, ())
-        if granted.may_search(name, category)
-    )
-    if granted.may_search(name, None):
-        other = tuple(_search(name, patient_id, pair) for pair in _OTHER_FALLBACKS.get(name, ()))
-        return TypePlan(name, (_search(name, patient_id, None),), by_category + other, extra)
-    return TypePlan(name, by_category, (), extra)
+    """A granular scope is asked for in its own words: another spelling of the category might be refused."""
+    filters = granted.search_filters(name)
+    if () not in filters:
+        return TypePlan(name, tuple(_search(name, patient_id, each) for each in filters), (), extra, bool(filters))
+    by_category = (_search(name, patient_id, (("category", each),)) for each in CATEGORIES.get(name, ()))
+    other = (_search(name, patient_id, (pair,)) for pair in _OTHER_FALLBACKS.get(name, ()))
+    return TypePlan(name, (_search(name, patient_id, ()),), (*by_category, *other), extra)
 
 
-def _search(name: str, patient_id: str, pair: tuple[str, str] | None) -> Search:
-    query = f"{name}?patient={quote(patient_id, safe='')}"
-    if pair is not None:
-        query += f"&{pair[0]}={quote(pair[1], safe='')}"
-    category = pair[1] if pair is not None and pair[0] == "category" else None
-    return Search(name, category, f"{query}&_count={PAGE_HINT}")
+def _search(name: str, patient_id: str, narrowing: tuple[tuple[str, str], ...]) -> Search:
+    pairs = (("patient", patient_id), *narrowing)
+    query = "&".join(f"{key}={quote(value, safe='')}" for key, value in pairs)
+    return Search(name, dict(narrowing).get("category"), f"{name}?{query}&_count={PAGE_HINT}")

@@ -26,14 +26,15 @@ def wait_before_retry(
         status is not None and status not in WAITING_STATUSES
     ):
         return None
-    told = _retry_after(headers, now)
+    told = told_to_wait(headers, now)
     wait = told if told is not None else min(FIRST_WAIT_SECONDS * 2 ** (tries - 1), LONGEST_WAIT_SECONDS)
     if told is None:
         wait *= 0.5 + chance
     return wait if wait <= left else None
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+def told_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds that Retry-After asks to wait, given as a number or a date; None when it asks for nothing."""
     value = next((text for name, text in headers.items() if name.lower() == "retry-after"), "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])

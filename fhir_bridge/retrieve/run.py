@@ -6,14 +6,15 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from fhir_bridge.retrieve.asking import Asker, Clock, Fetch
 from fhir_bridge.retrieve.files import FetchedFile, fetch_file
+from fhir_bridge.retrieve.offered import ask_offered
 from fhir_bridge.retrieve.one_type import bring_in
 from fhir_bridge.retrieve.page import Received, read_resource
-from fhir_bridge.retrieve.plan import Plan, TypePlan
+from fhir_bridge.retrieve.plan import Plan, TypePlan, with_provenance
 from fhir_bridge.retrieve.references import FileLink, file_links_in, references_in
 from fhir_bridge.retrieve.states import Dropped, State, TypeOutcome, state_of_refusal
 
@@ -53,6 +54,11 @@ class Retrieved:
         """True when the server refused the token itself (401 after renewal): the person must connect again."""
         asked = [outcome for outcome in self.outcomes if outcome.http_status is not None]
         return bool(asked) and all(outcome.http_status == 401 for outcome in asked)
+
+    @property
+    def token_ended(self) -> bool:
+        """True when the server refused the token at some point: what came after it is missing."""
+        return any(outcome.http_status == 401 for outcome in self.outcomes)
 
 
 @dataclass
@@ -110,15 +116,18 @@ def retrieve_all(
     """
     asker = Asker(fetch, renew, clock, budget_seconds)
     shelf = _Shelf(sinks, base, plan.referenced)
-    outcomes = [shelf.done(_patient(asker, plan, base, shelf))]
     with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="retrieve") as pool:
+        asked = pool.submit(ask_offered, asker, base)
+        outcomes = [shelf.done(_patient(asker, plan, base, shelf))]
+        offered = asked.result()
+        types = with_provenance(plan.types, offered.revincluding) if plan.may_search_provenance else plan.types
 
         def one(type_plan: TypePlan) -> TypeOutcome:
             return shelf.done(
                 bring_in(asker, base, plan.patient_id, type_plan, lambda got: shelf.keep(type_plan.type, got))
             )
 
-        outcomes += list(pool.map(one, plan.types))
+        outcomes += [_with_included(outcome, shelf) for outcome in pool.map(one, types)]
         outcomes += _referenced(asker, plan, base, shelf, pool)
         if sinks.on_file is not None and plan.files:
             outcomes.append(shelf.done(_files(asker, shelf, pool, sinks.on_file)))
@@ -135,6 +144,15 @@ def _patient(asker: Asker, plan: Plan, base: str, shelf: _Shelf) -> TypeOutcome:
         return _read_outcome(asker, "Patient", State.OK, 1, page.dropped, answer.status)
     state = state_of_refusal(answer.status, {notice.code for notice in page.notices}, False)
     return _read_outcome(asker, "Patient", state, 0, page.dropped if answer.status == 200 else (), answer.status)
+
+
+def _with_included(outcome: TypeOutcome, shelf: _Shelf) -> TypeOutcome:
+    """Provenance comes beside what it is about: a server without a search for it may have sent it all (FHIR-08)."""
+    had = sum(1 for kind, _id in shelf.known if kind == outcome.type)
+    if outcome.type != "Provenance" or had <= outcome.count:
+        return outcome
+    state = outcome.state if outcome.state in (State.PARTIAL, State.OK) else State.OK
+    return shelf.done(replace(outcome, state=state, count=had, notices=(), http_status=200))
 
 
 def _referenced(asker: Asker, plan: Plan, base: str, shelf: _Shelf, pool: ThreadPoolExecutor) -> list[TypeOutcome]:

@@ -119,14 +119,17 @@ def state_of_refusal(status: int | None, codes: Collection[str], extra: bool) ->
     return State.FAILED
 
 
-def state_of_pages(count: int, *, stopped: bool, incomplete: bool, dropped: bool) -> State:
+def state_of_pages(count: int, *, stopped: bool, incomplete: bool, dropped: bool, narrowed: bool = False) -> State:
     """The state when at least one page was read.
 
     `stopped`: paging or a search ended early; `incomplete`: the provider warned of missing data; `dropped`: entries
-    were left out. Nothing kept while something was left out is not "none found".
+    were left out; `narrowed`: the person shared only a part of the type (SMART-34). Nothing kept while something was
+    left out is not "none found".
     """
     if stopped or incomplete:
         return State.PARTIAL
+    if narrowed:
+        return State.PARTIAL if count else State.NOT_AUTHORIZED
     if count == 0:
         return State.PARTIAL if dropped else State.EMPTY
     return State.OK

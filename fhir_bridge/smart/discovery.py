@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 
 from fhir_bridge.providers import Provider
 from fhir_bridge.smart.errors import ProviderUnavailable
+from fhir_bridge.smart.waiting import asked_to_wait
 from outbound.client import OutboundClient
 from outbound.limits import Limits
 from vocabulary.errors import PortalError
@@ -83,12 +84,12 @@ def read_configuration(provider: Provider, document: object) -> SmartConfigurati
     )
 
 
-def discover(provider: Provider, http: OutboundClient) -> SmartConfiguration:
+def discover(provider: Provider, http: OutboundClient, now: datetime) -> SmartConfiguration:
     """Fetch and check the configuration; ProviderUnavailable when it cannot be had or used."""
-    return read_configuration(provider, fetch_json(http, configuration_url(provider)))
+    return read_configuration(provider, fetch_json(http, configuration_url(provider), now))
 
 
-def fetch_json(http: OutboundClient, url: str) -> Any:
+def fetch_json(http: OutboundClient, url: str, now: datetime) -> Any:
     """GET a small JSON document; ProviderUnavailable with the reason when there is none."""
     try:
         response = http.request("GET", url, headers={"Accept": "application/json"}, limits=METADATA_LIMITS)
@@ -96,7 +97,7 @@ def fetch_json(http: OutboundClient, url: str) -> Any:
     except PortalError as error:
         raise ProviderUnavailable(error.reason) from None
     if response.status != 200:
-        raise ProviderUnavailable(f"status-{response.status}")
+        raise ProviderUnavailable(f"status-{response.status}", asked_to_wait(response.headers, now))
     return document
 
 
@@ -113,7 +114,7 @@ class ConfigurationCache:
             kept = self._kept.get(provider.id)
         if kept is not None and now - kept[0] < KEPT_FOR:
             return kept[1]
-        found = discover(provider, self._http)
+        found = discover(provider, self._http, now)
         with self._lock:
             self._kept[provider.id] = (now, found)
         return found

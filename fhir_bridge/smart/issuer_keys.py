@@ -64,7 +64,7 @@ class IssuerKeys:
             return self._kept.get(provider.id)
 
     def _fetch(self, provider: Provider, configuration: SmartConfiguration, now: datetime) -> _Kept:
-        document = fetch_json(self._http, _keys_url(provider, configuration, self._http))
+        document = fetch_json(self._http, _keys_url(provider, configuration, self._http, now), now)
         keys = document.get("keys") if isinstance(document, dict) else None
         if not isinstance(keys, list) or len(keys) > MAX_KEYS:
             raise ProviderUnavailable("keys-not-readable")
@@ -74,10 +74,10 @@ class IssuerKeys:
         return kept
 
 
-def _keys_url(provider: Provider, configuration: SmartConfiguration, http: OutboundClient) -> str:
+def _keys_url(provider: Provider, configuration: SmartConfiguration, http: OutboundClient, now: datetime) -> str:
     """From the issuer's openid-configuration; from the SMART configuration when the issuer publishes no other."""
     try:
-        document = fetch_json(http, configuration.issuer.rstrip("/") + "/.well-known/openid-configuration")
+        document = fetch_json(http, configuration.issuer.rstrip("/") + "/.well-known/openid-configuration", now)
     except ProviderUnavailable as error:
         if error.reason != "status-404" or configuration.jwks_uri is None:
             raise

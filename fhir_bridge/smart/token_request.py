@@ -13,6 +13,7 @@ from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
 from fhir_bridge.providers import Provider
 from fhir_bridge.smart.errors import LaunchRefused, ProviderUnavailable, ReconnectNeeded
+from fhir_bridge.smart.waiting import asked_to_wait
 from outbound.client import OutboundClient
 from outbound.errors import OutboundRefused
 from outbound.limits import Limits
@@ -45,7 +46,7 @@ def client_session(provider: Provider, endpoint: str, http: OutboundClient, now:
     if provider.client_keys is not None:
         session.register_client_auth_method(_assertion(provider, endpoint, now))
     for hook in ("access_token_response", "refresh_token_response"):
-        session.register_compliance_hook(hook, _readable)
+        session.register_compliance_hook(hook, lambda response: _readable(response, now))
     guarded: OAuth2Session = http.guard(session, within=endpoint, limits=TOKEN_LIMITS)
     return guarded
 
@@ -118,10 +119,10 @@ def _assertion(provider: Provider, endpoint: str, now: datetime) -> PrivateKeyJW
     )
 
 
-def _readable(response: requests.Response) -> requests.Response:
+def _readable(response: requests.Response, now: datetime) -> requests.Response:
     """Authlib takes any JSON object for a token, whatever the status; this looks first."""
     if response.status_code >= 500 or response.status_code == 429:
-        raise ProviderUnavailable(f"status-{response.status_code}")
+        raise ProviderUnavailable(f"status-{response.status_code}", asked_to_wait(response.headers, now))
     try:
         document = orjson.loads(response.content)
     except orjson.JSONDecodeError:

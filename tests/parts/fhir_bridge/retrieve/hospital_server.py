@@ -21,6 +21,7 @@ from fhir_bridge.retrieve.page import Received
 from fhir_bridge.retrieve.plan import Plan, plan_for
 from fhir_bridge.retrieve.run import Retrieved, Sinks, retrieve_all
 from fhir_bridge.retrieve.states import TypeOutcome
+from fhir_bridge.smart.scopes import Restriction
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -95,8 +96,11 @@ class Kept:
 
 
 class Everything:
-    def may_search(self, type: str, category: str | None) -> bool:
+    def may_read(self, type: str) -> bool:
         return True
+
+    def search_filters(self, type: str) -> tuple[Restriction, ...]:
+        return ((),)
 
 
 @pytest.fixture

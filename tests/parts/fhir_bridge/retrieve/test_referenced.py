@@ -11,6 +11,7 @@ from werkzeug import Response
 from fhir_bridge.retrieve.files import FILE_CAP_BYTES
 from fhir_bridge.retrieve.plan import EXTRA_TYPES, plan_for
 from fhir_bridge.retrieve.states import State
+from fhir_bridge.smart.scopes import granted
 from tests.parts.fhir_bridge.retrieve.hospital_server import (
     CONDITIONS,
     Hospital,
@@ -88,12 +89,7 @@ def test_files_are_fetched_and_checked(hospital: Hospital) -> None:
 
 def test_nothing_is_asked_beyond_the_scopes(hospital: Hospital) -> None:
     """FHIR-10: a type that was not granted is not asked for and is named as not authorized."""
-
-    class OnlyConditions:
-        def may_search(self, type: str, category: str | None) -> bool:
-            return type == "Condition"
-
-    done, _kept = run(hospital, plan_for("p1", OnlyConditions()))
-    assert [path for path, _ in hospital.asked] == [CONDITIONS]
+    done, _kept = run(hospital, plan_for("p1", granted("patient/Condition.rs")))
+    assert sorted(path for path, _ in hospital.asked) == [CONDITIONS, "metadata"]
     assert outcome(done, "Patient").state is State.NOT_AUTHORIZED
     assert all(outcome(done, kind).state is State.NOT_AUTHORIZED for kind in EXTRA_TYPES)

@@ -34,7 +34,7 @@ def test_three_pages_with_relative_next(hospital: Hospital) -> None:
     hospital.answers["Condition?page=2"] = searchset(condition("c2"), next="?page=3")
     hospital.answers["Condition?page=3"] = searchset(condition("c3"))
     done, kept = run(hospital)
-    assert hospital.asked[0][0] == "Patient/p1"
+    assert {path for path, _ in hospital.asked[:2]} == {"Patient/p1", "metadata"}
     found = outcome(done, "Condition")
     assert (found.state, found.count, found.pages, found.stopped_by) == (State.OK, 3, 3, None)
     assert kept.ids == ["Condition/c1", "Condition/c2", "Condition/c3", "Patient/p1"]
@@ -139,7 +139,24 @@ def test_a_token_refused_after_renewal(hospital: Hospital) -> None:
     assert hospital.renewals == 1
     assert done.token_refused
     assert {one.state for one in done.outcomes if one.http_status} == {State.NOT_AUTHORIZED}
-    assert len(asked) <= 2 * (len(plan.types) + 1)
+    assert len(asked) <= 2 * (len(plan.types) + 1) + 1
+
+
+def test_a_long_retrieval_outlives_its_tokens(hospital: Hospital) -> None:
+    """SMART-48: each token that worked and ended is renewed once, in answer to a 401."""
+    served = {"count": 0}
+
+    def fetch(url: str, headers: Mapping[str, str]) -> Answer:
+        served["count"] += 1
+        if served["count"] % 10 == 0:
+            return Answer(401, {}, b"")
+        return hospital.fetch(url, headers)
+
+    clock = Clock(lambda: NOW, hospital.slept.append, lambda: 0.5)
+    plan = plan_for("p1", Everything())
+    done = retrieve_all(fetch, plan, hospital.base, Sinks(Kept().on_page), renew=hospital.renew, clock=clock, at_once=1)
+    assert hospital.renewals == served["count"] // 10 > 1
+    assert State.NOT_AUTHORIZED not in {one.state for one in done.outcomes}
 
 
 def test_forbidden_is_not_renewed(hospital: Hospital) -> None:
@@ -213,3 +230,32 @@ def test_the_same_copy_twice_is_no_news(hospital: Hospital) -> None:
     done, kept = run(hospital)
     assert kept.ids.count("Condition/c1") == 1
     assert outcome(done, "Condition").dropped == ()
+
+
+def offering(*types: str) -> dict[str, object]:
+    rows = [{"type": name, "searchRevInclude": ["Provenance:target"]} for name in types]
+    return {"resourceType": "CapabilityStatement", "rest": [{"mode": "server", "resource": rows}]}
+
+
+def test_provenance_comes_beside_what_it_is_about(hospital: Hospital) -> None:
+    """FHIR-08, FHIR-10: brought in by `_revinclude` where there is no search for it, and then not called missing."""
+    provenance = {"resourceType": "Provenance", "id": "v1", "target": [{"reference": "Condition/c1"}]}
+    hospital.answers["metadata"] = offering("Condition")
+    hospital.answers[f"{CONDITIONS}&_revinclude=Provenance%3Atarget"] = searchset(condition("c1"), provenance)
+    hospital.answers["Provenance"] = refused(404, "not-supported")
+    done, kept = run(hospital)
+    assert {"Condition/c1", "Provenance/v1"} <= set(kept.ids)
+    assert (outcome(done, "Condition").count, outcome(done, "Condition").included) == (1, 1)
+    assert (outcome(done, "Provenance").state, outcome(done, "Provenance").count) == (State.OK, 1)
+    assert outcome(done, "Provenance") in kept.outcomes
+
+
+def test_a_server_that_only_says_it_takes_revinclude(hospital: Hospital) -> None:
+    """FHIR-08: refused with it, the same search is asked without it."""
+    hospital.answers["metadata"] = offering("Condition")
+    hospital.answers[f"{CONDITIONS}&_revinclude=Provenance%3Atarget"] = refused(400, "not-supported")
+    hospital.answers[CONDITIONS] = searchset(condition("c1"))
+    done, _kept = run(hospital)
+    assert (outcome(done, "Condition").state, outcome(done, "Condition").count) == (State.OK, 1)
+    assert outcome(done, "Condition").notices == ()
+    assert not any("_revinclude" in path for path, _ in hospital.asked if path.startswith("Goal"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
-from fhir_bridge.retrieve.plan import CORE_TYPES, EXTRA_TYPES, REFERENCED_TYPES, plan_for
+from fhir_bridge.retrieve.offered import NOTHING, Offered, read_offered
+from fhir_bridge.retrieve.plan import CORE_TYPES, EXTRA_TYPES, REFERENCED_TYPES, plan_for, with_provenance
+from fhir_bridge.smart.scopes import Restriction, granted
 
 G10_TYPES = {
     "AllergyIntolerance", "CarePlan", "CareTeam", "Condition", "Coverage", "Device", "DiagnosticReport",
@@ -15,18 +15,12 @@ G10_TYPES = {
 }  # fmt: skip
 
 
-@dataclass
 class Everything:
-    def may_search(self, type: str, category: str | None) -> bool:
+    def may_read(self, type: str) -> bool:
         return True
 
-
-@dataclass
-class Only:
-    allowed: set[tuple[str, str | None]]
-
-    def may_search(self, type: str, category: str | None) -> bool:
-        return (type, category) in self.allowed
+    def search_filters(self, type: str) -> tuple[Restriction, ...]:
+        return ((),)
 
 
 def test_every_type_is_asked_for() -> None:
@@ -68,15 +62,62 @@ def test_categories_are_the_fallback(type_name: str, expected: str) -> None:
     assert any(expected in one.query for one in plan.fallback)
 
 
-def test_a_token_for_one_category_asks_for_that_only() -> None:
-    """FHIR-03: a scope narrowed to a category is respected, and what is not granted is not asked for."""
-    plan = plan_for("p1", Only({("Observation", "laboratory")}))
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+
+def test_a_token_for_some_categories_asks_for_those_only() -> None:
+    """SMART-32, FHIR-03: a granular scope is asked for in its own words, and what is not granted is not asked for."""
+    words = (f"patient/Observation.rs?category={CATEGORY}|{name}" for name in ("laboratory", "vital-signs"))
+    plan = plan_for("p1", granted(" ".join(words)))
     observation = next(one for one in plan.types if one.type == "Observation")
-    assert [one.query for one in observation.first] == ["Observation?patient=p1&category=laboratory&_count=200"]
+    wanted = "Observation?patient=p1&category=http%3A%2F%2Fterminology.hl7.org%2FCodeSystem%2Fobservation-category%7C"
+    assert [one.query for one in observation.first] == [
+        f"{wanted}laboratory&_count=200", f"{wanted}vital-signs&_count=200"
+    ]  # fmt: skip
     assert observation.fallback == ()
-    assert all(one.first == () for one in plan.types if one.type != "Observation")
+    assert observation.narrowed
+    assert all(one.first == () and not one.narrowed for one in plan.types if one.type != "Observation")
     assert not plan.may_read_patient
     assert plan.referenced == ()
+
+
+def test_reading_is_enough_for_what_is_read() -> None:
+    """SMART-33: `.r` without `.s` reads the Patient and what is referred to, and searches nothing."""
+    plan = plan_for("p1", granted("patient/Patient.r patient/Practitioner.r patient/Condition.r"))
+    assert plan.may_read_patient
+    assert plan.referenced == ("Practitioner",)
+    assert all(one.first == () for one in plan.types)
+
+
+def test_provenance_comes_along_where_the_server_takes_it() -> None:
+    """FHIR-08: `_revinclude` only in searches for types of which the server says so, and only within the grant."""
+    plan = plan_for("p1", Everything())
+    asked = {one.type: one for one in with_provenance(plan.types, {"Condition", "Provenance"})}
+    assert asked["Condition"].first[0].query == "Condition?patient=p1&_count=200&_revinclude=Provenance%3Atarget"
+    assert all("_revinclude" in each.query for each in asked["Condition"].fallback)
+    assert not any("_revinclude" in each.query for name in ("Provenance", "Goal") for each in asked[name].first)
+    assert plan.may_search_provenance
+    assert not plan_for("p1", granted("patient/Condition.rs")).may_search_provenance
+
+
+def test_what_a_server_offers() -> None:
+    """FHIR-08: read from its CapabilityStatement, whatever else stands there."""
+    statement = {
+        "resourceType": "CapabilityStatement", "fhirVersion": "4.0.1",
+        "rest": [7, {"mode": "client", "resource": [{"type": "Goal"}]}, {
+            "mode": "server", "operation": [{"name": "export"}],
+            "resource": [
+                {"type": "Condition", "searchRevInclude": ["Provenance:target"]},
+                {"type": "Patient", "operation": [{"name": "$everything"}, None]}, {"type": 3}, "x",
+            ],
+        }],
+    }  # fmt: skip
+    found = read_offered(statement)
+    assert found == Offered(
+        "4.0.1", frozenset({"Condition", "Patient"}), frozenset({"Condition"}),
+        frozenset({"export", "Patient/everything"}),
+    )  # fmt: skip
+    assert read_offered([]) == read_offered({"resourceType": "Patient"}) == NOTHING
 
 
 def test_the_patient_id_cannot_add_parameters() -> None:
