@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from consent.store_config import Store, load_stores
 from database.keyring import KeyRing
 from fhir_bridge.providers import Provider, load_providers
+from notifications.channels.email import MailServer, read_mail_server
 from notifications.neutral_words import names_illness
 from notifications.texts import Programme, is_gsm7
 from patient_portal.api.clients import ApiClient, load_clients
@@ -50,7 +51,7 @@ class Settings:
     baa_confirmed: bool
     internal_bind: str | None
     twilio: Twilio | None
-    smtp_url: str | None = field(repr=False)
+    mail: MailServer | None
     languages: tuple[str, ...]
     brand: str
     text_name: str
@@ -75,7 +76,8 @@ class Settings:
         plain["clients"] = ", ".join(client.id for client in self.clients)
         plain["stores"] = ", ".join(store.id for store in self.stores)
         plain["twilio"] = f"{self.twilio.account_sid} via {self.twilio.api_base}" if self.twilio else "not set"
-        for name in ("secret_key", "database_url", "database_url_worker", "database_url_maintenance", "smtp_url"):
+        plain["mail"] = f"{self.mail.sender} via {self.mail.address}" if self.mail else "not set"
+        for name in ("secret_key", "database_url", "database_url_worker", "database_url_maintenance"):
             plain[name] = _redacted(getattr(self, name))
         return dict(sorted(plain.items()))
 
@@ -104,7 +106,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         baa_confirmed=env.text("BAA_CONFIRMED") in {"1", "true", "yes"},
         internal_bind=env.text("PORTAL_INTERNAL_BIND"),
         twilio=_twilio(env),
-        smtp_url=env.text("SMTP_URL"),
+        mail=_mail(env, production),
         languages=_checked_languages(env),
         brand=env.text("PORTAL_NAME") or "My Cancer Record",
         text_name=_checked_text_name(env),
@@ -239,6 +241,11 @@ def _twilio(env: _Environment) -> Twilio | None:
         messaging_service_sid=env.needed("TWILIO_MESSAGING_SERVICE_SID", "the messaging service that sends the texts"),
         api_base=env.url("TWILIO_API_BASE", "https://api.twilio.com"),
     )
+
+
+def _mail(env: _Environment, production: bool) -> MailServer | None:
+    url = env.text("SMTP_URL")
+    return read_mail_server(url, env.text("SMTP_FROM"), production=production) if url else None
 
 
 def _redacted(value: str | None) -> str:

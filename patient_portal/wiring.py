@@ -53,6 +53,8 @@ def allow_list(settings: Settings) -> AllowList:
     ]
     if settings.twilio:
         found.append(destination(settings.twilio.api_base, private=not settings.twilio.api_base.startswith("https")))
+    if settings.mail:
+        found.append(settings.mail.destination())
     return AllowList(tuple(dict.fromkeys(found)))
 
 

@@ -43,7 +43,8 @@ def environment(
         "PORTAL_BASE_URL": outside.address, "PORTAL_KEYS": str(tmp_path / "ring.json"), "PORTAL_SECRET_KEY": SECRET,
         "PORTAL_PROVIDERS": str(outside.folder / "providers.toml"),
         "PORTAL_STORES": str(outside.folder / "stores.toml"),
-        "SMTP_URL": "smtp://mail:mail-canary@mail.example.org", "TWILIO_ACCOUNT_SID": "AC1",
+        "SMTP_URL": "smtp://mail:mail-canary@mail.example.org", "SMTP_FROM": "portal@example.org",
+        "TWILIO_ACCOUNT_SID": "AC1",
         "TWILIO_AUTH_TOKEN": "twilio-canary", "TWILIO_MESSAGING_SERVICE_SID": "MG1",
     }  # fmt: skip
     for name, value in found.items():
