@@ -12,7 +12,9 @@ from consent.decision import CANCERLINQ, Answer, DataCategory, Decision, Means, 
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.standing import Verdict, standing
 from vocabulary.actor import Actor, ActorKind
-from vocabulary.errors import Invalid, Refused
+from vocabulary.errors import Conflict, Invalid, Refused
+
+OPTED_OUT = "opted-out-of-cancerlinq"
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,21 @@ def _check_donation(asked: Asked, effort: Effort, now: datetime, *, production: 
         raise Invalid("authority", {"authority": "missing"})
     if asked.expires_at is not None and asked.expires_at <= now:
         raise Invalid("expires-in-the-past", {"expires_at": "in-the-past"})
+
+
+def check_standing(
+    asked: Asked, history: Sequence[Decision], now: datetime, efforts: tuple[Effort, ...] = SANDBOX_EFFORTS
+) -> None:
+    """Conflict when a yes cannot be given as things stand; `history` is that of the person and everyone linked to them.
+
+    An effort fed by CancerLinQ is refused while the CancerLinQ opt-out stands, whoever gave that and by whichever
+    door the yes comes: no donation is written, and after the opt-out is lifted the person is asked again.
+    """
+    if asked.subject is None or asked.subject.effort is None or asked.answer is Answer.NO:
+        return
+    effort = effort_by_id(asked.subject.effort, efforts)
+    if effort is not None and effort.via_cancerlinq and standing(history, now).opted_out:
+        raise Conflict(OPTED_OUT)
 
 
 def first_result(asked: Asked, history: Sequence[Decision]) -> tuple[Decision, ...]:

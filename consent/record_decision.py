@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from consent.asked import Asked, check_asked, first_result, subjects_to_record
+from consent.asked import Asked, check_asked, check_standing, first_result, subjects_to_record
 from consent.audit import Audited, audit_values, by_actor, write_audit
 from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Choice, Decision, Subject
 from consent.leaf import leaf_of
@@ -125,6 +125,7 @@ def _append(
         return _result(before, read.history, asked, now, persons, repeated=True)
     if read.unchanged:
         return Recorded((), standing(read.history, now), True, persons, read.stood)
+    check_standing(asked, read.history, now)
     made = []
     for person in persons:
         own = [decision for decision in read.history if decision.person_id == person]
@@ -272,7 +273,11 @@ def read_evidence(ring: KeyRing, decision: Decision) -> dict[str, str]:
 
 
 def preview(history: Sequence[Decision], asked: Asked, now: datetime) -> tuple[Standing, Standing]:
-    """Where the person stands now, and would stand: by the same rules that record it. Nothing is stored."""
+    """Where the person stands now, and would stand: by the same rules that record it. Nothing is stored.
+
+    Raises Conflict when recording it would.
+    """
+    check_standing(asked, history, now)
     persons = sorted({asked.person, *asked.actor.persons, *(decision.person_id for decision in history)})
     would: list[Decision] = []
     for person in persons:

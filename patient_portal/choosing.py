@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from consent.asked import Asked
+from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText, Texts, load_texts
 from consent.coverage import KnownAs, StoreEffect, effects, stores_concerned, told_answer
 from consent.decision import CANCERLINQ, Answer, Decision, Subject
@@ -141,6 +142,17 @@ def what_would_change(choices: Choices, asked: Asked) -> tuple[StoreEffect, ...]
 def record(wiring: Wiring, asked: Asked) -> Recorded:
     """Record a decision now."""
     return record_decision(wiring.database, wiring.keyring, asked, now(), production=wiring.settings.production)
+
+
+def note_denied(wiring: Wiring, asked: Asked, why: str) -> None:
+    """SEC-08: an answer that the rule refused stands in the audit; nothing else of it is kept."""
+    subject = asked.subject
+    detail = {"answer": asked.answer.value, "why": why}
+    if subject is not None:
+        detail |= {"choice": subject.choice.value} | ({"effort": subject.effort} if subject.effort else {})
+    line = by_actor(asked.actor, "decision.denied", "C", outcome="4", detail=detail)
+    with wiring.database.begin(as_persons(*asked.actor.persons, account=asked.actor.account_id)) as session:
+        write_audit(session, now(), line)
 
 
 def new_form() -> str:

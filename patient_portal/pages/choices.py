@@ -12,7 +12,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from consent.asked import Asked
+from consent.asked import OPTED_OUT, Asked, check_standing
 from consent.authorization import ConsentText
 from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
 from consent.efforts import Effort
@@ -28,6 +28,7 @@ from patient_portal.choosing import (
     choices_of,
     effort_or_not_found,
     new_form,
+    note_denied,
     read_choices,
     record,
     what_would_change,
@@ -39,7 +40,7 @@ from patient_portal.rate_limits import limited
 from patient_portal.receipts import receipt_document, reference_of
 from patient_portal.wiring import now, wiring
 from research.deliveries import deliveries_of
-from vocabulary.errors import Invalid
+from vocabulary.errors import Conflict, Invalid
 
 blueprint = Blueprint("choices", __name__, url_prefix="/choices")
 
@@ -102,9 +103,16 @@ def decide_effort(effort_id: str) -> AnyResponse:
     if answer is Answer.NO:
         return _recorded(asked)
     errors = _donation_errors()
-    if errors:
-        return make_response(_effort_page(choices, found, errors, dict(request.form)), 422)
-    return _recorded(_donation(asked))
+    try:
+        check_standing(asked, choices.decisions, now())
+        if errors:
+            return make_response(_effort_page(choices, found, errors, dict(request.form)), 422)
+        return _recorded(_donation(asked))
+    except Conflict as error:
+        if error.reason != OPTED_OUT:
+            raise
+    note_denied(wiring(), asked, OPTED_OUT)
+    return make_response(_effort_page(choices_of(wiring(), current_actor()), found, {}, {}, refused=True), 409)
 
 
 @blueprint.get("/stop-all")
@@ -181,7 +189,9 @@ def signed(decision_id: UUID) -> str:
     )
 
 
-def _effort_page(choices: Choices, effort: Effort, errors: dict[str, str], given: dict[str, str]) -> str:
+def _effort_page(
+    choices: Choices, effort: Effort, errors: dict[str, str], given: dict[str, str], *, refused: bool = False
+) -> str:
     text = TEXTS.newest(effort.id, language_code())
     stands = choices.standing.donation(effort)
     return render_template(
@@ -193,6 +203,7 @@ def _effort_page(choices: Choices, effort: Effort, errors: dict[str, str], given
         text=text,
         english=TEXTS.newest(effort.id, "en") if text is None else None,
         may_sign=text is not None and _reviewed(text),
+        refused=refused,
         errors=errors,
         chosen=request.form.getlist("categories") if errors else [],
         switched=request.form.getlist("sensitive") if errors else [],

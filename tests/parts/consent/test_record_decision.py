@@ -181,6 +181,10 @@ def test_opt_out_writes_no_donation_row_and_asks_again(database: TestDatabase) -
     out = record(database, asked(rosa), later(1))
     assert len(out.decisions) == 1
     assert out.standing.donation(EARLY_SIGNS).why is Why.OPTED_OUT
+    with pytest.raises(Conflict, match="opted-out-of-cancerlinq"):
+        record(database, asked(rosa, effort, Answer.YES), later(1))
+    with database.web.begin(as_persons(rosa)) as session:
+        assert len(read_history(session, [rosa])) == 2, "denied with no donation row written"
     lifted = record(database, asked(rosa, answer=Answer.YES), later(2))
     assert lifted.standing.donation(EARLY_SIGNS).why is Why.ASK_AGAIN
     again = record(database, asked(rosa, effort, Answer.YES), later(3))

@@ -135,6 +135,14 @@ def test_a_study_fed_by_cancerlinq_stops_with_it_and_is_asked_again(portal: Port
     decided(denise, "/choices/cancerlinq", {"answer": "no"})
     assert standing_of(portal, denise)["donation:early-signs"] == "yes"
     assert "because you are out of CancerLinQ" in denise.get("/choices").text
+    for form in (DONATION, DONATION | {"categories": []}):
+        refused = denise.post("/choices/efforts/early-signs", {"form": secrets.token_urlsafe(24)} | form)
+        assert refused.status_code == 409
+        assert "first go back in to CancerLinQ" in refused.text
+        assert 'id="sign"' not in refused.text
+    lines = portal.rows("SELECT outcome FROM audit_event WHERE event = 'decision.denied' AND person_id = :p",
+                        p=denise.person)  # fmt: skip
+    assert [line.outcome for line in lines] == ["4", "4"]
     decided(denise, "/choices/cancerlinq", {"answer": "yes"})
     assert "We ask you again" in denise.get("/choices").text
 
