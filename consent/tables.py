@@ -237,11 +237,13 @@ class StoreCursor(Base):
 class StoreBatch(Base):
     """A run of dense event numbers made for one store. `positions[i]` is the position of event `first_event + i`.
 
-    The batch is written before it is sent, so that a retry carries the same events and the same message id.
+    The batch is written before it is sent, so that a retry carries the same events and the same message id. `purpose`:
+    the stream, or something told again (`consent/feed/retelling.py`).
     """
 
     __tablename__ = "store_batch"
     __table_args__ = (
+        CheckConstraint("purpose IN ('stream', 'backfill', 'repair')", name="purpose"),
         UniqueConstraint("store_id", "first_event"),
         Index("ix_store_batch_range", "store_id", "first_position", "last_position"),
     )
@@ -255,6 +257,7 @@ class StoreBatch(Base):
     made_at: Mapped[datetime]
     told_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
+    purpose: Mapped[str] = mapped_column(server_default=text("'stream'"))
 
 
 class Receipt(Base):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from consent.feed.batches import MadeBatch, pass_over, rebuild_events
@@ -53,18 +54,19 @@ def park(
 ) -> None:
     """Set the one position of `made` aside and move on. It keeps its numbers; a person is asked to look."""
     first = made.events[0]
-    session.execute(
-        insert(ParkedItem).values(
-            store_id=store.id,
-            person_id=first.decision.person_id,
-            position=first.position,
-            event_number=first.number,
-            reason=reason,
-            attempts=attempts,
-            parked_at=now,
-            next_try_at=next_try,
-        )
+    values = {
+        "event_number": first.number,
+        "reason": reason,
+        "attempts": attempts,
+        "parked_at": now,
+        "next_try_at": next_try,
+        "resolved_at": None,
+    }
+    row = {"store_id": store.id, "person_id": first.decision.person_id, "position": first.position, **values}
+    again = (
+        pg_insert(ParkedItem).values(row).on_conflict_do_update(index_elements=["store_id", "position"], set_=values)
     )
+    session.execute(again)  # it may have been parked before, when it was told for the first time
     open_task(session, store, first.decision.person_id, "parked", first.number, now)
     pass_over(session, store, made, now)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Result, text
 from sqlalchemy.orm import Session
 
 from consent.coverage import alias_reaches, told_answer
@@ -28,10 +28,18 @@ CONCERNS = (
     " AND ((:basis = 'operations' AND d.choice = 'cancerlinq') OR (:basis = 'donation' AND (d.effort_id = :effort"
     " OR (:via AND d.choice = 'cancerlinq' AND d.answer = 'no'))))"
 )
-_RUN = text(
+_READ = (
     f"SELECT q.position, {', '.join('d.' + name for name in FEED_COLUMNS.split(', '))}"  # noqa: S608 - constants
-    " FROM position q JOIN decision d ON d.id = q.decision_id WHERE q.position >= :start AND q.position < :stop"
-    f" AND {CONCERNS} ORDER BY q.position"
+    f" FROM position q JOIN decision d ON d.id = q.decision_id WHERE {CONCERNS}"
+)
+_RUN = text(f"{_READ} AND q.position >= :start AND q.position < :stop ORDER BY q.position")
+_AT = text(f"{_READ} AND q.position = ANY (:positions) ORDER BY q.position")
+# What stood before position `standing_at`: nothing newer of the same person was this store's business by then.
+_STANDING = text(
+    f"{_READ} AND q.position >= :start AND q.position < :stop AND (NOT :only_no OR d.answer = 'no')"  # noqa: S608
+    " AND NOT EXISTS (SELECT 1 FROM position later JOIN decision e ON e.id = later.decision_id"
+    "  WHERE later.person_id = q.person_id AND later.position > q.position AND later.position < :standing_at"
+    f"  AND {CONCERNS.replace('d.', 'e.')}) ORDER BY q.position LIMIT :most"
 )
 _ALIASES = text(
     "SELECT id, person_id, coalesce(practice_id, issued_by || '-main') AS practice, system, value_sealed"
@@ -62,15 +70,49 @@ def read_events(session: Session, ring: KeyRing, store: Store, start: int, stop:
     A donation's yes makes the random code under which its store knows the person; a person without one is nobody
     there, and a no is not told.
     """
-    bound = {
-        "start": start,
-        "stop": stop,
-        "basis": store.basis.value,
-        "effort": store.effort,
-        "via": store.via_cancerlinq,
-    }
-    rows = session.execute(_RUN, bound).mappings().all()
-    decisions = [(row["position"], decision_of(row)) for row in rows]  # type: ignore[arg-type]
+    bound = {"start": start, "stop": stop, **_business(store)}
+    return _named(session, ring, store, _decisions(session.execute(_RUN, bound)), now)
+
+
+def read_events_at(
+    session: Session, ring: KeyRing, store: Store, positions: Sequence[int], now: datetime
+) -> list[Told]:
+    """The same for single positions."""
+    bound = {"positions": list(positions), **_business(store)}
+    return _named(session, ring, store, _decisions(session.execute(_AT, bound)), now)
+
+
+def read_standing(
+    session: Session,
+    ring: KeyRing,
+    store: Store,
+    run: tuple[int, int],
+    standing_at: int,
+    now: datetime,
+    *,
+    most: int,
+    only_no: bool,
+) -> tuple[list[Told], int]:
+    """The same for those decisions of the `run` only that still stood before position `standing_at`, `most` of them or
+    fewer, and the position up to which (not with) that is all. `only_no`: leave out every yes."""
+    start, stop = run
+    bound = {"start": start, "stop": stop, "standing_at": standing_at, "most": most, "only_no": only_no}
+    decisions = _decisions(session.execute(_STANDING, {**bound, **_business(store)}))
+    end = stop if len(decisions) < most else decisions[-1][0] + 1
+    return _named(session, ring, store, decisions, now), end
+
+
+def _business(store: Store) -> dict[str, Any]:
+    return {"basis": store.basis.value, "effort": store.effort, "via": store.via_cancerlinq}
+
+
+def _decisions(found: Result[Any]) -> list[tuple[int, Decision]]:
+    return [(row["position"], decision_of(row)) for row in found.mappings()]  # type: ignore[arg-type]  # Row mapping
+
+
+def _named(
+    session: Session, ring: KeyRing, store: Store, decisions: Sequence[tuple[int, Decision]], now: datetime
+) -> list[Told]:
     names = _names(session, ring, store, [decision for _, decision in decisions], now)
     return [
         Told(position, system, value, _subject(store, decision), decision)

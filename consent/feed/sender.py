@@ -103,9 +103,9 @@ class Sender:
         if waits:
             return Step.WAITING
         with self.database.begin(as_propagation()) as session:
-            cursor = read_cursor(session, self.store)
-            made = next_batch(session, self.ring, self.store, cursor, now, self.pace.batch)
-            moved = read_cursor(session, self.store).position > cursor.position
+            cursor = read_cursor(session, self.store, lock=True)
+            made = next_batch(session, self.ring, self.store, cursor, now, self.pace)
+            moved = cursor.repairs or cursor.filling or read_cursor(session, self.store).position > cursor.position
         if made is not None:
             return self._send(made, cursor.failures)
         return Step.MOVED if moved else self._idle(cursor, channel)

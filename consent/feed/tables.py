@@ -68,3 +68,56 @@ class StorePause(Base):
     why: Mapped[str]
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
+
+
+class StoreBackfill(Base):
+    """The newest backfill of one store: what stood at `stop_position`, told from the ledger's beginning on, as far as
+    `next_position`. `only_no`: the store held nobody yet, so it hears of those to keep out only. `told` counts events.
+    """
+
+    __tablename__ = "store_backfill"
+    store_id: Mapped[str] = mapped_column(primary_key=True)
+    stop_position: Mapped[int] = mapped_column(BigInteger)
+    next_position: Mapped[int] = mapped_column(BigInteger)
+    only_no: Mapped[bool]
+    told: Mapped[int] = mapped_column(BigInteger)
+    begun_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class StoreRetelling(Base):
+    """A position that a store is to be told again, since reconciliation found it lost there."""
+
+    __tablename__ = "store_retelling"
+    store_id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    asked_at: Mapped[datetime]
+
+
+class Reconciliation(Base):
+    """One comparison with one store, about nobody: of the events up to `through_event` we counted `counted` that
+    should be in force there and it counted `theirs`; `differing` were told again (`repaired`) or became a task
+    (`to_people`), together with `stray` that it keeps out for no reason of ours. `requests` were asked for it, and the
+    single events of `fetched` numbers.
+    """
+
+    __tablename__ = "reconciliation"
+    __table_args__ = (
+        CheckConstraint("outcome IN ('agrees', 'drift', 'no-answer', 'cannot')", name="outcome"),
+        Index("ix_reconciliation_store", "store_id", "id"),
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    store_id: Mapped[str]
+    outcome: Mapped[str]
+    reason: Mapped[str | None]
+    through_event: Mapped[int] = mapped_column(BigInteger)
+    counted: Mapped[int] = mapped_column(BigInteger)
+    theirs: Mapped[int | None] = mapped_column(BigInteger)
+    differing: Mapped[int] = mapped_column(BigInteger)
+    repaired: Mapped[int] = mapped_column(BigInteger)
+    to_people: Mapped[int] = mapped_column(BigInteger)
+    stray: Mapped[int] = mapped_column(BigInteger)
+    requests: Mapped[int]
+    fetched: Mapped[int] = mapped_column(BigInteger)
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime]

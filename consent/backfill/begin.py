@@ -1,0 +1,80 @@
+"""Begin a backfill, and read how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from consent.store_config import Basis, Store
+from database.context import as_propagation
+from database.unit_of_work import Database
+from vocabulary.errors import Invalid
+
+_COLUMNS = "store_id, next_position, stop_position, only_no, told, begun_at, finished_at"
+_FIRST_CURSOR = text(
+    "INSERT INTO store_cursor (store_id, position, event_number, failures, updated_at)"
+    " VALUES (:store, 0, 0, 0, :now) ON CONFLICT (store_id) DO NOTHING"
+)
+_LOCKED = text(
+    "SELECT c.position, c.event_number, (SELECT coalesce(max(position) + 1, 0) FROM position) AS top,"
+    " EXISTS (SELECT 1 FROM store_batch b WHERE b.store_id = :store AND b.first_event = c.event_number + 1) AS waiting"
+    " FROM store_cursor c WHERE c.store_id = :store FOR UPDATE OF c"
+)
+_JUMP = text("UPDATE store_cursor SET position = :stop, updated_at = :now WHERE store_id = :store")
+_BEGIN = text(
+    "INSERT INTO store_backfill ("  # noqa: S608 - constants
+    "store_id, stop_position, next_position, only_no, told, begun_at, finished_at)"
+    " VALUES (:store, :stop, 0, :only_no, 0, :now, CASE WHEN :stop = 0 THEN CAST(:now AS timestamptz) END)"
+    " ON CONFLICT (store_id) DO UPDATE SET stop_position = excluded.stop_position, next_position = 0, told = 0,"
+    " only_no = excluded.only_no, begun_at = excluded.begun_at, finished_at = excluded.finished_at"
+    f" RETURNING {_COLUMNS}"
+)
+_READ = text(f"SELECT {_COLUMNS} FROM store_backfill WHERE store_id = :store")  # noqa: S608 - constants
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """The newest backfill of one store. All that stood before position `stop` is told up to (not with) `next`, in
+    `told` events; `only_no`: the store was new, so it hears of those to keep out only."""
+
+    store_id: str
+    next: int
+    stop: int
+    only_no: bool
+    told: int
+    begun_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def is_done(self) -> bool:
+        return self.finished_at is not None
+
+
+def begin_backfill(database: Database, store: Store, now: datetime) -> Backfill:
+    """Begin one, or return the one that is under way; Invalid for a store that is never told.
+
+    The stream jumps to the top of the ledger, and what stood below is told beside it. While a batch of the stream waits
+    for its answer there is no jump: the backfill then ends where the stream stands.
+    """
+    if not store.is_told:
+        raise Invalid("never-told")
+    with database.begin(as_propagation()) as session:
+        session.execute(_FIRST_CURSOR, {"store": store.id, "now": now})
+        cursor = session.execute(_LOCKED, {"store": store.id}).one()
+        found = read_backfill(session, store.id)
+        if found is not None and not found.is_done:
+            return found
+        stop = cursor.position if cursor.waiting else cursor.top
+        session.execute(_JUMP, {"store": store.id, "stop": stop, "now": now})
+        new = cursor.event_number == 0 and not cursor.waiting and store.basis is Basis.OPERATIONS
+        bound = {"store": store.id, "stop": stop, "only_no": new, "now": now}
+        return Backfill(*session.execute(_BEGIN, bound).one())
+
+
+def read_backfill(session: Session, store_id: str) -> Backfill | None:
+    """The newest backfill of a store, None when there never was one; any login may read it."""
+    row = session.execute(_READ, {"store": store_id}).one_or_none()
+    return Backfill(*row) if row else None

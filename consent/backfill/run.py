@@ -1,0 +1,55 @@
+"""A backfill from its beginning, or from where it was killed, to its end, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from consent.backfill.begin import Backfill, begin_backfill, read_backfill
+from consent.feed.lease import Leases
+from consent.feed.pace import Pace
+from consent.feed.sender import Sender, Step
+from consent.stores.adapter import StoreAdapter
+from database.context import as_propagation
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+from vocabulary.errors import Conflict
+
+_STOPS = (Step.WAITING, Step.FAILED, Step.PAUSED)
+
+
+def backfill(
+    database: Database,
+    ring: KeyRing,
+    adapter: StoreAdapter,
+    clock: Callable[[], datetime],
+    pace: Pace | None = None,
+    progress: Callable[[Backfill], None] = lambda _: None,
+) -> Backfill:
+    """Tell the adapter's store all that stands, and return how far it came: `is_done` False when the store stopped
+    taking it, or is paused. Called again it goes on there; so does the feed. Killed at any point nothing is lost: at
+    most one batch is told twice, under the same numbers.
+
+    `progress` is called after each batch. Conflict("feed-is-sending") while a feed process holds the store's lease:
+    begin it then, and the feed does it. Memory is that of one batch, whatever the number of people.
+    """
+    leases = Leases(database)
+    try:
+        if not leases.hold(adapter.store.id):
+            raise Conflict("feed-is-sending")
+        found = begin_backfill(database, adapter.store, clock())
+        sender = Sender(database, ring, adapter, clock, pace or Pace())
+        while not found.is_done:
+            step = sender.step()
+            found = _now(database, found)
+            progress(found)
+            if step in _STOPS:
+                break
+        return found
+    finally:
+        leases.close()
+
+
+def _now(database: Database, before: Backfill) -> Backfill:
+    with database.begin(as_propagation()) as session:
+        return read_backfill(session, before.store_id) or before

@@ -1,0 +1,95 @@
+"""What a store is told beside the stream: a backfill of what stands, and what reconciliation found lost there.
+
+Both go out as batches of their own, with new event numbers and between those of the stream, so that no new decision
+waits for them. A store tells such an event from a retry by its number: of the same version a higher number means "make
+it so again". What was told is left behind in the transaction that keeps the receipts, so a kill costs one batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CursorResult, text
+from sqlalchemy.orm import Session
+
+from consent.feed.read_events import Told, read_events_at, read_standing
+from consent.store_config import Store, Transport
+from database.keyring import KeyRing
+
+REPAIRS_AT_ONCE = 500
+WINDOW = 200_000
+"""Positions looked through at once; what stands may be sparse, and a statement has its time limit."""
+_LARGEST = {Transport.NDJSON: 5_000, Transport.BACKPORT: 1_000, Transport.NATIVE: 5_000}
+
+_REPAIRS = text("SELECT position FROM store_retelling WHERE store_id = :store ORDER BY position LIMIT :most")
+_REPAIRED = text("DELETE FROM store_retelling WHERE store_id = :store AND position = ANY (:positions)")
+_BACKFILL = text(
+    "SELECT next_position, stop_position, only_no FROM store_backfill WHERE store_id = :store AND finished_at IS NULL"
+)
+_FILLED = text(
+    "UPDATE store_backfill SET next_position = :after, told = told + :told,"
+    " finished_at = CASE WHEN :after >= stop_position THEN CAST(:now AS timestamptz) END"
+    " WHERE store_id = :store AND next_position = :before AND finished_at IS NULL"
+)
+
+
+class Purpose(StrEnum):
+    """Why a batch was made."""
+
+    STREAM = "stream"
+    BACKFILL = "backfill"
+    REPAIR = "repair"
+
+
+@dataclass(frozen=True)
+class Retold:
+    """What to tell next, not yet numbered; from `start` up to (not with) `stop` nothing is left to tell after it."""
+
+    purpose: Purpose
+    start: int
+    stop: int
+    told: tuple[Told, ...]
+
+
+def next_repair(session: Session, ring: KeyRing, store: Store, now: datetime) -> Retold | None:
+    """The lowest positions that wait to be told again. One that has nobody to be told of any more is dropped."""
+    positions = list(session.scalars(_REPAIRS, {"store": store.id, "most": REPAIRS_AT_ONCE}))
+    if not positions:
+        return None
+    told = read_events_at(session, ring, store, positions, now)
+    if not told:
+        session.execute(_REPAIRED, {"store": store.id, "positions": positions})
+    return Retold(Purpose.REPAIR, positions[0], positions[-1] + 1, tuple(told))
+
+
+def next_of_backfill(session: Session, ring: KeyRing, store: Store, now: datetime, most: int) -> Retold | None:
+    """The next part of an unfinished backfill: what stood at its position, by rising position of the decision."""
+    row = session.execute(_BACKFILL, {"store": store.id}).one_or_none()
+    if row is None:
+        return None
+    most = min(most, _LARGEST[store.transport])
+    run = (row.next_position, min(row.next_position + WINDOW, row.stop_position))
+    told, stop = read_standing(session, ring, store, run, row.stop_position, now, most=most, only_no=row.only_no)
+    if not told:
+        move_backfill(session, store, row.next_position, stop, 0, now)
+    return Retold(Purpose.BACKFILL, row.next_position, stop, tuple(told))
+
+
+def leave_behind(
+    session: Session, store: Store, purpose: Purpose, start: int, stop: int, positions: list[int], now: datetime
+) -> bool:
+    """Note that a batch of this purpose is settled; False when another sender was here first."""
+    if purpose is Purpose.REPAIR:
+        session.execute(_REPAIRED, {"store": store.id, "positions": positions})
+        return True
+    return move_backfill(session, store, start, stop, len(positions), now)
+
+
+def move_backfill(session: Session, store: Store, before: int, after: int, told: int, now: datetime) -> bool:
+    bound: dict[str, Any] = {"store": store.id, "before": before, "after": after, "told": told, "now": now}
+    changed = session.execute(_FILLED, bound)
+    assert isinstance(changed, CursorResult)
+    return changed.rowcount == 1
