@@ -1,14 +1,14 @@
 """What each store still owes: events past its deadline, waiting, parked. Counts and times, never about whom (SUB-08).
 
 Work grows with what is unconfirmed, never with people. The feed looks every minute and leaves the counts with the
-store's channel, where the operator's page and the daily digest to the store's contact read them.
+store's channel, where the operator's page, the metrics and the mails to the store's contact read them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -53,17 +53,11 @@ _KEEP = text(
     " ON CONFLICT (store_id) DO UPDATE SET waiting = excluded.waiting, overdue = excluded.overdue,"
     " parked = excluded.parked, oldest_due_at = excluded.oldest_due_at, looked_at = excluded.looked_at"
 )
-_STANDS = (
+_READ = text(
     "SELECT s.id, s.name, s.contact, h.state, h.since, h.last_error, h.heard_at, h.waiting, h.overdue, h.parked,"
     " h.oldest_due_at, h.looked_at FROM store_channel h JOIN store s ON s.id = h.store_id"
+    " WHERE s.retired_at IS NULL ORDER BY h.overdue = 0, h.oldest_due_at NULLS LAST, s.id"
 )
-_READ = text(f"{_STANDS} WHERE s.retired_at IS NULL ORDER BY h.overdue = 0, h.oldest_due_at NULLS LAST, s.id")
-_CLAIM = text(
-    "WITH claimed AS (UPDATE store_channel SET digest_on = :today WHERE overdue > 0"  # noqa: S608 - constants
-    " AND (digest_on IS NULL OR digest_on < :today) RETURNING store_id)"
-    f" {_STANDS} JOIN claimed c ON c.store_id = s.id ORDER BY s.id"
-)
-_RELEASE = text("UPDATE store_channel SET digest_on = NULL WHERE store_id = :store AND digest_on = :today")
 
 
 @dataclass(frozen=True)
@@ -138,16 +132,3 @@ def _count(session: Session, store: Store, now: datetime) -> None:
 def store_standings(session: Session) -> tuple[StoreStanding, ...]:
     """Every store that was looked at, the longest overdue first; for any login, for the operator's page."""
     return tuple(StoreStanding(*row) for row in session.execute(_READ))
-
-
-def claim_digests(session: Session, today: date) -> tuple[StoreStanding, ...]:
-    """The stores with something overdue whose contact got no digest today; each is given out once a day.
-
-    For the propagation role. The e-mail is sent after the commit; `release_digest` when it could not be.
-    """
-    return tuple(StoreStanding(*row) for row in session.execute(_CLAIM, {"today": today}))
-
-
-def release_digest(session: Session, store_id: str, today: date) -> None:
-    """Give a claimed digest back, to be claimed again today. For the propagation role."""
-    session.execute(_RELEASE, {"store": store_id, "today": today})

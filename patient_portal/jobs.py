@@ -16,6 +16,7 @@ from fhir_bridge.smart.client import SmartClient
 from patient_portal import rate_limits, web_session
 from patient_portal.aliases import learn_aliases
 from patient_portal.donating import record_came_in
+from patient_portal.store_mails import mail_channel_of, send_store_mails
 from patient_portal.wiring import Wiring, now
 
 JOBS = procrastinate.Blueprint()
@@ -55,3 +56,11 @@ def forget(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given
         login_attempts.forget_old(session, now())
     with wiring_of(context).database.begin(as_nobody()) as session:
         rate_limits.forget_old(session, now() - timedelta(hours=1))
+
+
+@JOBS.periodic(cron="* * * * *")
+@JOBS.task(name="store-mails", pass_context=True)
+def store_mails(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
+    """Write to the contacts of stores that are late."""
+    wiring = wiring_of(context)
+    send_store_mails(wiring, mail_channel_of(wiring), now())

@@ -1,16 +1,17 @@
-"""What each store owes, in counts: for the operator's page and one digest a day."""
+"""What each store owes, in counts: for the operator's page and the mails to its contact."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy import text
 
 from consent.decision import Answer, donation_to
 from consent.late_receipts import accept_late_receipts
-from consent.overdue import Owed, StoreStanding, claim_digests, release_digest, store_standings
+from consent.overdue import Owed, StoreStanding, store_standings
+from consent.store_digests import Digest, claim_digests, take_digest
 from consent.wire_signature import sign
 from database.context import as_nobody, as_propagation
 from tests.parts.consent.conftest import World
@@ -19,7 +20,6 @@ from tests.parts.consent.receiver import Receiver
 from tests.pure.consent.stores import DISCOVERY, LIVING_WELL_STORE, SECRET
 
 LATE = 15 * 60 + 1
-TODAY, TOMORROW = date(2026, 11, 22), date(2026, 11, 23)
 
 
 def standings(world: World, owed: Owed | None = None) -> dict[str, StoreStanding]:
@@ -32,9 +32,14 @@ def counts(found: StoreStanding) -> tuple[int, int, int]:
     return found.waiting, found.overdue, found.parked
 
 
-def claim(world: World, today: date) -> list[str]:
+def claim(world: World) -> list[str]:
     with world.database.worker.begin(as_propagation()) as session:
-        return [found.store_id for found in claim_digests(session, today)]
+        return list(claim_digests(session, world.clock()))
+
+
+def take(world: World) -> Digest | None:
+    with world.database.worker.begin(as_propagation()) as session:
+        return take_digest(session, world.clock())
 
 
 def test_waiting_then_overdue_then_settled(world: World, platform: Receiver) -> None:
@@ -110,23 +115,47 @@ def test_parked_and_refused_are_owed(world: World, platform: Receiver) -> None:
     assert counts(standings(world)["cancerlinq"]) == (1, 1, 0)
 
 
-def test_one_digest_a_store_and_day(world: World, platform: Receiver) -> None:
-    """SUB-08: claimed once, by whoever comes first; again when it could not be sent, and the next day."""
-    world.press(person(world.database, 1))
+def test_a_mail_is_claimed_once_and_says_which_events(world: World, platform: Receiver) -> None:
+    """SUB-08: one mail waits for a store; event numbers as runs; over once everything is confirmed."""
+    for number in range(4):
+        world.press(person(world.database, number))
     world.sequence()
     standings(world)
-    assert claim(world, TODAY) == [], "nothing is overdue"
+    assert claim(world) == [], "nothing is overdue"
+    platform.misbehave = lambda message, events, good: platform.answer(
+        message,
+        [
+            {"event": e.number, "version": e.version, "state": "accepted" if e.number != 2 else "applied"}
+            for e in events
+        ],
+    )
+    world.drain("cancerlinq")
+    platform.misbehave = lambda *_: (503, {}, b"")
+    world.press(person(world.database, 8))
+    world.sequence()
+    world.sender("cancerlinq").step()  # a batch is made and not answered
+    world.press(person(world.database, 9))
+    world.sequence()
     world.clock.tick(LATE)
     standings(world)
-    assert claim(world, TODAY) == ["cancerlinq"]
-    assert claim(world, TODAY) == []
-    with world.database.worker.begin(as_propagation()) as session:
-        release_digest(session, "cancerlinq", TODAY)
-    assert claim(world, TODAY) == ["cancerlinq"]
-    assert claim(world, TOMORROW) == ["cancerlinq"]
+    assert (claim(world), claim(world)) == (["cancerlinq"], [])
+    digest = take(world)
+    assert digest is not None
+    assert (digest.step, digest.tries, digest.overdue, digest.waiting) == (1, 1, 5, 5)
+    assert (digest.runs, digest.left_out, digest.numbered, digest.last_event) == (((1, 1), (3, 5)), 0, 4, 4)
+    assert take(world) is None, "another worker passes over it"
+    world.clock.tick(600)
+    again = take(world)
+    assert again is not None
+    assert (again.id, again.tries) == (digest.id, 2), "who took it died: once more, counted"
+    platform.misbehave = None
     world.drain("cancerlinq")
+    with world.database.worker.begin(as_propagation()) as session:
+        session.execute(text("DELETE FROM unconfirmed_event"))
     standings(world)
-    assert claim(world, date(2026, 11, 24)) == []
+    assert claim(world) == []
+    world.clock.tick(600)
+    assert take(world) is None, "it is over"
 
 
 def test_counts_name_nobody(world: World, platform: Receiver) -> None:
