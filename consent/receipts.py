@@ -7,11 +7,12 @@ answers this very message, and speaks of exactly the events it was sent, at no l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from itertools import chain
+from typing import Annotated, Any
 
+import msgspec
 import orjson
 
 from consent.store_config import Store
@@ -38,35 +39,43 @@ class State(StrEnum):
         return self in (State.NOT_FOUND, State.AMBIGUOUS, State.REFUSED)
 
 
-@dataclass(frozen=True)
-class StoreReceipt:
+LONGEST_WORD = 80
+_Number = Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
+_Word = Annotated[str, msgspec.Meta(max_length=LONGEST_WORD)]
+
+
+class StoreReceipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """One event's receipt, as signed. `removed` counts entries; `keeps` names the minimum kept; `reference` the
     store's own reference; `at` its own time as text."""
 
-    event: int
-    version: int
+    event: _Number
+    version: _Number
     state: State
-    removed: int | None = None
+    removed: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] | None = None
     stopped: bool | None = None
-    keeps: str | None = None
-    reference: str | None = None
-    reason: str | None = None
-    at: str | None = None
+    keeps: _Word | None = None
+    reference: _Word | None = None
+    reason: _Word | None = None
+    at: _Word | None = None
 
     def as_detail(self) -> dict[str, Any]:
         """The compact form kept in the ledger."""
-        named = {
-            "event": self.event,
-            "version": self.version,
-            "state": self.state.value,
-            "removed": self.removed,
-            "stopped": self.stopped,
-            "keeps": self.keeps,
-            "reference": self.reference,
-            "reason": self.reason,
-            "at": self.at,
-        }
-        return {name: value for name, value in named.items() if value is not None}
+        return dict(msgspec.to_builtins(self))
+
+
+def as_details(receipts: Sequence[StoreReceipt]) -> str:
+    """`as_detail` of many as JSON: `{"receipts": [...]}`."""
+    return msgspec.json.encode({"receipts": receipts}).decode()
+
+
+class _Answer(msgspec.Struct):
+    """An answer in which nothing has to be left out."""
+
+    store: str
+    receipts: Annotated[list[StoreReceipt], msgspec.Meta(max_length=5_000)]
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
 
 
 class NotBelieved(Exception):
@@ -121,6 +130,23 @@ def _signed_receipts(
         raise NotBelieved("too-large")
     if not is_genuine(store.secrets, headers, body, now, message_id=message_id):
         raise NotBelieved("not-signed")
+    return _flawless(store, body) or _with_flaws(store, body)
+
+
+def _flawless(store: Store, body: bytes) -> tuple[StoreReceipt, ...] | None:
+    """The receipts of an answer that is as it should be, or None for a closer look."""
+    try:
+        answer = _ANSWER.decode(body)
+    except msgspec.DecodeError:
+        return None
+    words = chain.from_iterable((one.keeps, one.reference, one.reason, one.at) for one in answer.receipts)
+    if answer.store != store.id or not "".join(filter(None, words)).isprintable():
+        return None
+    return tuple(answer.receipts)
+
+
+def _with_flaws(store: Store, body: bytes) -> tuple[StoreReceipt, ...]:
+    """The same, word by word: a flaw that matters is named, a word that cannot be shown is left out."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -163,7 +189,7 @@ def _count(item: Mapping[str, object], key: str, minimum: int = 0) -> int:
 def _short(item: Mapping[str, object], key: str) -> str | None:
     """Text from outside: short, printable, or left out. It is shown as text only, never as a link."""
     value = item.get(key)
-    if not isinstance(value, str) or len(value) > 80 or not value.isprintable():
+    if not isinstance(value, str) or len(value) > LONGEST_WORD or not value.isprintable():
         return None
     return value
 

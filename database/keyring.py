@@ -64,6 +64,7 @@ class KeyRing:
     def __init__(self, keys: Sequence[Key]) -> None:
         self.keys = tuple(keys)
         self._by_number = {key.number: key for key in self.keys}
+        self._ciphers: dict[int, AESGCM] = {}
         self._active = {key.purpose: key for key in self.keys if key.retired is None}
 
     @classmethod
@@ -128,10 +129,14 @@ class KeyRing:
 
     def open(self, sealed: bytes, aad: str) -> bytes:
         """Decrypt what `seal` made; SealBroken when the row, the key or a byte is not the same."""
-        key = self._by_number.get(int.from_bytes(sealed[:4], "big"))
-        if key is None or key.purpose != "key-encryption":
-            raise SealBroken(aad)
-        return open_with(key.raw, sealed[4:], aad)
+        number = int.from_bytes(sealed[:4], "big")
+        cipher = self._ciphers.get(number)
+        if cipher is None:
+            key = self._by_number.get(number)
+            if key is None or key.purpose != "key-encryption":
+                raise SealBroken(aad)
+            cipher = self._ciphers[number] = AESGCM(key.raw)
+        return _decrypted(cipher, sealed[4:16], sealed[16:], aad)
 
     def blind_index(self, kind: str, value: str) -> bytes:
         """A keyed index of an identifying value: equal values give equal 32 bytes, and nothing can be read from it.
@@ -150,8 +155,12 @@ def seal_with(key: bytes, plaintext: bytes, aad: str) -> bytes:
 
 
 def open_with(key: bytes, sealed: bytes, aad: str) -> bytes:
+    return _decrypted(AESGCM(key), sealed[:12], sealed[12:], aad)
+
+
+def _decrypted(cipher: AESGCM, nonce: bytes, ciphertext: bytes, aad: str) -> bytes:
     try:
-        return AESGCM(key).decrypt(sealed[:12], sealed[12:], aad.encode())
+        return cipher.decrypt(nonce, ciphertext, aad.encode())
     except (InvalidTag, ValueError) as error:
         raise SealBroken(aad.split(":", maxsplit=1)[0]) from error
 

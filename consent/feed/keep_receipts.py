@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,16 +11,23 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from consent.audit_tables import StaffTask
-from consent.receipts import StoreReceipt
+from consent.receipts import State, StoreReceipt, as_details
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
 from consent.tables import Receipt
-from consent.wire import StoreEvent
+from consent.wire import LineEvent, StoreEvent
 
+_BATCH = text(
+    "WITH kept AS (INSERT INTO receipt (store_id, batch_id, state, removed, detail, signature, received_at)"
+    " VALUES (:store, :batch, :state, :removed, CAST(:detail AS jsonb), :signature, :now))"
+    " SELECT EXISTS (SELECT FROM unconfirmed_event WHERE store_id = :store)"
+)
 _UNCONFIRMED = text(
     "INSERT INTO unconfirmed_event (store_id, event_number, person_id, version, state, recorded_at)"
-    " SELECT :store, * FROM unnest(CAST(:events AS bigint[]), CAST(:persons AS uuid[]), CAST(:versions AS int[]),"
-    " CAST(:states AS text[]), CAST(:recorded AS timestamptz[]))"
+    " SELECT :store, f.event, f.person, f.version, f.state, d.recorded_at FROM unnest(CAST(:events AS bigint[]),"
+    " CAST(:persons AS uuid[]), CAST(:versions AS int[]), CAST(:states AS text[]), CAST(:positions AS bigint[]))"
+    " AS f(event, person, version, state, position) JOIN position q ON q.position = f.position"
+    " JOIN decision d ON d.id = q.decision_id"
     " ON CONFLICT (store_id, event_number) DO UPDATE SET state = excluded.state"
 )
 # A confirmed version also ends the wait for what the person decided before it.
@@ -39,7 +46,7 @@ def keep_receipts(
     session: Session,
     store: Store,
     batch_id: UUID,
-    events: Sequence[StoreEvent],
+    events: Sequence[StoreEvent] | Sequence[LineEvent],
     answer: BatchAnswer,
     now: datetime,
     *,
@@ -49,51 +56,56 @@ def keep_receipts(
 
     `whole` False (a parked item at last taken): rows for its events only. What a store could not place opens a task.
     """
-    person = {event.number: event.decision.person_id for event in events}
-    rows = [] if not whole else [_batch_receipt(store, batch_id, answer, now)]
-    for receipt in answer.receipts:
-        if not receipt.state.confirms or not whole:
-            rows.append(receipt_row(store, batch_id, receipt, answer.signature, now))
-        if receipt.state.needs_staff:
-            open_task(session, store, person.get(receipt.event), receipt.state.value, receipt.event, now)
-    if rows:
+    open_still = [one for one in answer.receipts if not (one.state is State.APPLIED or one.state is State.NOTHING_HELD)]
+    wait = _keep_batch(session, store, batch_id, answer, now, final=not open_still) if whole else True
+    single = open_still if whole else answer.receipts
+    if single:
+        rows = [receipt_row(store, batch_id, receipt, answer.signature, now) for receipt in single]
         session.execute(insert(Receipt), rows)
-    _note_unconfirmed(session, store, {event.number: event for event in events}, answer.receipts)
+    if not (wait or open_still):
+        return  # most often: all confirmed, and nothing waits to be
+    told = {event.number: event for event in events}
+    for receipt in open_still:
+        if receipt.state.needs_staff:
+            about = told[receipt.event].person_id if receipt.event in told else None
+            open_task(session, store, about, receipt.state.value, receipt.event, now)
+    _note_unconfirmed(session, store, told, answer.receipts)
 
 
 def _note_unconfirmed(
-    session: Session, store: Store, events: dict[int, StoreEvent], receipts: Sequence[StoreReceipt]
+    session: Session, store: Store, told: Mapping[int, StoreEvent | LineEvent], receipts: Sequence[StoreReceipt]
 ) -> None:
     for statement, confirms in ((_UNCONFIRMED, False), (_CONFIRMED, True)):
-        chosen = [receipt for receipt in receipts if receipt.state.confirms is confirms and receipt.event in events]
+        chosen = [receipt for receipt in receipts if receipt.state.confirms is confirms and receipt.event in told]
         if not chosen:
             continue
-        decisions = [events[receipt.event].decision for receipt in chosen]
+        events = [told[receipt.event] for receipt in chosen]
         bound = {
             "store": store.id,
             "events": [receipt.event for receipt in chosen],
-            "persons": [decision.person_id for decision in decisions],
-            "versions": [decision.version for decision in decisions],
+            "persons": [event.person_id for event in events],
+            "versions": [event.version for event in events],
         }
         if not confirms:
             bound["states"] = [receipt.state.value for receipt in chosen]
-            bound["recorded"] = [decision.recorded_at for decision in decisions]
+            bound["positions"] = [event.position for event in events]
         session.execute(statement, bound)
 
 
-def _batch_receipt(store: Store, batch_id: UUID, answer: BatchAnswer, now: datetime) -> dict[str, Any]:
-    final = all(receipt.state.confirms for receipt in answer.receipts)
-    return {
-        "store_id": store.id,
-        "batch_id": batch_id,
-        "event_number": None,
-        "version": None,
+def _keep_batch(
+    session: Session, store: Store, batch_id: UUID, answer: BatchAnswer, now: datetime, *, final: bool
+) -> bool:
+    """Keep the batch's row; whether anything of this store waited to be confirmed."""
+    bound = {
+        "store": store.id,
+        "batch": batch_id,
         "state": "applied" if final else "mixed",
         "removed": sum(receipt.removed or 0 for receipt in answer.receipts),
-        "detail": {"receipts": [receipt.as_detail() for receipt in answer.receipts]},
+        "detail": as_details(answer.receipts),
         "signature": answer.signature,
-        "received_at": now,
+        "now": now,
     }
+    return bool(session.scalar(_BATCH, bound))
 
 
 def receipt_row(store: Store, batch_id: UUID, receipt: StoreReceipt, signature: str, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,111 @@
+"""The next run of positions, read while the last one is on its way; and read once for all stores that are told alike.
+
+Positions never change once they are given out, so a run read early is the run read late. What it cannot hold is a name
+added meanwhile: that is told by its own carried decision (`person_identity`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+import structlog
+from sqlalchemy import text
+
+from consent.feed.read_lines import is_told_by_lines, read_lines
+from consent.store_config import Basis, Store
+from consent.wire import Line
+from database.context import as_propagation
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+
+log = structlog.get_logger()
+
+KEPT_RUNS = 16
+FRESH_SECONDS = 30.0
+READERS = 2
+_TOP = text("SELECT coalesce(max(position) + 1, 0) FROM position")
+_Key = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class _Run:
+    lines: Future[list[Line] | None]
+    since: float
+
+
+class ReadAhead:
+    """The runs of one process, for any number of senders. Only whole runs, which end where `run_end` says."""
+
+    def __init__(self, database: Database, ring: KeyRing, clock: Callable[[], datetime]) -> None:
+        self._database, self._ring, self._clock = database, ring, clock
+        self._pool: ThreadPoolExecutor | None = None
+        self._runs: OrderedDict[_Key, _Run] = OrderedDict()
+        self._lock = Lock()
+
+    def begin(self, store: Store, start: int, most: int) -> None:
+        """Begin to read the run at `start` when it is the beginning of a whole one; nobody waits for it."""
+        if start % most or not is_told_by_lines(store):
+            return
+        key = _key(store, start, start + most)
+        with self._lock:
+            if self._found(key) is not None:
+                return
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead")
+            self._runs[key] = _Run(self._pool.submit(self._read, store, start, start + most), time.monotonic())
+            if len(self._runs) > KEPT_RUNS:
+                self._runs.popitem(last=False)
+
+    def take(self, store: Store, start: int, stop: int) -> list[Line] | None:
+        """The run, once it is read; None when nobody began it or it could not be read."""
+        key = _key(store, start, stop)
+        with self._lock:
+            run = self._found(key)
+        if run is None:
+            return None
+        try:
+            lines = run.lines.result()
+        except Exception as error:  # noqa: BLE001 - the sender reads it itself, and meets what is wrong
+            log.warning("feed.not-read-ahead", store=store.id, error=type(error).__name__)
+            lines = None
+        if lines is None:
+            with self._lock:
+                self._runs.pop(key, None)
+        return lines
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _found(self, key: _Key) -> _Run | None:
+        run = self._runs.get(key)
+        if run is not None and time.monotonic() - run.since > FRESH_SECONDS:
+            del self._runs[key]
+            return None
+        return run
+
+    def _read(self, store: Store, start: int, stop: int) -> list[Line] | None:
+        """None while the ledger has not come to `stop`."""
+        with self._database.begin(as_propagation()) as session:
+            if int(session.scalar(_TOP) or 0) < stop:
+                return None
+            return read_lines(session, self._ring, store, start, stop, self._clock())
+
+
+def run_end(start: int, most: int, top: int) -> int:
+    """Where a run that begins at `start` ends: at a multiple of `most`, so that stores which are at different places
+    soon read the same runs; at the ledger's end when that comes first."""
+    return min(start - start % most + most, top)
+
+
+def _key(store: Store, start: int, stop: int) -> _Key:
+    """Stores with an equal key are told the same lines; those of an effort know people by codes of their own."""
+    if store.basis is Basis.DONATION:
+        return (store.id, start, stop)
+    return (store.basis, store.identifier_system, store.practices, start, stop)
