@@ -1,20 +1,23 @@
 """What the checker may see: the logs people wrote, and what each store answers about what it holds. Nothing else.
 
-Standard library and HTTP only; no room of the product and no database is read here.
+Stores are asked over HTTP, a warehouse in its own tables; no room of the product and nothing of its database is read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import requests
 
 CANCERLINQ = "cancerlinq"
-TIMEOUT = 30
+TIMEOUT = 300
+WAREHOUSE_EFFECTS = "SELECT event, system, value, choice, effort, version, answer FROM told ORDER BY id"
+WAREHOUSE_STANDING = "SELECT system, value, choice, effort, version, answer FROM portal_consent_state"
 
 Name = tuple[str, str]
 """Identifier system and value of a record number."""
@@ -42,13 +45,15 @@ class Answered:
 
 @dataclass
 class Told:
-    """All that one person wrote down, on all devices. `again`: (form, decision) of forms sent after their answer."""
+    """All that one person wrote down, on all devices. `again`: (form, decision) of forms sent after their answer.
+    `listed`: the decisions that the portal lists at the end; None when nobody looked."""
 
     name: Name
     forms: dict[str, Form] = field(default_factory=dict)
     answered: list[Answered] = field(default_factory=list)
     again: list[tuple[str, str | None]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    listed: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ class Holding:
 class StoreSeen:
     """One store: every effect in the order it happened, and what it holds of each person it knows by name.
 
-    `problem` is not empty when the store could not be read.
+    `newest_only`: of decisions told together it keeps a person's newest, as a warehouse does. `problem` is not empty
+    when the store could not be read.
     """
 
     id: str
@@ -84,6 +90,7 @@ class StoreSeen:
     holdings: Mapping[Name, Holding] = field(default_factory=dict)
     held: int = 0
     owed: int = 0
+    newest_only: bool = False
     problem: str = ""
 
 
@@ -121,24 +128,68 @@ def read_log(lines: Iterable[dict[str, Any]], people: dict[Name, Told]) -> None:
             told.again.append((line["form"], line["decision"]))
         elif kind == "missing":
             told.missing.append(line["decision"])
+        elif kind == "listed":
+            told.listed = list(line["decisions"])
 
 
 def read_stores(stores: Path, names: Iterable[Name]) -> tuple[StoreSeen, ...]:
-    """Ask every store of the JSON list in `stores` (id, url, subject) over HTTP."""
+    """Ask every store of the JSON list in `stores` (id, url, subject; kind `webhook` or `sql`)."""
     listed = json.loads(stores.read_text(encoding="utf-8"))
     return tuple(_read_store(one, list(names)) for one in listed)
 
 
 def _read_store(one: Mapping[str, str], names: list[Name]) -> StoreSeen:
-    subjects = [{"system": system, "value": value} for system, value in names]
     try:
-        contents = requests.get(f"{one['url']}/contents", timeout=TIMEOUT)
-        looked = requests.post(f"{one['url']}/sandbox/lookup", json={"subjects": subjects}, timeout=TIMEOUT)
-        contents.raise_for_status()
-        looked.raise_for_status()
-        return seen(one["id"], one["subject"], contents.json(), looked.json())
-    except (requests.RequestException, ValueError, KeyError) as error:
+        return _read_warehouse(one, names) if one.get("kind") == "sql" else _read_over_http(one, names)
+    except (requests.RequestException, psycopg.Error, ValueError, KeyError) as error:
         return StoreSeen(one["id"], one["subject"], problem=type(error).__name__)
+
+
+def _read_over_http(one: Mapping[str, str], names: list[Name]) -> StoreSeen:
+    subjects = [{"system": system, "value": value} for system, value in names]
+    contents = requests.get(f"{one['url']}/contents", timeout=TIMEOUT)
+    looked = requests.post(f"{one['url']}/sandbox/lookup", json={"subjects": subjects}, timeout=TIMEOUT)
+    contents.raise_for_status()
+    looked.raise_for_status()
+    return seen(one["id"], one["subject"], contents.json(), looked.json())
+
+
+def _read_warehouse(one: Mapping[str, str], names: list[Name]) -> StoreSeen:
+    """The warehouse's table, and its own notes of each change to it."""
+    with psycopg.connect(one["url"], connect_timeout=10) as connection:
+        told = connection.execute(WAREHOUSE_EFFECTS).fetchall()
+        stands = connection.execute(WAREHOUSE_STANDING).fetchall()
+    keys = ("event", "system", "value", "choice", "effort", "version", "answer")
+    effects = [{**dict(zip(keys, row, strict=True)), "code": f"{row[1]}|{row[2]}"} for row in told]
+    standing = [dict(zip(keys[1:], row, strict=True)) for row in stands]
+    return warehouse_seen(one["id"], one["subject"], effects, standing, names)
+
+
+def warehouse_seen(
+    store: str, subject: str, effects: list[dict[str, Any]], stands: list[dict[str, Any]], names: Iterable[Name]
+) -> StoreSeen:
+    """A warehouse as a value: it holds what it was told of people and nothing else of them."""
+    done, standing = _by_name(effects), _by_name(stands)
+    holdings = [
+        {
+            "system": name[0],
+            "value": name[1],
+            "entries": 0,
+            "suppressed": any(row["answer"] == "no" for row in standing.get(name, ())),
+            "standing": standing.get(name, []),
+            "effects": done.get(name, []),
+        }
+        for name in names
+    ]
+    contents = {"store": store, "effects": effects, "people": [], "owed": 0}
+    return replace(seen(store, subject, contents, {"holdings": holdings}), newest_only=True)
+
+
+def _by_name(rows: list[dict[str, Any]]) -> dict[Name, list[dict[str, Any]]]:
+    found: dict[Name, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault((row["system"], row["value"]), []).append(row)
+    return found
 
 
 def seen(store: str, subject: str, contents: Mapping[str, Any], looked: Mapping[str, Any]) -> StoreSeen:
@@ -148,7 +199,7 @@ def seen(store: str, subject: str, contents: Mapping[str, Any], looked: Mapping[
     holdings = {(row["system"], row["value"]): _holding(row, subject) for row in looked["holdings"]}
     problem = "" if contents["store"] == store and not strange else "told of what it should not be told"
     held = sum(1 for person in contents["people"] if person["entries"])
-    return StoreSeen(store, subject, effects, holdings, held, int(contents["owed"]), problem)
+    return StoreSeen(store, subject, effects, holdings, held, int(contents["owed"]), problem=problem)
 
 
 def _about(row: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The storm: people decide over HTTP while web, feed, worker and PostgreSQL are killed without warning; then checked.
 
-`python -m tests.crash.harness --kills 100 --decisions 5000 --seed 7 --report FILE.md`. It starts and stops all that it
+`python -m tests.crash.harness --size full --report FILE.md` (or quick, medium). It starts and stops all that it
 needs, in a folder of its own. Exit status 0 only when the checker, which reads the people's logs and the stores'
 contents and nothing else, finds nothing wrong. Linux only: it reads /proc, and people come from 127.0.0.0/8.
 """
@@ -17,18 +17,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from sandbox.people import population
-from sandbox.store.config import MRN_SYSTEMS
-from tests.crash.browser import Browser
+from tests.crash.browser import Browser, Line
 from tests.crash.checker import look
-from tests.crash.client import CANCERLINQ, Client, Quota, Who
+from tests.crash.client import CANCERLINQ, Device, Quota, Room
 from tests.crash.killer import Killer, plan
+from tests.crash.people import Who, people_of
 from tests.crash.report import as_markdown
 from tests.crash.rules import Verdict
-from tests.crash.world import HOSPITALS, STORES, StorePlan, World
+from tests.crash.stores import STORES, StorePlan
+from tests.crash.world import HOSPITALS, World
 
 DRAIN_SECONDS = 300.0
 STILL_LOOKS = 45
@@ -36,16 +36,16 @@ STILL_LOOKS = 45
 
 @dataclass(frozen=True)
 class Storm:
-    """What to do. `devices` may be more than the people: the rest are second devices of the first ones.
-
-    `most_seconds`: a storm that takes longer is stopped and has failed.
+    """What to do. `second_devices`: how many of the people have two devices, in different hands; `hands`: how many
+    press at the same time. `most_seconds`: a storm that takes longer is stopped and has failed.
     """
 
     kills: int
     decisions: int
     seed: int
-    devices: int = 16
     people: int = 14
+    second_devices: int = 2
+    hands: int = 12
     hospitals: tuple[str, ...] = HOSPITALS
     stores: tuple[StorePlan, ...] = STORES
     most_seconds: float = 3600.0
@@ -53,7 +53,7 @@ class Storm:
 
 @dataclass
 class Outcome:
-    """What came of it."""
+    """What came of it. `still`: seconds from each kill until the next decision was acknowledged."""
 
     storm: Storm
     verdict: Verdict
@@ -62,6 +62,7 @@ class Outcome:
     trouble: list[str] = field(default_factory=list)
     acknowledged: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    still: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -72,77 +73,107 @@ class Outcome:
 def run(storm: Storm, folder: Path) -> Outcome:
     """Start everything in `folder`, let the storm pass, heal, drain, check, stop. Call from the main thread."""
     watch = [time.monotonic()]
-    world = World.start(folder / "world", storm.stores, storm.hospitals)
+    people = people_of(storm.hospitals, storm.people, folder / "charts")
+    world = World.start(folder / "world", folder / "charts", storm.stores, storm.hospitals)
     try:
         logs = folder / "logs"
         logs.mkdir()
-        clients, quota = _clients(storm, world, logs)
-        _prepare(clients)
+        quota = Quota(storm.decisions)
+        rooms = _rooms(storm, world, people, quota, logs)
+        _prepare(storm, world, rooms)
         watch.append(time.monotonic())
-        killer, stuck = _storm(storm, world, clients, quota)
+        gusts = _Gusts(storm, world, quota)
+        gusts.blow(rooms)
         watch.append(time.monotonic())
         world.wait_ready()
+        for room in rooms:
+            room.end()
         (folder / "stores.json").write_text(json.dumps(world.store_list()), encoding="utf-8")
         verdict = _drained(world, logs, folder / "stores.json")
         watch.append(time.monotonic())
     finally:
         world.stop()
-    outcome = Outcome(storm, verdict, killer.killed, acknowledged=quota.done)
-    outcome.trouble = [*stuck, *(f"{one.who.value}: {one.trouble}" for one in clients if one.trouble)]
-    for one in clients:
-        outcome.statuses.update(one.browser.statuses)
-    names = ("start and sign-in", "storm", "heal and drain")
+    outcome = Outcome(storm, verdict, gusts.killer.killed, acknowledged=quota.done, still=gusts.still)
+    outcome.trouble = [*gusts.trouble, *(room.trouble for room in rooms if room.trouble)]
+    for room in rooms:
+        outcome.statuses.update(room.line.statuses)
+    names = ("start and sign-in", "storm", "heal, drain and check")
     outcome.seconds = {name: round(watch[i + 1] - watch[i], 1) for i, name in enumerate(names)}
     return outcome
 
 
-def people_of(storm: Storm) -> list[Who]:
-    found = [one for one in population() if one.hospital in storm.hospitals][: storm.people]
-    return [Who(one.hospital, one.id, MRN_SYSTEMS[one.hospital], one.mrn) for one in found]
-
-
-def _clients(storm: Storm, world: World, logs: Path) -> tuple[list[Client], Quota]:
-    quota, people = Quota(storm.decisions), people_of(storm)
+def _rooms(storm: Storm, world: World, people: list[Who], quota: Quota, logs: Path) -> list[Room]:
+    """Each person's device in some hand; the second devices in the hand after it, so that both may press at once."""
     efforts = tuple(store.subject for store in storm.stores if store.subject != CANCERLINQ)
+    hands = min(storm.hands, len(people))
+    twice = {who.patient for who in people[: storm.second_devices]}
+    held: list[list[Who]] = [people[number::hands] for number in range(hands)]
+    for number, who in enumerate(people[: storm.second_devices]):
+        held[(number + 1) % hands].append(who)
+    rooms = []
+    for number, owners in enumerate(held):
+        line = Line(world.web, number)
+        devices = []
+        for which, who in enumerate(owners):
+            log, chance = logs / f"device-{number:02}-{which:03}.jsonl", random.Random(f"{storm.seed}/{number}/{which}")
+            devices.append(Device(Browser(line), who, chance, log, efforts, who.patient not in twice))
+        rooms.append(Room(line, devices, random.Random(f"{storm.seed}/{number}"), quota))
+    return rooms
+
+
+def _prepare(storm: Storm, world: World, rooms: list[Room]) -> None:
     known = next(store.name for store in storm.stores if store.subject == CANCERLINQ)
-    made = []
-    for number in range(storm.devices):
-        log = logs / f"device-{number:02}.jsonl"
-        chance = random.Random(f"{storm.seed}/{number}")
-        browser = Browser(world.web, number)
-        who = people[number % len(people)]
-        made.append(Client(browser, who, chance, log, efforts, known, quota.take, quota.acknowledge))
-    return made, quota
-
-
-def _prepare(clients: list[Client]) -> None:
-    for client in clients:
-        client.prepare()
-
-
-def _storm(storm: Storm, world: World, clients: list[Client], quota: Quota) -> tuple[Killer, list[str]]:
-    """Kills are spread over the decisions, so that each falls among people who are deciding."""
-    chance, killer, stuck = random.Random(storm.seed), Killer(world), []
-    victims = plan(chance, storm.kills)
-    threads = [threading.Thread(target=client.run, name=client.log_file.stem, daemon=True) for client in clients]
+    threads = [threading.Thread(target=room.prepare, args=(known,)) for room in rooms]
     for thread in threads:
         thread.start()
-    end, step = time.monotonic() + storm.most_seconds, storm.decisions / (storm.kills + 1)
-    while any(thread.is_alive() for thread in threads):
-        done = sum(killer.killed.values())
-        quota.allowed = (done + 1.5) * step if victims else float("inf")
-        if victims and quota.done >= (done + 0.5) * step:
-            time.sleep(chance.random() * 0.3)
-            if killer.kill(victims[-1]):
-                victims.pop()
-                time.sleep(chance.random() * 0.2)
-        world.revive()
-        time.sleep(0.05)
-        if time.monotonic() > end:
-            stuck.append(f"stopped after {storm.most_seconds:.0f} s with {quota.done} decisions")
-            quota.stop()
-            end += storm.most_seconds
-    return killer, stuck
+    for thread in threads:
+        thread.join()
+    trouble = [room.trouble for room in rooms if room.trouble]
+    assert not trouble, f"{trouble}; see {world.folder.path / 'logs'}"
+
+
+class _Gusts:
+    """Kills spread over the decisions, so that each falls among people who are deciding."""
+
+    def __init__(self, storm: Storm, world: World, quota: Quota) -> None:
+        self._storm, self._world, self._quota = storm, world, quota
+        self._chance, self.killer = random.Random(storm.seed), Killer(world)
+        self._victims = plan(self._chance, storm.kills)
+        self._step = storm.decisions / (storm.kills + 1)
+        self._last: tuple[str, float, int] | None = None
+        self.trouble: list[str] = []
+        self.still: dict[str, list[float]] = {}
+
+    def blow(self, rooms: list[Room]) -> None:
+        """Until everybody has decided enough, or the time is over."""
+        threads = [threading.Thread(target=room.run, daemon=True) for room in rooms]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + self._storm.most_seconds
+        while any(thread.is_alive() for thread in threads):
+            self._kill()
+            self._world.revive()
+            self._note_next()
+            time.sleep(0.02)
+            if time.monotonic() > end and not self.trouble:
+                self.trouble.append(f"stopped after {self._storm.most_seconds:.0f} s, {self._quota.done} decisions")
+                self._quota.stop()
+
+    def _kill(self) -> None:
+        done, quota = sum(self.killer.killed.values()), self._quota
+        quota.allowed = (done + 1.5) * self._step if self._victims else float("inf")
+        if not self._victims or quota.done < (done + 0.5) * self._step:
+            return
+        time.sleep(self._chance.random() * 0.1)
+        if self.killer.kill(self._victims[-1]):
+            self._last = (self._victims.pop(), time.monotonic(), quota.done)
+            time.sleep(self._chance.random() * 0.1)
+
+    def _note_next(self) -> None:
+        if self._last is not None and self._quota.done > self._last[2]:
+            victim, at, _ = self._last
+            self.still.setdefault(victim, []).append(time.monotonic() - at)
+            self._last = None
 
 
 def _drained(world: World, logs: Path, stores: Path) -> Verdict:
@@ -159,24 +190,31 @@ def _drained(world: World, logs: Path, stores: Path) -> Verdict:
         time.sleep(1)
 
 
+SIZES = {
+    "quick": Storm(kills=100, decisions=5_000, seed=7, people=60, second_devices=6),
+    "medium": Storm(kills=100, decisions=10_000, seed=7, people=120, second_devices=12),
+    "full": Storm(kills=1_000, decisions=100_000, seed=7, people=400, second_devices=40, most_seconds=5_400),
+}
+
+
 def main() -> int:
     given = argparse.ArgumentParser(prog="python -m tests.crash.harness", description=__doc__)
-    given.add_argument("--kills", type=int, default=100)
-    given.add_argument("--decisions", type=int, default=5_000)
-    given.add_argument("--seed", type=int, default=7)
-    given.add_argument("--devices", type=int, default=16)
-    given.add_argument("--people", type=int, default=14)
+    given.add_argument("--size", choices=SIZES, default="quick")
+    for name in ("kills", "decisions", "seed", "people", "second-devices", "hands"):
+        given.add_argument(f"--{name}", type=int, help="another number than the size's")
+    given.add_argument("--most-seconds", type=float, help="stop a storm that takes longer, as failed")
     given.add_argument("--report", type=Path)
     given.add_argument("--keep", action="store_true", help="keep the folder with logs and data")
-    chosen = given.parse_args()
+    chosen = vars(given.parse_args())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="portal-storm-"))
-    outcome = run(Storm(chosen.kills, chosen.decisions, chosen.seed, chosen.devices, chosen.people), folder)
+    other = {each.name: chosen[each.name] for each in fields(Storm) if chosen.get(each.name) is not None}
+    outcome = run(replace(SIZES[chosen["size"]], **other), folder)
     text = as_markdown(outcome)
     sys.stdout.write(text)
-    if chosen.report:
-        chosen.report.write_text(text, encoding="utf-8")
-    if chosen.keep or not outcome.passed:
+    if chosen["report"]:
+        chosen["report"].write_text(text, encoding="utf-8")
+    if chosen["keep"] or not outcome.passed:
         sys.stderr.write(f"kept: {folder}\n")
     else:
         shutil.rmtree(folder, ignore_errors=True)

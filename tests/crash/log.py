@@ -2,7 +2,8 @@
 
 Kinds of line: `person` (first: system and value of the record number), `asked` (form, subject, answer), `answered`
 (form, decision, version, subject, answer: read from the receipt the portal gave), `gave-up` (form), `again` (the
-same form sent once more after its answer: form, decision), `missing` (decision acknowledged and later not found).
+same form sent once more after its answer: form, decision), `missing` (decision acknowledged and later not found),
+`listed` (last: the decisions that the portal lists at the end). With `counted` a version is the device's own count.
 Every line has `at`, seconds since 1970.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from statistics import median
 from typing import TYPE_CHECKING
 
 from tests.crash.rules import KINDS
@@ -11,7 +12,10 @@ from tests.crash.rules import KINDS
 if TYPE_CHECKING:
     from tests.crash.harness import Outcome
 
-COMMAND = "python -m tests.crash.harness --kills {0.kills} --decisions {0.decisions} --seed {0.seed}"
+COMMAND = (
+    "python -m tests.crash.harness --kills {0.kills} --decisions {0.decisions} --seed {0.seed} --people {0.people}"
+    " --second-devices {0.second_devices} --hands {0.hands}"
+)
 
 
 def as_markdown(outcome: Outcome) -> str:
@@ -22,15 +26,16 @@ def as_markdown(outcome: Outcome) -> str:
     lines = [
         f"# {kills} kills without warning during {outcome.acknowledged:,} decisions",
         "",
-        f"**{'Passed' if outcome.passed else 'FAILED'}.** Run again with `{COMMAND.format(storm)}` (`make crash`).",
+        f"**{'Passed' if outcome.passed else 'FAILED'}.** Run again with `{COMMAND.format(storm)}` (see the Makefile).",
         "The checker read the people's logs and the stores' contents and nothing else.",
         "",
-        f"- Seed {storm.seed}; {storm.people} people on {storm.devices} devices;"
-        f" stores: {', '.join(store.id for store in storm.stores)}.",
+        f"- Seed {storm.seed}; {storm.people} people on {storm.people + storm.second_devices} devices, {storm.hands} of"
+        f" them deciding at any moment; stores: {', '.join(f'{each.id} ({each.transport})' for each in storm.stores)}.",
         f"- kill -9: {', '.join(f'{name} {count}' for name, count in sorted(outcome.killed.items()))}"
         f" (postmaster {100 * postmaster // max(1, kills)} %).",
         f"- Time: {', '.join(f'{name} {seconds:.0f} s' for name, seconds in outcome.seconds.items())},"
         f" on {_machine()}.",
+        f"- From a kill to the next acknowledged decision: {_still(outcome)}.",
         f"- Answers to the people's browsers: {_statuses(outcome)}.",
         "",
         "| Invariant | What would be wrong | Found | Of |",
@@ -53,3 +58,10 @@ def _machine() -> str:
 def _statuses(outcome: Outcome) -> str:
     order = sorted(outcome.statuses.items())
     return ", ".join(f"{status}: {count:,}" for status, count in order)
+
+
+def _still(outcome: Outcome) -> str:
+    """Median and longest, by victim."""
+    return ", ".join(
+        f"{victim} {median(took):.2f} s (longest {max(took):.1f} s)" for victim, took in sorted(outcome.still.items())
+    )

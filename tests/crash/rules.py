@@ -94,8 +94,11 @@ def _each_decision(verdict: Verdict, store: StoreSeen, told: Told, done: Sequenc
     for kind in ("lost", "altered"):
         verdict.of[kind] += len(expected)
     verdict.of["doubled"] += len(counted)
+    newest = max(counted, default=0) if store.newest_only else 0
     for version, answered in expected.items():
         if version not in counted:
+            if version < newest:
+                continue  # told together with a later one, which stands
             verdict.add("lost", store.id, told.name[1], f"version {version}")
         elif answers[version] != answered.answer:
             verdict.add("altered", store.id, told.name[1], f"version {version}")
@@ -179,9 +182,20 @@ def _answers(verdict: Verdict, told: Told) -> None:
         verdict.of["second-answer"] += 1
         if first.get(form_key) != decision:
             verdict.add("second-answer", "", name, f"form sent again was answered with {decision}")
+    _known(verdict, told)
+
+
+def _known(verdict: Verdict, told: Told) -> None:
+    """I1: what was acknowledged is found again, by its receipt and in the person's own list."""
+    name = told.name[1]
     verdict.of["missing"] += len(told.answered)
     for decision in told.missing:
         verdict.add("missing", "", name, decision)
+    if told.listed is not None:
+        for decision in sorted({each.decision for each in told.answered} - set(told.listed)):
+            verdict.add("missing", "", name, f"{decision} is not listed")
+        if len(told.listed) != len(set(told.listed)):
+            verdict.add("second-answer", "", name, "a decision is listed twice")
 
 
 def _unacknowledged(verdict: Verdict, told: Told, stores: Iterable[StoreSeen], effects: Effects) -> None:
@@ -203,10 +217,18 @@ def _unacknowledged(verdict: Verdict, told: Told, stores: Iterable[StoreSeen], e
         for version, where in sorted(found.items()):
             known.add(version)
             highest = max(highest, version)
-            _one_unacknowledged(verdict, told, (subject, version), where, of_subject, open_forms)
+            due = [store for store in of_subject if not _passed_over(store, version, effects[store.id].get(told.name))]
+            _one_unacknowledged(verdict, told, (subject, version), where, due, open_forms)
     verdict.of["gap"] += highest
     for version in sorted(set(range(1, highest + 1)) - known):
         verdict.add("gap", "", told.name[1], f"version {version}")
+    if told.listed is not None and len(set(told.listed)) != highest:
+        verdict.add("gap", "", told.name[1], f"{len(set(told.listed))} decisions are listed, versions go to {highest}")
+
+
+def _passed_over(store: StoreSeen, version: int, done: Sequence[Effect] | None) -> bool:
+    """Whether a store that keeps the newest only went by this version, for a later one that it was told with it."""
+    return store.newest_only and any(effect.version > version for effect in done or ())
 
 
 def _one_unacknowledged(
