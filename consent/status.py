@@ -66,13 +66,15 @@ class _Newest:
 
 
 _LOOK = text(
-    "SELECT w.store_id, w.position, c.position AS cursor, b.told_at,"
+    "SELECT w.store_id, w.position, coalesce(f.next_position, c.position) AS cursor, CASE WHEN at.place IS NOT NULL THEN b.told_at END AS told_at,"
     " k.resolved_at AS unparked_at, k.id IS NOT NULL AS parked, coalesce(one.detail, whole.detail) AS detail,"
     " coalesce(one.received_at, whole.received_at) AS received_at"
     " FROM unnest(CAST(:stores AS text[]), CAST(:positions AS bigint[])) AS w(store_id, position)"
     " LEFT JOIN store_cursor c ON c.store_id = w.store_id"
+    " LEFT JOIN store_backfill f ON f.store_id = w.store_id AND f.finished_at IS NULL AND f.stop_position > w.position"
     " LEFT JOIN LATERAL (SELECT * FROM store_batch x WHERE x.store_id = w.store_id"
-    "   AND x.first_position <= w.position AND x.last_position >= w.position ORDER BY x.first_event LIMIT 1) b ON true"
+    "   AND x.first_position <= w.position AND x.last_position >= w.position"
+    "   ORDER BY w.position = ANY (x.positions) DESC, x.answered_at IS NULL, x.first_event DESC LIMIT 1) b ON true"
     " LEFT JOIN parked_item k ON k.store_id = w.store_id AND k.position = w.position"
     " LEFT JOIN LATERAL (SELECT i - 1 AS place FROM unnest(b.positions) WITH ORDINALITY AS p(position, i)"
     "   WHERE p.position = w.position) at ON true"
