@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
-from hypothesis import settings
-
+from tests.support import draws
 from tests.support.scratch import use_memory
 
 use_memory()
-settings.register_profile("quick", max_examples=25)  # `make check`: a first look; `make test` draws four times as many
+# Programs and libraries alone are hundreds of thousands of objects; looking through them every few tests finds nothing.
+gc.set_threshold(50_000, 20, 100)
+draws.register()
 
 # The pure tests of `make check` touch no real part, and loading these takes seconds.
 REAL_PARTS = ["tests.support.postgres", "tests.support.portal", "tests.support.third_party"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.as_fhir import as_provenance
@@ -19,6 +19,7 @@ from consent.standing import Verdict, Why, standing
 from consent.store_config import Store
 from tests.pure.consent.decisions import T0, decided
 from tests.pure.consent.stores import EARLY_SIGNS_STORE, LIVING_WELL_STORE
+from tests.support.draws import draws
 from vocabulary.actor import Actor, ActorKind
 
 DIRECT, VIA = donation_to("living-well"), donation_to("early-signs")
@@ -98,7 +99,7 @@ def live(life: list[Step]) -> list[tuple[datetime, list[Decision]]]:
 
 
 @given(steps)
-@settings(max_examples=300, deadline=None)
+@draws(300)
 def test_the_last_word_is_what_stands(life: list[Step]) -> None:
     """CON-09: after each look every store has been told yes last exactly where a yes stands."""
     for now, history in live(life):
@@ -109,7 +110,7 @@ def test_the_last_word_is_what_stands(life: list[Step]) -> None:
 
 
 @given(steps)
-@settings(max_examples=200, deadline=None)
+@draws(200)
 def test_a_look_settles_and_decides_nothing(life: list[Step]) -> None:
     """CON-09, X-01: looking twice adds nothing, keys are unique, and no standing at any time rests on such a row."""
     for now, history in live(life):

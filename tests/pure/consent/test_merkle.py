@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 import rfc8785
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree, InvalidProof
 from pymerkle import verify_consistency as verify_consistency_by_pymerkle
@@ -28,6 +28,7 @@ from consent.merkle import (
     verify_inclusion,
 )
 from tests.pure.consent.decisions import T0, decided
+from tests.support.draws import draws
 
 
 def leaves(count: int) -> list[bytes]:
@@ -82,7 +83,7 @@ def test_root_equals_an_independent_library(count: int) -> None:
 
 
 @given(st.integers(1, 400), st.data())
-@settings(max_examples=25, deadline=None)
+@draws(25)
 def test_proofs_agree_with_an_independent_library(count: int, data: st.DataObject) -> None:
     """Issue 3: pymerkle accepts our inclusion and consistency proofs, and we accept its own."""
     all_leaves, tree = leaves(count), independent_tree(count)
@@ -102,7 +103,7 @@ def test_proofs_agree_with_an_independent_library(count: int, data: st.DataObjec
 
 
 @given(st.integers(1, 70), st.data())
-@settings(max_examples=150, deadline=None)
+@draws(150)
 def test_proofs_are_the_rfcs_own(count: int, data: st.DataObject) -> None:
     """RFC 9162 2.1.3.1 and 2.1.4.1: the ranges name what the recursive definitions compute, in the same order."""
     all_leaves = leaves(count)
@@ -112,7 +113,7 @@ def test_proofs_are_the_rfcs_own(count: int, data: st.DataObject) -> None:
 
 
 @given(st.integers(1, 40), st.data())
-@settings(max_examples=150, deadline=None)
+@draws(150)
 def test_inclusion(count: int, data: st.DataObject) -> None:
     """RFC 9162 2.1.3: every leaf proves itself, and no other leaf, place or size does."""
     all_leaves = leaves(count)
@@ -126,7 +127,7 @@ def test_inclusion(count: int, data: st.DataObject) -> None:
 
 
 @given(st.integers(1, 40), st.integers(0, 40))
-@settings(max_examples=150, deadline=None)
+@draws(150)
 def test_consistency(first: int, more: int) -> None:
     """RFC 9162 2.1.4: a longer tree proves it kept the shorter; one with a changed leaf cannot."""
     second = first + more
@@ -184,7 +185,7 @@ VALUES = st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text() | 
 
 
 @given(st.dictionaries(st.sampled_from(sorted(row_for_leaf(decided(3)))), VALUES))
-@settings(max_examples=300, deadline=None)
+@draws(300)
 def test_canonical_form_is_rfc_8785(row: dict[str, object]) -> None:
     """Decisions (Merkle leaf): the fast form gives the very bytes of RFC 8785, and so does a plain standard library."""
     assert canonical(row) == rfc8785.dumps(row)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 import segno
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.decision import (
@@ -26,6 +26,7 @@ from consent.paper_twin import MOST_LETTERS, base45, from_base45, leads_to, read
 from consent.seal import head_keys, sign_head
 from database.keyring import KeyRing
 from tests.pure.consent.decisions import T0, decided
+from tests.support.draws import draws
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Invalid
 
@@ -59,7 +60,7 @@ ANY: st.SearchStrategy[Decision] = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@draws(30)
 @given(ANY, st.none() | st.integers(0, 10**9), st.randoms(use_true_random=False))
 def test_any_decision_comes_back_from_paper(decision: Decision, position: int | None, chance: Random) -> None:
     """P11-01, issue 3 (paper twin): scanned in any order, twice or once, it is the same row under the same leaf."""

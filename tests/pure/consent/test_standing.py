@@ -10,13 +10,14 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.decision import CANCERLINQ, Answer, DataCategory, Decision, Subject, donation_to
 from consent.efforts import EARLY_SIGNS, LIVING_WELL
 from consent.standing import Standing, Verdict, Why, standing
 from tests.pure.consent.decisions import NOW, ROSA, ROSA_AT_LAKESIDE, T0, decided
+from tests.support.draws import draws
 from vocabulary.actor import ActorKind
 
 SUBJECTS = [CANCERLINQ, donation_to("living-well"), donation_to("early-signs")]
@@ -54,7 +55,7 @@ def shared(stands: Standing) -> set[tuple[str, str]]:
 
 
 @given(histories(), st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
+@draws(80)
 def test_any_order_with_duplicates(history: list[Decision], shuffle: random.Random) -> None:
     """CON-10, decisions (version decides): order of arrival and duplicates change nothing."""
     arrived = history + [d for d in history if shuffle.random() < 0.5]
@@ -80,7 +81,7 @@ def test_every_permutation_of_seven() -> None:
 
 
 @given(histories(), st.sampled_from(SUBJECTS), st.integers(0, 8), st.sampled_from([ROSA, ROSA_AT_LAKESIDE]))
-@settings(max_examples=120, deadline=None)
+@draws(120)
 def test_adding_a_no_never_widens(history: list[Decision], subject: Subject, place: int, person: UUID) -> None:
     """CON-10: a no put anywhere into the history lets nothing through that did not go through before."""
     own = [d for d in history if d.person_id == person]
@@ -91,7 +92,7 @@ def test_adding_a_no_never_widens(history: list[Decision], subject: Subject, pla
 
 
 @given(histories())
-@settings(max_examples=80, deadline=None)
+@draws(80)
 def test_linking_never_widens_beyond_either(history: list[Decision]) -> None:
     """CON-10: what both linked persons share together, one of them already shared alone."""
     alone = [shared(standing([d for d in history if d.person_id == who], NOW)) for who in (ROSA, ROSA_AT_LAKESIDE)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.merkle import (
@@ -17,6 +17,7 @@ from consent.merkle import (
     verify_inclusion,
 )
 from consent.tiles import Span, Tile, TileStack, full_root, partial_spans, range_hash, spans_of
+from tests.support.draws import draws
 
 MOST = 66_200  # a little more than one tile of level 2
 LEAVES = [hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(MOST)]
@@ -66,7 +67,7 @@ def test_tiles_are_the_full_subtrees() -> None:
 
 
 @given(SIZES, st.data())
-@settings(max_examples=60, deadline=None)
+@draws(60)
 def test_proofs_out_of_tiles(size: int, data: st.DataObject) -> None:
     """Issue 3, ledger: inclusion and consistency proofs hold, from at most 255 hashes a level and side."""
     index, first = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
@@ -82,7 +83,7 @@ def test_proofs_out_of_tiles(size: int, data: st.DataObject) -> None:
 
 
 @given(SIZES, st.lists(st.integers(0, 600), max_size=6))
-@settings(max_examples=40, deadline=None)
+@draws(40)
 def test_a_new_process_goes_on_from_tiles(size: int, steps: list[int]) -> None:
     """Issue 3, ledger: whatever the batches, the tiles and the root are those of one go; resuming reads O(log n)."""
     size = min(size, MOST - sum(steps))

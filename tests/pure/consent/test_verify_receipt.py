@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent import verify_receipt
 from consent.merkle import consistency_ranges, leaf_hash, root_hash
 from consent.verify_receipt import is_consistent, is_ed25519
+from tests.support.draws import draws
 
 # RFC 8032 section 7.1, tests 1 to 3: public key, message, signature.
 RFC_8032 = [
@@ -38,7 +39,7 @@ def test_signatures_of_the_standard(public: str, message: str, signature: str) -
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200), st.integers(0, 511))
-@settings(max_examples=15, deadline=None)
+@draws(15)
 def test_signatures_agree_with_an_independent_library(seed: bytes, message: bytes, bit: int) -> None:
     """Issue 3: what `cryptography` signs is accepted, and nothing that differs from it in one bit."""
     key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -55,7 +56,7 @@ def test_what_is_no_key_signs_nothing(public: bytes) -> None:
 
 
 @given(st.integers(1, 70), st.integers(0, 70))
-@settings(max_examples=80, deadline=None)
+@draws(80)
 def test_consistency_as_the_service_proves_it(first: int, more: int) -> None:
     """RFC 9162 2.1.4: a later head is shown to continue an earlier one, and a forked one is not."""
     leaves = [leaf_hash(bytes([number])) for number in range(first + more)]

@@ -34,6 +34,7 @@ CANARIES: dict[str, str] = {
     "R-code": "CLINICAL-TRIAL-SUBJECT-0042",
 }
 _PRIMITIVES = {str, int, float, bool}
+_hints: dict[type[Any], dict[str, Any]] = {}
 
 
 def planted(kind: str, canary: str) -> dict[str, Any]:
@@ -99,7 +100,9 @@ def concept(canary: str) -> dict[str, Any]:
 
 def _everywhere(kind: type[Any], canary: str) -> dict[str, Any]:
     """Each element of the allow-list's own struct, filled with the canary in its right shape."""
-    hints = get_type_hints(kind)
+    if kind not in _hints:  # read once: the allow-list is asked for each planted resource
+        _hints[kind] = get_type_hints(kind)
+    hints = _hints[kind]
     names = dict(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
     return {names[name]: _filled(hints[name], name, canary) for name in names}
 

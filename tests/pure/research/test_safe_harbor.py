@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from research.deidentify.allowed import ALLOWED
 from research.deidentify.delivery import Source, deidentify, deidentify_of
 from sandbox.people.population import population
 from tests.pure.research.canaries import CANARIES, planted, sources
+from tests.support.draws import draws
 
 SEED = b"0123456789abcdef"
 YEAR = 2026
@@ -61,7 +62,7 @@ def _keys(node: Any) -> set[str]:
 
 
 @given(st.text(min_size=5, max_size=40).filter(lambda word: not word.isdigit() and word.strip() == word))
-@settings(max_examples=60, deadline=None)
+@draws(60)
 def test_no_word_planted_anywhere_leaves(word: str) -> None:
     """HIP-20: whatever the hospital writes, no text of its own is in what leaves, unless it is a code or unit."""
     left = _left(sources(word))

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.decide.columns import Question
@@ -19,6 +19,7 @@ from consent.decide.decider import UNCHECKED, Look
 from consent.decide.lines import BLOCK, Form, Tally, answer_lines, blocks, bounded
 from consent.decision import DataCategory
 from consent.may_use import Permission, Purpose, Reason
+from tests.support.draws import draws
 from vocabulary.errors import Invalid, Unavailable
 
 YES, NO = Permission(True, Reason.DONATED), Permission(False, Reason.NOT_CONCERNED)
@@ -52,7 +53,7 @@ names = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 
 
 @given(st.lists(names.filter(lambda n: n.strip() and n != "id"), max_size=20))
-@settings(max_examples=100)
+@draws(100)
 def test_each_name_comes_back_as_it_was(asked: list[str]) -> None:
     """Decisions for pipelines: quotes, commas and controls in a name break no line of either form."""
     sent = [name.encode() for name in asked]
@@ -80,7 +81,7 @@ def test_forms() -> None:
 
 
 @given(st.lists(st.integers(1, BLOCK // 2), max_size=12), st.integers(0, 60_000))
-@settings(max_examples=25, deadline=None)
+@draws(25)
 def test_any_cutting_gives_the_same_names(cuts: list[int], count: int) -> None:
     """Decisions for pipelines: how the bytes arrive makes no difference."""
     whole, pieces, at = b"".join(b"name-%d\n" % n for n in range(count)), [], 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.coverage import KnownAs
@@ -20,6 +20,7 @@ from consent.may_use import Permission, Purpose, Reason, may_use
 from consent.standing import standing
 from tests.pure.consent.decisions import T0, decided
 from tests.pure.consent.stores import ALL_STORES, RIVERSIDE
+from tests.support.draws import draws
 
 HERE = Installation(frozenset({"riverside-main"}), {"riverside": "MA", "lakeside": "NY"})
 NAMES = [Name("riverside", "riverside-main", RIVERSIDE), Name("lakeside", "lakeside-main", "urn:oid:lake")]
@@ -137,7 +138,7 @@ def follow(truth: Truth, snapshot: Snapshot, step: tuple[object, ...], row: int)
 
 
 @given(steps)
-@settings(max_examples=50, deadline=None)
+@draws(50)
 def test_the_snapshot_says_what_the_rules_say(taken: list[tuple[object, ...]]) -> None:
     """CON-05, CON-06, CON-09, CON-10, X-05, X-06: equal after every step, for every person, store, class, purpose."""
     truth, snapshot = Truth(), Snapshot(HERE)
@@ -166,7 +167,7 @@ def test_reduced_history_is_short() -> None:
 
 
 @given(steps)
-@settings(max_examples=50, deadline=None)
+@draws(50)
 def test_cutting_the_history_changes_no_standing(taken: list[tuple[object, ...]]) -> None:
     """CON-10: of one person, the cut history stands as the whole one does, for either effort and CancerLinQ."""
     truth, snapshot = Truth(), Snapshot(HERE)
