@@ -1,0 +1,57 @@
+"""A small HTTP server around a Receiver, on this machine only: put a proxy with TLS before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from .receiver import Receiver, Reply
+from .test_door import TestDoor
+
+LARGEST_BODY = 64 * 1024 * 1024
+Take = Callable[[Mapping[str, str], bytes], Reply]
+
+
+def make_server(receiver: Receiver, port: int, *, test: bool = False) -> ThreadingHTTPServer:
+    """Listens on `port` (0 takes a free one) for `POST /notifications`, and for `POST /test` if `test`."""
+    doors: dict[str, Take] = {"/notifications": receiver.take}
+    if test:
+        doors["/test"] = TestDoor(receiver).take
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 30  # a sender that stops in the middle holds one thread for so long, and nobody else
+
+        def do_POST(self) -> None:
+            self._send(self._reply())
+
+        def _reply(self) -> Reply:
+            take = doors.get(self.path)
+            length = self.headers.get("content-length", "")
+            if take is None or not length.isdigit() or int(length) > LARGEST_BODY:
+                self.close_connection = True
+                return Reply(404 if take is None else 411 if not length.isdigit() else 413)
+            body = self.rfile.read(int(length))
+            if len(body) < int(length):  # the sender hung up: nothing was said
+                self.close_connection = True
+                return Reply(400)
+            return take(dict(self.headers), body)
+
+        def _send(self, reply: Reply) -> None:
+            try:
+                self.send_response(reply.status)
+                for name, value in {**reply.headers, "content-length": str(len(reply.body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(reply.body)
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: a request can name a person."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+    return Server(("127.0.0.1", port), Handler)

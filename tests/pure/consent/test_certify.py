@@ -1,0 +1,100 @@
+"""The certification: the kit passes every case, and each planted fault is found by the case that concerns it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from clients.receiver_kit.receiver import Receiver
+from clients.receiver_kit.test_door import TestDoor
+from consent.certify.case import Case
+from consent.certify.cases import CASES
+from consent.certify.judge import Answer
+from consent.certify.run import NotInTestMode, Outcome, certify
+from consent.store_config import Basis, Store, Transport
+from tests.pure.consent.faulty_receivers import FAULTS, memory
+from tests.pure.consent.stores import EARLY_SIGNS_STORE, SECRET, TEMPUS
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SMALL = tuple(case for case in CASES if case.id != "large")
+
+
+class Wire:
+    """A line without a network: what is sent is handed over."""
+
+    def __init__(self, receiver: Receiver, *, test: bool = True) -> None:
+        self._receiver, self._door = receiver, TestDoor(receiver) if test else None
+
+    def post(self, headers: Mapping[str, str], body: bytes, *, to_test_door: bool = False) -> Answer:
+        if to_test_door and self._door is None:
+            return Answer(404)
+        reply = self._door.take(headers, body) if to_test_door and self._door else self._receiver.take(headers, body)
+        return Answer(reply.status, reply.headers, reply.body)
+
+    def halting(self, headers: Mapping[str, str], body: bytes, between: Callable[[], None] | None) -> Answer:
+        if between is None:
+            return Answer(0, reason="hung up, as it should")
+        between()
+        return self.post(headers, body)
+
+
+def receiver(store: Store, kind: type[Receiver] = Receiver) -> Receiver:
+    return kind(store.id, [SECRET], memory(), ["urn:invented"], store.effort or "", NOW.timestamp)
+
+
+def run(store: Store, kind: type[Receiver] = Receiver, cases: tuple[Case, ...] = SMALL) -> list[Outcome]:
+    return list(certify(store, Wire(receiver(store, kind)), lambda: NOW, "run-1", cases))
+
+
+def failed(outcomes: list[Outcome]) -> dict[str, str | None]:
+    return {outcome.case.id: outcome.reason for outcome in outcomes if not outcome.passed}
+
+
+def test_cases_are_many_and_named_once() -> None:
+    """SUB-05 to SUB-11: about 40 cases or more, each with an id, a requirement and what it shows."""
+    assert len(CASES) >= 40
+    assert len({case.id for case in CASES}) == len(CASES)
+    assert all(case.requirement and case.shows and case.steps for case in CASES)
+
+
+@pytest.mark.parametrize("store", [TEMPUS, EARLY_SIGNS_STORE], ids=["opt-out", "donation"])
+@pytest.mark.parametrize("transport", [Transport.NDJSON, Transport.BACKPORT])
+def test_the_kit_passes(store: Store, transport: Transport) -> None:
+    """SUB-05 to SUB-11: the kit for integrators obeys, in both forms, for both bases."""
+    outcomes = run(replace(store, transport=transport))
+    assert failed(outcomes) == {}
+    assert len(outcomes) == len([case for case in SMALL if case.only in (None, store.basis)])
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_each_fault_is_found_by_its_case(case: str) -> None:
+    """SUB-05 to SUB-11: a receiver with one fault fails exactly the case that concerns it."""
+    assert set(failed(run(TEMPUS, FAULTS[case]))) == {case}
+
+
+def test_most_cases_have_a_fault_that_only_they_find() -> None:
+    """A case that no fault fails would show nothing; those without a fault of their own are named here, with why."""
+    found_with_others = {"removed", "nobody", "two-of-one-name"}  # what fails them fails a narrower one too
+    whole_or_not = {"handshake", "heartbeat", "well-at-the-end"}  # a store that fails them fails nearly all
+    on_a_network = {"large", "slow", "hung-up"}  # tests/parts/clients
+    assert {case.id for case in CASES} - set(FAULTS) == found_with_others | whole_or_not | on_a_network
+
+
+def test_nothing_is_sent_to_a_store_that_is_not_in_test_mode() -> None:
+    """Certification is for invented people: without a test door there is one question and no event."""
+    own = receiver(TEMPUS)
+    with pytest.raises(NotInTestMode):
+        list(certify(TEMPUS, Wire(own, test=False), lambda: NOW, "run-1", CASES))
+    assert own.memory.rows("SELECT * FROM message") == []
+
+
+def test_a_second_run_meets_other_people_and_goes_on_with_the_numbers() -> None:
+    """SUB-07: a store that remembers for ever can be certified again."""
+    own = receiver(TEMPUS)
+    for name in ("run-1", "run-2"):
+        outcomes = list(certify(TEMPUS, Wire(own), lambda: NOW, name, SMALL))
+        assert failed(outcomes) == {}
+    assert TEMPUS.basis is Basis.OPERATIONS
