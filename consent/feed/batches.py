@@ -9,17 +9,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import CursorResult, text
-from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from consent.feed.keep_receipts import keep_receipts
 from consent.feed.pace import Pace
-from consent.feed.read_events import numbered, read_events, read_events_at, up_to_unreadable
+from consent.feed.read_ahead import ReadAhead, run_end
+from consent.feed.read_events import AnyTold, Told, numbered, read_events, read_events_at, up_to_unreadable
+from consent.feed.read_lines import is_told_by_lines, read_lines, read_lines_at
 from consent.feed.retelling import Purpose, Retold, leave_behind, next_of_backfill, next_repair
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
-from consent.tables import StoreBatch
-from consent.wire import StoreEvent
+from consent.wire import Line, LineEvent, StoreEvent
 from database.keyring import KeyRing
 
 _CURSOR = text(
@@ -47,6 +47,11 @@ _ANSWERED = text("UPDATE store_batch SET told_at = :now, answered_at = :now WHER
 _FAILED = text(
     "UPDATE store_cursor SET failures = :failures, last_error = :error, next_try_at = :next, updated_at = :now"
     " WHERE store_id = :store"
+)
+_MAKE = text(
+    "INSERT INTO store_batch (id, store_id, first_event, last_event, first_position, last_position, positions, made_at,"
+    " purpose) VALUES (:id, :store_id, :first_event, :last_event, :first_position, :last_position,"
+    " CAST(:positions AS bigint[]), :made_at, :purpose) ON CONFLICT DO NOTHING RETURNING id"
 )
 _SHRINK = text(
     "UPDATE store_batch SET id = :new, last_event = :last_event, last_position = :last_position,"
@@ -82,7 +87,7 @@ class MadeBatch:
     first_event: int
     first_position: int
     last_position: int
-    events: tuple[StoreEvent, ...]
+    events: tuple[StoreEvent, ...] | tuple[LineEvent, ...]
     purpose: Purpose = Purpose.STREAM
 
     @property
@@ -101,7 +106,13 @@ def read_cursor(session: Session, store: Store, *, lock: bool = False) -> Cursor
 
 
 def next_batch(
-    session: Session, ring: KeyRing, store: Store, cursor: Cursor, now: datetime, pace: Pace
+    session: Session,
+    ring: KeyRing,
+    store: Store,
+    cursor: Cursor,
+    now: datetime,
+    pace: Pace,
+    ahead: ReadAhead | None = None,
 ) -> MadeBatch | None:
     """The batch to send now: the one that waits for its answer, else a new one; None when all is told.
 
@@ -113,25 +124,44 @@ def next_batch(
         return _rebuild(session, ring, store, waiting, now)
     if cursor.repairs:
         return _retold(session, store, cursor, next_repair(session, ring, store, now), now)
-    made, moved = _of_stream(session, ring, store, cursor, now, pace.batch)
+    made, moved = _of_stream(session, ring, store, cursor, now, pace.batch, ahead)
     if made is not None or moved or not cursor.filling:
         return made
     return _retold(session, store, cursor, next_of_backfill(session, ring, store, now, pace.backfill), now)
 
 
 def _of_stream(
-    session: Session, ring: KeyRing, store: Store, cursor: Cursor, now: datetime, most: int
+    session: Session,
+    ring: KeyRing,
+    store: Store,
+    cursor: Cursor,
+    now: datetime,
+    most: int,
+    ahead: ReadAhead | None,
 ) -> tuple[MadeBatch | None, bool]:
     """The next batch of the stream, or whether the cursor moved without one."""
-    top = int(session.scalar(_TOP) or 0)
-    start, stop = cursor.position, min(cursor.position + most, top)
-    if start >= stop:
-        return None, False
-    told = read_events(session, ring, store, start, stop, now)
+    start = cursor.position
+    stop = run_end(start, most)
+    told: Sequence[Told] | Sequence[Line] | None = ahead.take(store, start, stop) if ahead is not None else None
+    if told is None:
+        stop = min(stop, int(session.scalar(_TOP) or 0))
+        if start >= stop:
+            return None, False
+        told = _read(session, ring, store, start, stop, now)
+    if ahead is not None:
+        ahead.begin(store, stop, most)
     if not told:
         _advance(session, store, start, stop, cursor.event_number, now)
         return None, True
-    return _make(session, store, cursor, Retold(Purpose.STREAM, start, stop, tuple(told)), now), True
+    return _make(session, store, cursor, Retold(Purpose.STREAM, start, stop, told), now), True
+
+
+def _read(
+    session: Session, ring: KeyRing, store: Store, start: int, stop: int, now: datetime
+) -> Sequence[Told] | Sequence[Line]:
+    if is_told_by_lines(store):
+        return read_lines(session, ring, store, start, stop, now)
+    return read_events(session, ring, store, start, stop, now)
 
 
 def _retold(session: Session, store: Store, cursor: Cursor, found: Retold | None, now: datetime) -> MadeBatch | None:
@@ -140,12 +170,19 @@ def _retold(session: Session, store: Store, cursor: Cursor, found: Retold | None
 
 def _make(session: Session, store: Store, cursor: Cursor, found: Retold, now: datetime) -> MadeBatch:
     told, stop = up_to_unreadable(found.told, found.stop)
-    events = numbered(told, store, cursor.event_number + 1)
-    made = MadeBatch(uuid4(), events[0].number, found.start, stop - 1, tuple(events), found.purpose)
-    row = pg_insert(StoreBatch).values(_batch_row(store, made, now)).on_conflict_do_nothing().returning(StoreBatch.id)
-    if session.scalar(row) is None:
+    events = _numbered(told, store, cursor.event_number + 1)  # type: ignore[arg-type]  # one kind or the other
+    made = MadeBatch(uuid4(), events[0].number, found.start, stop - 1, events, found.purpose)
+    if session.scalar(_MAKE, _batch_row(store, made, now)) is None:
         raise LostCursor  # another sender made this batch first
     return made
+
+
+def _numbered(
+    told: Sequence[Told] | Sequence[Line], store: Store, first: int
+) -> tuple[StoreEvent, ...] | tuple[LineEvent, ...]:
+    if told and isinstance(told[0], Line):
+        return tuple([LineEvent(number, *line) for number, line in enumerate(told, first)])  # type: ignore[misc]
+    return tuple(numbered(told, store, first))  # type: ignore[arg-type]
 
 
 def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
@@ -156,7 +193,7 @@ def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
         "last_event": made.last_event,
         "first_position": made.first_position,
         "last_position": made.last_position,
-        "positions": [event.position for event in made.events],
+        "positions": "{" + ",".join([str(event.position) for event in made.events]) + "}",
         "made_at": now,
         "purpose": made.purpose.value,
     }
@@ -164,10 +201,8 @@ def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
 
 def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datetime) -> MadeBatch:
     """The events of a stored batch: what each position had when it was made, by the k-th name of its person."""
-    events = rebuild_events(session, ring, store, list(row.positions), row.first_event, now)
-    made = MadeBatch(
-        row.id, row.first_event, row.first_position, row.last_position, tuple(events), Purpose(row.purpose)
-    )
+    events = _again(session, ring, store, list(row.positions), row.first_event, now)
+    made = MadeBatch(row.id, row.first_event, row.first_position, row.last_position, events, Purpose(row.purpose))
     broken = next((event.position for event in events if not event.is_readable), None)
     if broken is None:
         return made
@@ -175,10 +210,23 @@ def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datet
     return _cut(session, made, before or [event.position for event in events if event.position == broken])
 
 
+def _again(
+    session: Session, ring: KeyRing, store: Store, positions: Sequence[int], first_event: int, now: datetime
+) -> tuple[StoreEvent, ...] | tuple[LineEvent, ...]:
+    if is_told_by_lines(store):
+        return _numbered(_as_made(read_lines_at(session, ring, store, positions), positions), store, first_event)
+    return tuple(rebuild_events(session, ring, store, positions, first_event, now))
+
+
 def rebuild_events(
     session: Session, ring: KeyRing, store: Store, positions: Sequence[int], first_event: int, now: datetime
 ) -> list[StoreEvent]:
     told = read_events_at(session, ring, store, positions, now)
+    return numbered(_as_made(told, positions), store, first_event)
+
+
+def _as_made(told: Sequence[AnyTold], positions: Sequence[int]) -> list[AnyTold]:
+    """As often as each position is in `positions`."""
     left: dict[int, int] = {}
     for position in positions:
         left[position] = left.get(position, 0) + 1
@@ -187,7 +235,7 @@ def rebuild_events(
         if left.get(item.position, 0) > 0:
             left[item.position] -= 1
             kept.append(item)
-    return numbered(kept, store, first_event)
+    return kept
 
 
 def settle(session: Session, store: Store, made: MadeBatch, answer: BatchAnswer, now: datetime) -> None:

@@ -62,12 +62,12 @@ def park(
         "next_try_at": next_try,
         "resolved_at": None,
     }
-    row = {"store_id": store.id, "person_id": first.decision.person_id, "position": first.position, **values}
+    row = {"store_id": store.id, "person_id": first.person_id, "position": first.position, **values}
     again = (
         pg_insert(ParkedItem).values(row).on_conflict_do_update(index_elements=["store_id", "position"], set_=values)
     )
     session.execute(again)  # it may have been parked before, when it was told for the first time
-    open_task(session, store, first.decision.person_id, "parked", first.number, now)
+    open_task(session, store, first.person_id, "parked", first.number, now)
     pass_over(session, store, made, now)
 
 

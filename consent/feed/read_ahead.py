@@ -98,10 +98,10 @@ class ReadAhead:
             return read_lines(session, self._ring, store, start, stop, self._clock())
 
 
-def run_end(start: int, most: int, top: int) -> int:
-    """Where a run that begins at `start` ends: at a multiple of `most`, so that stores which are at different places
-    soon read the same runs; at the ledger's end when that comes first."""
-    return min(start - start % most + most, top)
+def run_end(start: int, most: int) -> int:
+    """Where a run that begins at `start` ends, when the ledger goes that far: at a multiple of `most`, so that stores
+    which are at different places soon read the same runs."""
+    return start - start % most + most
 
 
 def _key(store: Store, start: int, stop: int) -> _Key:

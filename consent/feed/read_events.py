@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Result, text
@@ -61,6 +61,23 @@ class Told:
     value: str
     subject: Subject
     decision: Decision
+
+    @property
+    def is_readable(self) -> bool:
+        return self.value != ""
+
+
+class Readable(Protocol):
+    """What is told of a position, in whatever form."""
+
+    @property
+    def position(self) -> int: ...
+
+    @property
+    def is_readable(self) -> bool: ...
+
+
+AnyTold = TypeVar("AnyTold", bound=Readable)
 
 
 def read_events(session: Session, ring: KeyRing, store: Store, start: int, stop: int, now: datetime) -> list[Told]:
@@ -169,10 +186,10 @@ def _opened(ring: KeyRing, sealed: bytes, alias_id: UUID) -> str:
         return ""
 
 
-def up_to_unreadable(told: Sequence[Told], stop: int) -> tuple[list[Told], int]:
+def up_to_unreadable(told: Sequence[AnyTold], stop: int) -> tuple[list[AnyTold], int]:
     """What comes before the first position with a name that cannot be opened, and the position to stop before; that
     position alone when it comes first."""
-    broken = next((item.position for item in told if not item.value), None)
+    broken = next((item.position for item in told if not item.is_readable), None)
     if broken is None:
         return list(told), stop
     before = [item for item in told if item.position < broken]

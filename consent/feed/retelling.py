@@ -7,6 +7,7 @@ it so again". What was told is left behind in the transaction that keeps the rec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from consent.feed.read_events import Told, read_events_at, read_standing
 from consent.store_config import Store, Transport
+from consent.wire import Line
 from database.keyring import KeyRing
 
 REPAIRS_AT_ONCE = 500
@@ -51,7 +53,7 @@ class Retold:
     purpose: Purpose
     start: int
     stop: int
-    told: tuple[Told, ...]
+    told: Sequence[Told] | Sequence[Line]
 
 
 def next_repair(session: Session, ring: KeyRing, store: Store, now: datetime) -> Retold | None:

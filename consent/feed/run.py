@@ -14,6 +14,7 @@ from consent.efforts import SANDBOX_EFFORTS, Effort
 from consent.feed.begin_and_end import Calendar
 from consent.feed.lease import Leases
 from consent.feed.pace import Pace
+from consent.feed.read_ahead import ReadAhead
 from consent.feed.sender import Sender, Step
 from consent.overdue import Owed
 from consent.seal import Sealer
@@ -108,6 +109,7 @@ def run_feed(
     """
     _until_it_works(lambda: note_stores(database, stores, clock()), stop_event)
     leases, sealer, fresh = Leases(database), Sealer(database, ring), _Wake()
+    ahead = ReadAhead(database, ring, clock)
     loops: list[tuple[str, Callable[[], bool], float]] = [
         ("sequencer", lambda: _sequence(database, clock, fresh), SEQUENCE_EVERY),
         ("sealer", lambda: sealer.seal_once(clock()) is None, SEAL_EVERY),
@@ -119,7 +121,7 @@ def run_feed(
     for store in stores:
         if store.is_told:
             adapter = adapter_for(store, http, clock, ring)
-            sender = Sender(database, ring, adapter, clock, pace or Pace(), head=sealer.header)
+            sender = Sender(database, ring, adapter, clock, pace or Pace(), head=sealer.header, ahead=ahead)
             work = _sending(sender, leases)
             arguments = (store.id, work, LOOK_EVERY, stop_event, fresh.listener())
             threads.append(threading.Thread(target=_loop, args=arguments, name=f"sender-{store.id}"))
@@ -130,6 +132,7 @@ def run_feed(
         thread.start()
     for thread in threads:
         thread.join()
+    ahead.close()
     leases.close()
 
 

@@ -34,8 +34,9 @@ from consent.feed.channel import (
 from consent.feed.pace import Pace
 from consent.feed.parking import Parked, next_parked, park, resolve, try_later
 from consent.feed.pause import PAUSED, open_pause
+from consent.feed.read_ahead import ReadAhead
 from consent.store_config import Store
-from consent.stores.adapter import Batch, NotDelivered, StoreAdapter
+from consent.stores.adapter import Batch, NotDelivered, StoreAdapter, batch_of
 from database.context import as_propagation
 from database.keyring import KeyRing
 from database.unit_of_work import Database
@@ -71,6 +72,7 @@ class Sender:
     pace: Pace = field(default_factory=Pace)
     chance: Callable[[], float] = random.random
     head: Callable[[], str] = lambda: ""
+    ahead: ReadAhead | None = None
 
     @property
     def store(self) -> Store:
@@ -104,7 +106,7 @@ class Sender:
             return Step.WAITING
         with self.database.begin(as_propagation()) as session:
             cursor = read_cursor(session, self.store, lock=True)
-            made = next_batch(session, self.ring, self.store, cursor, now, self.pace)
+            made = next_batch(session, self.ring, self.store, cursor, now, self.pace, self.ahead)
             moved = cursor.repairs or cursor.filling or read_cursor(session, self.store).position > cursor.position
         if made is not None:
             return self._send(made, cursor.failures)
@@ -148,7 +150,7 @@ class Sender:
     def _send(self, made: MadeBatch, failures: int) -> Step:
         if not made.is_readable:
             return self._park(made, 0, NAME_UNREADABLE, self.clock() + self.pace.wait(1, self.chance()))
-        batch = Batch(str(made.id), made.events, self._headers())
+        batch = batch_of(str(made.id), made.events, self._headers())
         try:
             answer = self.adapter.deliver(batch)
         except NotDelivered as error:

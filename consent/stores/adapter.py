@@ -8,16 +8,25 @@ from typing import Protocol
 
 from consent.receipts import StoreReceipt
 from consent.store_config import Store
-from consent.wire import StoreEvent
+from consent.wire import LineEvent, StoreEvent
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One delivery. `message_id` is the same on every retry of the same events; `headers` go along as they are."""
+    """One delivery. `message_id` is the same on every retry of the same events; `headers` go along as they are.
+
+    What goes out as one body of compact lines comes as `lines`, and `events` is empty."""
 
     message_id: str
     events: Sequence[StoreEvent]
     headers: dict[str, str] = field(default_factory=dict)
+    lines: Sequence[LineEvent] = ()
+
+
+def batch_of(message_id: str, events: Sequence[StoreEvent] | Sequence[LineEvent], headers: dict[str, str]) -> Batch:
+    """The delivery of these events, in the form in which they are."""
+    lines = [event for event in events if isinstance(event, LineEvent)]
+    return Batch(message_id, [event for event in events if isinstance(event, StoreEvent)], headers, lines)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import orjson
 from consent.receipts import MAX_ANSWER_BYTES, NotBelieved, read_answer
 from consent.store_config import Store, Transport
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
-from consent.wire import bundle, message
+from consent.wire import bundle, lines_message, message
 from consent.wire_signature import is_genuine, sign
 from outbound.client import OutboundClient, OutboundResponse
 from outbound.limits import Limits
@@ -29,11 +29,11 @@ class WebhookStore:
         self._http, self._clock = http, clock
 
     def deliver(self, batch: Batch) -> BatchAnswer:
-        kind, body = message(self.store, batch.events)
-        numbers = [event.number for event in batch.events]
-        headers = {"portal-positions": f"{min(numbers)}-{max(numbers)}", **batch.headers}
+        events = batch.lines or batch.events
+        kind, body = lines_message(batch.lines) if batch.lines else message(self.store, batch.events)
+        headers = {"portal-positions": f"{events[0].number}-{events[-1].number}", **batch.headers}
         answer = self._post(batch.message_id, kind, body, headers)
-        told = {event.number: event.decision.version for event in batch.events}
+        told = {event.number: event.version for event in events}
         try:
             receipts = read_answer(
                 self.store, batch.message_id, told, answer.status, answer.headers, answer.body, self._clock()
