@@ -24,7 +24,8 @@ _LATE = text(
     "SELECT h.store_id, h.overdue, h.oldest_due_at, s.deadline_seconds, g.state, g.step, g.claimed_at"
     " FROM store_channel h JOIN store s ON s.id = h.store_id LEFT JOIN LATERAL (SELECT state, step, claimed_at"
     " FROM store_digest WHERE store_id = h.store_id AND state <> 'over' ORDER BY id DESC LIMIT 1) g ON true"
-    " WHERE h.overdue > 0 AND s.retired_at IS NULL ORDER BY h.store_id FOR UPDATE OF h"
+    " WHERE h.overdue > 0 AND s.retired_at IS NULL AND NOT EXISTS (SELECT FROM store_pause p WHERE p.store_id = s.id"
+    " AND p.ended_at IS NULL) ORDER BY h.store_id FOR UPDATE OF h"
 )
 _CLAIM = text(
     "INSERT INTO store_digest (store_id, step, state, claimed_at, next_try_at, tries, overdue, oldest_due_at)"
@@ -127,7 +128,8 @@ def pause_after(step: int, deadline: timedelta) -> timedelta:
 def claim_digests(session: Session, now: datetime) -> tuple[str, ...]:
     """Put a mail in line for each store for which one is due; the stores. For the propagation role.
 
-    A mail still waiting for a store that has confirmed everything is over. At most one waits for each store.
+    A mail still waiting for a store that has confirmed everything is over. At most one waits for each store, and none
+    is made for one that we paused ourselves.
     """
     session.execute(_OVER)
     claimed = []

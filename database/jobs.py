@@ -7,18 +7,29 @@ what must not be lost has its own table and is only woken by a job.
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import procrastinate
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job
 from procrastinate.tasks import Task
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from vocabulary.errors import Unavailable
 
 LONGEST_WAIT_SECONDS = 300
 STALLED_AFTER_SECONDS = 60
+_COUNTS = text(
+    "SELECT count(*) FILTER (WHERE due), count(*) FILTER (WHERE status = 'todo' AND NOT due),"
+    " count(*) FILTER (WHERE status = 'doing'), count(*) FILTER (WHERE status = 'failed'),"
+    " min(greatest(scheduled_at, at)) FILTER (WHERE due) FROM (SELECT j.status, j.scheduled_at, e.at,"
+    "  j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= :now) AS due FROM procrastinate_jobs j"
+    "  LEFT JOIN LATERAL (SELECT min(at) AS at FROM procrastinate_events WHERE job_id = j.id AND j.status = 'todo'"
+    "   AND type = 'deferred') e ON true) jobs"
+)
 
 
 class CappedWait(BaseRetryStrategy):
@@ -58,6 +69,23 @@ def defer(session: Session, task: Task[Any, Any, Any], *, lock: str | None = Non
     """Add a job inside the session's transaction: a rollback leaves none."""
     connection = session.connection().connection.driver_connection
     task.configure(connection=connection, lock=lock).defer(**ids)
+
+
+@dataclass(frozen=True)
+class JobCounts:
+    """How many jobs could begin now (`due`), wait for their next try, are being done, or ended in an error; and since
+    when the oldest due one waits."""
+
+    due: int
+    later: int
+    doing: int
+    failed: int
+    oldest_due_at: datetime | None
+
+
+def count_jobs(session: Session, now: datetime) -> JobCounts:
+    """For the operator; jobs that succeeded are gone, so the table is as long as what there is to do."""
+    return JobCounts(*session.execute(_COUNTS, {"now": now}).one())
 
 
 async def sweep_stalled(app: procrastinate.App) -> int:

@@ -16,6 +16,7 @@ from fhir_bridge.smart.client import SmartClient
 from patient_portal import rate_limits, web_session
 from patient_portal.aliases import learn_aliases
 from patient_portal.donating import record_came_in
+from patient_portal.operator_reading import count_for_the_operator
 from patient_portal.store_mails import mail_channel_of, send_store_mails
 from patient_portal.wiring import Wiring, now
 
@@ -64,3 +65,10 @@ def store_mails(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - 
     """Write to the contacts of stores that are late."""
     wiring = wiring_of(context)
     send_store_mails(wiring, mail_channel_of(wiring), now())
+
+
+@JOBS.periodic(cron="* * * * *")
+@JOBS.task(name="count", pass_context=True)
+def count(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
+    """Count what the operator's page, the metrics and the stores' public record show."""
+    count_for_the_operator(wiring_of(context), now())

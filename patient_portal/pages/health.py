@@ -13,17 +13,21 @@ from database.heartbeat import kinds_at_work
 from database.migrate import newest_revision
 from patient_portal import metrics
 from patient_portal.gates import Gate, gate
+from patient_portal.operator_reading import NEEDED_PROCESSES, read_standing
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound, Unavailable
 
 blueprint = Blueprint("health", __name__)
-NEEDED_PROCESSES = ("worker", "feed")
 
 
-def _internal_only() -> None:
-    """With `PORTAL_INTERNAL_BIND` set these pages answer on that address only (decisions, Outside world)."""
+def internal_only() -> None:
+    """With `PORTAL_INTERNAL_BIND` set these pages answer on that address only (decisions, Outside world).
+
+    The port is the one that was connected to, whatever a proxy's headers say it was.
+    """
     bind = wiring().settings.internal_bind
-    if bind and request.environ.get("SERVER_PORT") != bind.rpartition(":")[2]:
+    reached = request.environ.get("werkzeug.proxy_fix.orig", {}).get("SERVER_PORT", request.environ["SERVER_PORT"])
+    if bind and reached != bind.rpartition(":")[2]:
         raise NotFound("internal")
 
 
@@ -38,7 +42,7 @@ def healthz() -> Response:
 @gate(Gate.INTERNAL)
 def readyz() -> tuple[Response, int]:
     """Ready when the database answers, is at this code's revision, and a worker and a feed are at work."""
-    _internal_only()
+    internal_only()
     checks = _checks()
     ready = all(value == "ok" for value in checks.values())
     return jsonify({"status": "ok" if ready else "not ready", "checks": checks}), 200 if ready else 503
@@ -59,8 +63,12 @@ def _checks() -> dict[str, Any]:
 @gate(Gate.INTERNAL)
 def prometheus() -> Response:
     """Counts and durations in Prometheus' text form; labels carry route names and states, never an identity."""
-    _internal_only()
-    return Response(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
+    internal_only()
+    try:
+        reading = read_standing(wiring(), now())
+    except Unavailable:
+        reading = None
+    return Response(metrics.exposition(reading), content_type=CONTENT_TYPE_LATEST)
 
 
 def _register_metrics(state: Any) -> None:

@@ -170,3 +170,14 @@ def test_without_a_mail_server_mails_wait_and_say_so(portal: Portal, wiring: Wir
     late(wiring, "tempus", 0)
     assert send(wiring, NOW + timedelta(minutes=10)) == 1
     assert {row[0]: row[2] for row in digests(portal)} == {"cancerlinq": "sent", "tempus": "over"}
+
+
+def test_a_store_that_we_paused_is_not_blamed(portal: Portal, wiring: Wiring, post: PostOffice) -> None:
+    """SUB-08: we send it nothing, so its silence is ours."""
+    late(wiring, "cancerlinq", 2)
+    with wiring.database.begin(as_propagation()) as session:
+        session.execute(
+            text("INSERT INTO store_pause (store_id, paused_at, paused_by, why) VALUES ('cancerlinq', :now, 'a', 'b')"),
+            {"now": NOW},
+        )
+    assert (send(wiring, NOW), digests(portal), post.mails) == (0, [], [])
