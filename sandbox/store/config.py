@@ -30,7 +30,8 @@ class StoreConfig:
     `secrets`: one or two Standard Webhooks secrets (`whsec_<base64>`), two while a change of secret overlaps.
     `hospitals`: whose nightly feed reaches it. `portal`: where late receipts go. `platform`: the platform's URL, for
     curators and discovery; `feed_token` is what the platform and those that read it share.
-    `nightly_seconds`: how often the nightly feed runs by itself; 0 means only when asked.
+    `nightly_seconds`: how often the nightly feed runs by itself; 0 means only when asked. `test` opens the test door,
+    for a certification with invented people.
     """
 
     id: str
@@ -48,6 +49,7 @@ class StoreConfig:
     feed_token: str | None = None
     nightly_seconds: float = 0.0
     port: int = 0
+    test: bool = False
 
     @property
     def known_systems(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from sandbox.store.faults import Faults
 from sandbox.store.memory import Memory
 from sandbox.store.obey import now_text, obey, person_code, refused
 from sandbox.store.signature import is_genuine, signed_headers
+from sandbox.store.test_door import TestDoor
 from sandbox.store.wire import Event, NotUnderstood, read_events
 
 
@@ -29,6 +30,8 @@ class SignedDoor:
         made.add_url_rule("/notifications", view_func=self.notifications, methods=["POST"])
         made.add_url_rule("/donations", view_func=self.donations, methods=["POST"])
         made.add_url_rule("/holdings", view_func=self.holdings, methods=["POST"])
+        if self._config.test:
+            made.add_url_rule("/test", view_func=self.test, methods=["POST"])
         return made
 
     def check_signature(self) -> Response | None:
@@ -42,6 +45,7 @@ class SignedDoor:
         except NotUnderstood as problem:
             return Response(json.dumps({"error": str(problem)}), status=422, content_type="application/json")
         with self._memory.change():
+            _note_announced(self._memory)
             answer = _seen(self._memory)
             if answer is None:
                 answer = json.dumps(self._obey_all(events))
@@ -79,6 +83,13 @@ class SignedDoor:
         return self._signed(
             json.dumps({"store": self._config.id, "holdings": held_of(self._config, self._memory, asked)})
         )
+
+    def test(self) -> Response:
+        with self._memory.change():
+            answer = TestDoor(self._config, self._memory).answer(request.get_json(silent=True, force=True))
+        if answer is None:
+            return Response('{"error": "unknown question"}', status=422, content_type="application/json")
+        return self._signed(json.dumps(answer))
 
     def _signed(self, answer: str) -> Response:
         body = answer.encode()
@@ -136,6 +147,13 @@ def held_of(config: StoreConfig, memory: Memory, asked: list[dict[str, Any]]) ->
             }
         )
     return found
+
+
+def _note_announced(memory: Memory) -> None:
+    """A handshake or heartbeat names the last event given out: more than came means that some were missed (SUB-06)."""
+    announced = request.headers.get("portal-events", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > int(memory.fact("announced") or 0):
+        memory.set_fact("announced", announced)
 
 
 def _body_hash() -> str:
