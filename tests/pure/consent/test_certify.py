@@ -13,10 +13,14 @@ from clients.receiver_kit.test_door import TestDoor
 from consent.certify.case import Case
 from consent.certify.cases import CASES
 from consent.certify.judge import Answer
+from consent.certify.report import Certification, as_json, as_text, open_report, sign_report
 from consent.certify.run import NotInTestMode, Outcome, certify
+from consent.seal import head_keys
 from consent.store_config import Basis, Store, Transport
+from database.keyring import KeyRing
 from tests.pure.consent.faulty_receivers import FAULTS, memory
 from tests.pure.consent.stores import EARLY_SIGNS_STORE, SECRET, TEMPUS
+from vocabulary.errors import Invalid
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SMALL = tuple(case for case in CASES if case.id != "large")
@@ -98,3 +102,26 @@ def test_a_second_run_meets_other_people_and_goes_on_with_the_numbers() -> None:
         outcomes = list(certify(TEMPUS, Wire(own), lambda: NOW, name, SMALL))
         assert failed(outcomes) == {}
     assert TEMPUS.basis is Basis.OPERATIONS
+
+
+def test_the_report_is_signed_and_names_each_case() -> None:
+    """SUB-08: JSON and text name every case, what was sent and what came back; a changed report is not ours."""
+    ring = KeyRing.fresh()
+    certified = Certification(TEMPUS, "run-1", NOW, NOW, tuple(run(TEMPUS, FAULTS["stale"])))
+    report = as_json(certified)
+    token = sign_report(report, ring)
+    assert open_report(token, head_keys(ring)) == report
+    results = {each["case"]: each for each in report["results"]}
+    assert (report["passed"], report["failed"], results["stale"]["requirement"]) == (False, 1, "SUB-11")
+    assert results["stale"]["exchanges"][-1]["came_back"]["status"] == 200
+    assert SECRET not in token
+    text = as_text(certified)
+    assert all(f"  {case.id} " in text for case in SMALL)
+    assert "what was wrong: answered 200" in text
+    head, _, tail = token.partition(".")
+    body, _, signature = tail.partition(".")
+    for bad in (f"{head}.{body[:-8]}AAAAAAAA.{signature}", token[:-9], "nothing", ""):
+        with pytest.raises(Invalid):
+            open_report(bad, head_keys(ring))
+    with pytest.raises(Invalid):
+        open_report(token, head_keys(KeyRing.fresh()))
