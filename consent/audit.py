@@ -25,6 +25,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "texts.off": frozenset({"means"}),
     "number.confirmed": frozenset({"means"}),
     "number.removed": frozenset({"means"}),
+    "research.limits": frozenset(),
     "choices.read": frozenset(),
     "choices.read-by-program": frozenset({"type"}),
     "record.read": frozenset({"type"}),

@@ -19,13 +19,13 @@ from sqlalchemy.orm import Session
 from consent.asked import Asked, check_asked, check_standing, first_result, subjects_to_record
 from consent.audit import Audited, audit_values, by_actor, write_audit
 from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Choice, Decision, Subject
+from consent.duo.limits import keep_limits, read_limits
 from consent.leaf import leaf_of
 from consent.rows import decision_of, row_of
 from consent.standing import Standing, standing
 from database.context import as_persons
 from database.keyring import KeyRing
 from database.unit_of_work import Database
-from vocabulary.actor import Actor
 from vocabulary.errors import Conflict, NotFound
 from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
 
@@ -125,7 +125,7 @@ def _append(
         return _result(before, read.history, asked, now, persons, repeated=True)
     if read.unchanged:
         return Recorded((), standing(read.history, now), True, persons, read.stood)
-    check_standing(asked, read.history, now)
+    check_standing(asked, read.history, now, read_limits(session, ring, persons) if asked.donates else ())
     made = []
     for person in persons:
         own = [decision for decision in read.history if decision.person_id == person]
@@ -140,7 +140,10 @@ def _append(
         stood = result.governing.id if result.governing else None
         bound = {"person": asked.person, "form": asked.idempotency_key, "decision": stood, "now": now}
         session.execute(KEEP_FORM, bound)
-        write_audit(session, now, _unchanged(asked))
+        if not asked.narrowed:
+            write_audit(session, now, _unchanged(asked))
+    if asked.narrowed is not None:
+        keep_limits(session, ring, persons, asked.narrowed.choice, asked.idempotency_key, asked.actor, now)
     return result
 
 
@@ -290,8 +293,3 @@ def preview(history: Sequence[Decision], asked: Asked, now: datetime) -> tuple[S
 
 
 _NO_RING = KeyRing([])  # a preview seals nothing
-
-
-def actor_may_lift(actor: Actor) -> bool:
-    """X-05: the opt-out is lifted by the person or who stands for them, never by staff."""
-    return actor.signed_in and actor.kind.value in ("patient", "proxy")

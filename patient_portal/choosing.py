@@ -14,6 +14,8 @@ from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText, Texts, load_texts
 from consent.coverage import KnownAs, StoreEffect, effects, stores_concerned, told_answer
 from consent.decision import CANCERLINQ, Answer, Decision, Subject
+from consent.duo.limits import read_limits, said_limits
+from consent.duo.plain_choices import PlainChoice
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.history import Entry, read_history
 from consent.person_identity import known_as, practice_names
@@ -25,6 +27,7 @@ from patient_portal.page_context import language_code
 from patient_portal.wiring import Wiring, now
 from vocabulary.actor import Actor
 from vocabulary.errors import NotFound
+from vocabulary.phrase import Phrase
 
 TEXTS: Texts = load_texts()
 
@@ -39,6 +42,7 @@ class Choices:
     stores: tuple[Store, ...]
     clinics: tuple[str, ...]
     participates: bool
+    limits: tuple[PlainChoice, ...] = ()
 
     @property
     def decisions(self) -> list[Decision]:
@@ -68,6 +72,10 @@ class Choices:
             if told_answer(store, decision) is not None or (of_cancerlinq and store.basis is Basis.LAW)
         )
 
+    def shut_out(self, effort: Effort) -> list[Phrase]:
+        """What the person chose that leaves this effort out, in their own plain words; empty when none does."""
+        return said_limits(self.limits, effort.id, now().date())
+
     def entry(self, decision: UUID) -> Entry:
         """One of this person's decisions; NotFound for any other id."""
         for entry in self.history:
@@ -95,6 +103,7 @@ def read_choices(session: Session, wiring: Wiring, persons: Sequence[UUID]) -> C
         stores=settings.stores,
         clinics=tuple(names.get(practice, practice) for practice in practices if practice in taking_part),
         participates=any(practice in taking_part for practice in practices),
+        limits=read_limits(session, wiring.keyring, persons),
     )
 
 

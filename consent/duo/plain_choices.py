@@ -40,6 +40,33 @@ SAYS: Mapping[Scope | Limit, Phrase] = {
     Limit.MY_COUNTRY: phrase("Only studies in my country"),
 }
 
+TERM_OF: Mapping[Limit, Code] = {
+    Limit.NO_COMPANIES: Code.NPUNCU,
+    Limit.NO_ANCESTRY: Code.NPOA,
+    Limit.ETHICS_REVIEW: Code.IRB,
+    Limit.MY_COUNTRY: Code.GS,
+}
+# The record's words for where a cancer began (`fhir_bridge.reading.cancers`), as the ontology has them.
+KINDS_OF_CANCER: Mapping[str, str] = {
+    "breast": "MONDO:0007254",
+    "lung": "MONDO:0008903",
+    "colon": "MONDO:0005575",
+    "rectum": "MONDO:0005575",
+    "prostate": "MONDO:0008315",
+    "melanoma": "MONDO:0005105",
+    "ovary": "MONDO:0008170",
+    "pancreas": "MONDO:0009831",
+    "bladder": "MONDO:0001187",
+    "leukemia": "MONDO:0005059",
+    "aml": "MONDO:0018874",
+    "cll": "MONDO:0004948",
+    "all": "MONDO:0005059",
+    "cml": "MONDO:0005059",
+    "lymphoma": "MONDO:0005062",
+    "hodgkin": "MONDO:0005062",
+    "myeloma": "MONDO:0009693",
+}
+
 
 @dataclass(frozen=True)
 class PlainChoice:
@@ -53,15 +80,9 @@ class PlainChoice:
 
 def terms_of(choice: PlainChoice) -> Terms:
     """The choice in DUO's terms. Health research never means ancestry alone, which HMB leaves out by itself."""
-    modifiers = {
-        Limit.NO_COMPANIES: Code.NPUNCU,
-        Limit.NO_ANCESTRY: Code.NPOA,
-        Limit.ETHICS_REVIEW: Code.IRB,
-        Limit.MY_COUNTRY: Code.GS,
-    }
     return Terms(
         permission=Code.HMB if choice.scope is Scope.ANY_HEALTH else Code.DS,
-        modifiers=frozenset(modifiers[limit] for limit in choice.limits),
+        modifiers=frozenset(TERM_OF[limit] for limit in choice.limits),
         diseases={
             Scope.ANY_HEALTH: frozenset[str](),
             Scope.ANY_CANCER: frozenset({CANCER}),

@@ -26,6 +26,7 @@ SAYS: dict[str, Phrase] = {
     "texts.off": phrase("Text messages were turned off"),
     "number.confirmed": phrase("A phone number was confirmed"),
     "number.removed": phrase("A phone number was taken out of use"),
+    "research.limits": phrase("What kinds of research may use your data was chosen"),
     "choices.read": phrase("Your choices were opened"),
     "choices.read-by-program": phrase("A data store or an auditor read your choices"),
     "record.read": phrase("Your record was opened"),

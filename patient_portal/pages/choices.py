@@ -12,9 +12,10 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from consent.asked import OPTED_OUT, Asked, check_standing
+from consent.asked import OPTED_OUT, SHUT_OUT, Asked, check_standing
 from consent.authorization import ConsentText
 from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
+from consent.duo.plain_choices import SAYS
 from consent.efforts import Effort
 from consent.kept_texts import signed_text
 from consent.record_decision import read_evidence
@@ -55,6 +56,8 @@ def overview() -> str:
         "choices/overview.html",
         choices=choices,
         standing=choices.standing,
+        scopes=SAYS,
+        outside={each.id: choices.shut_out(each) for each in choices.efforts},
         changed={name for name, each in stands.items() if each.permits and asks_again(each.decision, TEXTS)},
         form=new_form(),
     )
@@ -104,14 +107,14 @@ def decide_effort(effort_id: str) -> AnyResponse:
         return _recorded(asked)
     errors = _donation_errors()
     try:
-        check_standing(asked, choices.decisions, now())
+        check_standing(asked, choices.decisions, now(), choices.limits)
         if errors:
             return make_response(_effort_page(choices, found, errors, dict(request.form)), 422)
         return _recorded(_donation(asked))
     except Conflict as error:
-        if error.reason != OPTED_OUT:
+        if error.reason not in (OPTED_OUT, SHUT_OUT):
             raise
-    note_denied(wiring(), asked, OPTED_OUT)
+        note_denied(wiring(), asked, error.reason)
     return make_response(_effort_page(choices_of(wiring(), current_actor()), found, {}, {}, refused=True), 409)
 
 
@@ -204,6 +207,7 @@ def _effort_page(
         english=TEXTS.newest(effort.id, "en") if text is None else None,
         may_sign=text is not None and _reviewed(text),
         refused=refused,
+        outside=choices.shut_out(effort),
         errors=errors,
         chosen=request.form.getlist("categories") if errors else [],
         switched=request.form.getlist("sensitive") if errors else [],

@@ -66,6 +66,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("choices.decide_effort", "POST"): Row(PATIENT, 303, plain={"effort_id": "early-signs"}, form=A_NO),
     ("choices.stop_all", "GET"): Row(PATIENT),
     ("choices.decide_stop_all", "POST"): Row(PATIENT, 303, form=A_NO),
+    ("research_limits.choose", "GET"): Row(PATIENT),
+    ("research_limits.decide", "POST"): Row(PATIENT, form={"scope": "any-health-research"}),
     ("choices.status", "GET"): Row(PATIENT, ids=DECISION),
     ("choices.receipt", "GET"): Row(PATIENT, ids=DECISION),
     # No sequencer and no sealer work in this test, so that no head covers anything.
@@ -85,6 +87,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("donation.leaves", "GET"): Row(PATIENT, plain={"effort_id": "living-well"}),
     ("activity.overview", "GET"): Row(PATIENT),
     ("connection.overview", "GET"): Row(PATIENT),
+    ("connection.shared", "GET"): Row(PATIENT, ids={"connection_id": "connection_id"}),
+    ("connection.adding", "GET"): Row(PATIENT, 404),  # nobody came back from another hospital
+    ("connection.add", "POST"): Row(PATIENT, 404),
     ("connection.end", "POST"): Row(PATIENT, 303, ids={"connection_id": "connection_id"}, ends=True),
     ("notifications.overview", "GET"): Row(PATIENT),
     ("notifications.change", "GET"): Row(PATIENT),

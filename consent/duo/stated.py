@@ -1,0 +1,42 @@
+"""What each research effort states about itself, in DUO's terms: what a person's plain choice is held against.
+
+An effort that changes any of this needs a new major version of its form, which asks everyone again (ADR 0009, 0012).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from consent.duo.match import Aim, Request
+from consent.duo.terms import CANCER
+
+_ON = date(2026, 1, 1)
+_STATED: Mapping[str, Request] = {
+    "living-well": Request(
+        Aim.DISEASE,
+        _ON,
+        disease=CANCER,
+        for_profit_organization=False,
+        commercial_use=False,
+        publishes=True,
+        ethics_approval=True,
+        country="US",
+    ),
+    "early-signs": Request(
+        Aim.DISEASE,
+        _ON,
+        disease=CANCER,
+        for_profit_organization=False,
+        commercial_use=True,
+        publishes=True,
+        ethics_approval=True,
+        country="US",
+    ),
+}
+
+
+def stated(effort_id: str, on: date) -> Request:
+    """What the effort states, asked on a day. One that states nothing has everything counted against it (CON-10)."""
+    return replace(_STATED.get(effort_id, Request(Aim.OTHER, on)), on=on)
