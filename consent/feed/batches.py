@@ -11,11 +11,13 @@ from uuid import UUID, uuid4
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
+from consent.feed.channel import note_heard
 from consent.feed.keep_receipts import keep_receipts
 from consent.feed.pace import Pace
 from consent.feed.read_ahead import ReadAhead, run_end
-from consent.feed.read_events import AnyTold, Told, numbered, read_events, read_events_at, up_to_unreadable
-from consent.feed.read_lines import is_told_by_lines, read_lines, read_lines_at
+from consent.feed.read_events import Told, read_events, up_to_unreadable
+from consent.feed.read_lines import is_told_by_lines, read_lines
+from consent.feed.rebuild import number, rebuild
 from consent.feed.retelling import Purpose, Retold, leave_behind, next_of_backfill, next_repair
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
@@ -44,6 +46,13 @@ _NUMBERED = text(
     " updated_at = :now WHERE store_id = :store AND event_number = :before"
 )
 _ANSWERED = text("UPDATE store_batch SET told_at = :now, answered_at = :now WHERE id = :id AND answered_at IS NULL")
+# The same, and the cursor of the stream moved and the channel heard, in one go: what most batches end with.
+_STREAMED = text(
+    f"WITH answered AS ({_ANSWERED.text} RETURNING store_id),"  # noqa: S608 - constants
+    " heard AS (UPDATE store_channel SET since = CASE WHEN state = 'active' THEN since ELSE :now END, state = 'active',"
+    "  heard_at = :now, last_error = NULL WHERE store_id IN (SELECT store_id FROM answered))"
+    f" {_ADVANCE.text} AND store_id IN (SELECT store_id FROM answered)"
+)
 _FAILED = text(
     "UPDATE store_cursor SET failures = :failures, last_error = :error, next_try_at = :next, updated_at = :now"
     " WHERE store_id = :store"
@@ -170,19 +179,11 @@ def _retold(session: Session, store: Store, cursor: Cursor, found: Retold | None
 
 def _make(session: Session, store: Store, cursor: Cursor, found: Retold, now: datetime) -> MadeBatch:
     told, stop = up_to_unreadable(found.told, found.stop)
-    events = _numbered(told, store, cursor.event_number + 1)  # type: ignore[arg-type]  # one kind or the other
+    events = number(told, store, cursor.event_number + 1)  # type: ignore[arg-type]  # one kind or the other
     made = MadeBatch(uuid4(), events[0].number, found.start, stop - 1, events, found.purpose)
     if session.scalar(_MAKE, _batch_row(store, made, now)) is None:
         raise LostCursor  # another sender made this batch first
     return made
-
-
-def _numbered(
-    told: Sequence[Told] | Sequence[Line], store: Store, first: int
-) -> tuple[StoreEvent, ...] | tuple[LineEvent, ...]:
-    if told and isinstance(told[0], Line):
-        return tuple([LineEvent(number, *line) for number, line in enumerate(told, first)])  # type: ignore[misc]
-    return tuple(numbered(told, store, first))  # type: ignore[arg-type]
 
 
 def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
 
 def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datetime) -> MadeBatch:
     """The events of a stored batch: what each position had when it was made, by the k-th name of its person."""
-    events = _again(session, ring, store, list(row.positions), row.first_event, now)
+    events = rebuild(session, ring, store, list(row.positions), row.first_event, now)
     made = MadeBatch(row.id, row.first_event, row.first_position, row.last_position, events, Purpose(row.purpose))
     broken = next((event.position for event in events if not event.is_readable), None)
     if broken is None:
@@ -210,41 +211,17 @@ def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datet
     return _cut(session, made, before or [event.position for event in events if event.position == broken])
 
 
-def _again(
-    session: Session, ring: KeyRing, store: Store, positions: Sequence[int], first_event: int, now: datetime
-) -> tuple[StoreEvent, ...] | tuple[LineEvent, ...]:
-    if is_told_by_lines(store):
-        return _numbered(_as_made(read_lines_at(session, ring, store, positions), positions), store, first_event)
-    return tuple(rebuild_events(session, ring, store, positions, first_event, now))
-
-
-def rebuild_events(
-    session: Session, ring: KeyRing, store: Store, positions: Sequence[int], first_event: int, now: datetime
-) -> list[StoreEvent]:
-    told = read_events_at(session, ring, store, positions, now)
-    return numbered(_as_made(told, positions), store, first_event)
-
-
-def _as_made(told: Sequence[AnyTold], positions: Sequence[int]) -> list[AnyTold]:
-    """As often as each position is in `positions`."""
-    left: dict[int, int] = {}
-    for position in positions:
-        left[position] = left.get(position, 0) + 1
-    kept = []
-    for item in told:  # a name added since the batch was made is told by its own carried decision
-        if left.get(item.position, 0) > 0:
-            left[item.position] -= 1
-            kept.append(item)
-    return kept
-
-
 def settle(session: Session, store: Store, made: MadeBatch, answer: BatchAnswer, now: datetime) -> None:
-    """Keep the receipts and move the cursor; LostCursor when another sender was here first."""
-    changed = session.execute(_ANSWERED, {"id": made.id, "now": now})
-    if _count(changed) != 1:
-        raise LostCursor
+    """Keep the receipts and move the cursor, and note that the store was heard; LostCursor when another sender was
+    here first."""
+    if made.purpose is Purpose.STREAM:
+        moves = {"before": made.first_position, "after": made.last_position + 1, "event": made.last_event}
+        if _count(session.execute(_STREAMED, {"store": store.id, "id": made.id, "now": now, **moves})) != 1:
+            raise LostCursor
+    else:
+        pass_over(session, store, made, now)
+        note_heard(session, store, now)
     keep_receipts(session, store, made.id, made.events, answer, now, whole=True)
-    _leave_behind(session, store, made, now)
 
 
 def pass_over(session: Session, store: Store, made: MadeBatch, now: datetime) -> None:

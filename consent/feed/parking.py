@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from consent.feed.batches import MadeBatch, pass_over, rebuild_events
+from consent.feed.batches import MadeBatch, pass_over
 from consent.feed.keep_receipts import close_task, keep_receipts, open_task
+from consent.feed.rebuild import rebuild_events
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
 from consent.tables import ParkedItem

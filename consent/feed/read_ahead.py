@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -46,6 +46,7 @@ class ReadAhead:
         self._database, self._ring, self._clock = database, ring, clock
         self._pool: ThreadPoolExecutor | None = None
         self._runs: OrderedDict[_Key, _Run] = OrderedDict()
+        self._begun: dict[str, Future[list[Line] | None]] = {}
         self._lock = Lock()
 
     def begin(self, store: Store, start: int, most: int) -> None:
@@ -54,20 +55,30 @@ class ReadAhead:
             return
         key = _key(store, start, start + most)
         with self._lock:
-            if self._found(key) is not None:
-                return
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead")
-            self._runs[key] = _Run(self._pool.submit(self._read, store, start, start + most), time.monotonic())
-            if len(self._runs) > KEPT_RUNS:
-                self._runs.popitem(last=False)
+            run = self._found(key)
+            if run is None:
+                if self._pool is None:
+                    self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead")
+                lines = self._pool.submit(self._read, store, start, start + most)
+                run = self._runs[key] = _Run(lines, time.monotonic())
+                if len(self._runs) > KEPT_RUNS:
+                    self._runs.popitem(last=False)
+            self._begun[store.id] = run.lines
+
+    def wait(self, store: Store) -> None:
+        """Until what was begun for this store is read, well or not. Before a transaction, for the reader needs a
+        connection of the same pool."""
+        with self._lock:
+            begun = self._begun.pop(store.id, None)
+        if begun is not None:
+            wait([begun])
 
     def take(self, store: Store, start: int, stop: int) -> list[Line] | None:
-        """The run, once it is read; None when nobody began it or it could not be read."""
+        """The run, when it is read; None when nobody began it or it could not be read."""
         key = _key(store, start, stop)
         with self._lock:
             run = self._found(key)
-        if run is None:
+        if run is None or not run.lines.done():
             return None
         try:
             lines = run.lines.result()

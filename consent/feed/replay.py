@@ -16,9 +16,9 @@ from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
-from consent.feed.batches import rebuild_events
 from consent.feed.keep_receipts import keep_receipts
 from consent.feed.pause import open_pause
+from consent.feed.rebuild import rebuild_events
 from consent.store_config import Store
 from consent.stores.adapter import Batch, BatchAnswer, StoreAdapter
 from consent.wire import StoreEvent

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 import structlog
+from sqlalchemy.orm import Session
 
 from consent.feed.batches import (
     Cursor,
@@ -28,13 +29,13 @@ from consent.feed.channel import (
     note_error,
     note_greeted,
     note_heard,
-    read_channel,
     speak,
 )
 from consent.feed.pace import Pace
 from consent.feed.parking import Parked, next_parked, park, resolve, try_later
-from consent.feed.pause import PAUSED, open_pause
+from consent.feed.pause import PAUSED
 from consent.feed.read_ahead import ReadAhead
+from consent.feed.state import read_state
 from consent.store_config import Store
 from consent.stores.adapter import Batch, NotDelivered, StoreAdapter, batch_of
 from database.context import as_propagation
@@ -88,29 +89,37 @@ class Sender:
             return Step.FAILED
 
     def _step(self) -> Step:
+        if self.ahead is not None:
+            self.ahead.wait(self.store)
         now = self.clock()
         with self.database.begin(as_propagation()) as session:
-            cursor = read_cursor(session, self.store)
-            channel = read_channel(session, self.store)
-            if open_pause(session, self.store.id) is not None:
-                if channel.state is not ChannelState.ERROR:  # an answer that was under way when the pause began
+            seen = read_state(session, self.store, now)
+            if seen.paused:
+                if seen.channel.state is not ChannelState.ERROR:  # an answer that was under way when the pause began
                     note_error(session, self.store, PAUSED, now)
                 return Step.PAUSED
-            parked = next_parked(session, self.ring, self.store, now)
-        waits = cursor.next_try_at is not None and cursor.next_try_at > now
-        if channel.must_be_greeted(mark_of(self.ring, self.store)) and (waits or not self._greet(cursor)):
-            return Step.WAITING if waits else Step.FAILED
-        if parked is not None:
-            self._retry_parked(parked)
-        if waits:
-            return Step.WAITING
-        with self.database.begin(as_propagation()) as session:
-            cursor = read_cursor(session, self.store, lock=True)
-            made = next_batch(session, self.ring, self.store, cursor, now, self.pace, self.ahead)
-            moved = cursor.repairs or cursor.filling or read_cursor(session, self.store).position > cursor.position
+            parked = next_parked(session, self.ring, self.store, now) if seen.parked else None
+            waits = seen.waits(now)
+            new = seen.channel.must_be_greeted(mark_of(self.ring, self.store))
+            ready = not (waits or new) and parked is None
+            made, failures = self._make(session, now) if ready and seen.behind else (None, 0)
+        if not ready:
+            if new and (waits or not self._greet(seen.cursor)):
+                return Step.WAITING if waits else Step.FAILED
+            if parked is not None:
+                self._retry_parked(parked)
+            if waits:
+                return Step.WAITING
+            with self.database.begin(as_propagation()) as session:
+                made, failures = self._make(session, now) if seen.behind else (None, 0)
         if made is not None:
-            return self._send(made, cursor.failures)
-        return Step.MOVED if moved else self._idle(cursor, channel)
+            return self._send(made, failures)
+        return Step.MOVED if seen.behind else self._idle(seen.cursor, seen.channel)
+
+    def _make(self, session: Session, now: datetime) -> tuple[MadeBatch | None, int]:
+        """The batch to send now, and how often in a row sending failed."""
+        cursor = read_cursor(session, self.store, lock=True)
+        return next_batch(session, self.ring, self.store, cursor, now, self.pace, self.ahead), cursor.failures
 
     def _greet(self, cursor: Cursor) -> bool:
         """The handshake that comes before the first event, and after the endpoint or a secret changed (SUB-02)."""
@@ -157,7 +166,6 @@ class Sender:
             return self._failed(made, failures + 1, error)
         with self.database.begin(as_propagation()) as session:
             settle(session, self.store, made, answer, self.clock())
-            note_heard(session, self.store, self.clock())
         log.info("feed.delivered", store=self.store.id, first=made.first_event, last=made.last_event)
         return Step.SENT
 

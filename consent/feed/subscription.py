@@ -14,8 +14,8 @@ from typing import get_args
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from consent.feed.batches import rebuild_events
 from consent.feed.channel import ChannelState
+from consent.feed.rebuild import rebuild_events
 from consent.store_config import Store
 from consent.wire import Content, StoreEvent, bundle, status_entry, subscription_id
 from database.keyring import KeyRing

@@ -1,0 +1,50 @@
+"""The events of a batch, from what is told of its positions: numbered when it is made, and the same again later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from consent.feed.read_events import AnyTold, Told, numbered, read_events_at
+from consent.feed.read_lines import is_told_by_lines, read_lines_at
+from consent.store_config import Store
+from consent.wire import Line, LineEvent, StoreEvent
+from database.keyring import KeyRing
+
+Events = tuple[StoreEvent, ...] | tuple[LineEvent, ...]
+
+
+def number(told: Sequence[Told] | Sequence[Line], store: Store, first: int) -> Events:
+    if told and isinstance(told[0], Line):
+        return tuple([LineEvent(number, *line) for number, line in enumerate(told, first)])  # type: ignore[misc]
+    return tuple(numbered(told, store, first))  # type: ignore[arg-type]
+
+
+def rebuild(
+    session: Session, ring: KeyRing, store: Store, positions: Sequence[int], first_event: int, now: datetime
+) -> Events:
+    if is_told_by_lines(store):
+        return number(_as_made(read_lines_at(session, ring, store, positions), positions), store, first_event)
+    return tuple(rebuild_events(session, ring, store, positions, first_event, now))
+
+
+def rebuild_events(
+    session: Session, ring: KeyRing, store: Store, positions: Sequence[int], first_event: int, now: datetime
+) -> list[StoreEvent]:
+    told = read_events_at(session, ring, store, positions, now)
+    return numbered(_as_made(told, positions), store, first_event)
+
+
+def _as_made(told: Sequence[AnyTold], positions: Sequence[int]) -> list[AnyTold]:
+    """As often as each position is in `positions`."""
+    left: dict[int, int] = {}
+    for position in positions:
+        left[position] = left.get(position, 0) + 1
+    kept = []
+    for item in told:  # a name added since the batch was made is told by its own carried decision
+        if left.get(item.position, 0) > 0:
+            left[item.position] -= 1
+            kept.append(item)
+    return kept
