@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import delete, select, update
@@ -18,17 +20,33 @@ from fhir_bridge.tables import LoginAttempt
 LIFE = timedelta(minutes=15)
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A launch that came back. `after`: our own path to go on to; `adding`: the account that adds a hospital by it."""
+
+    request: LaunchRequest = field(repr=False)
+    after: str
+    adding: UUID | None
+
+
 def state_index(ring: KeyRing, state: str) -> bytes:
     """The keyed index of a `state`: the context under which its row is reached."""
     return ring.blind_index("login-state", state)
 
 
 def save_attempt(
-    session: Session, ring: KeyRing, request: LaunchRequest, *, browser: bytes, after: str, now: datetime
+    session: Session,
+    ring: KeyRing,
+    request: LaunchRequest,
+    *,
+    browser: bytes,
+    after: str,
+    now: datetime,
+    adding: UUID | None = None,
 ) -> None:
-    """Keep `request` until the callback. `browser` is the index of the session that began; `after` our own path."""
+    """Keep `request` until the callback. `browser` is the index of the session that began; see Attempt."""
     index = state_index(ring, request.state)
-    content = orjson.dumps({"request": request.as_stored(), "after": after})
+    content = orjson.dumps({"request": request.as_stored(), "after": after, "adding": adding})
     session.add(
         LoginAttempt(
             state_index=index,
@@ -41,9 +59,7 @@ def save_attempt(
     )
 
 
-def take_attempt(
-    session: Session, ring: KeyRing, state: str, *, browser: bytes, now: datetime
-) -> tuple[LaunchRequest, str]:
+def take_attempt(session: Session, ring: KeyRing, state: str, *, browser: bytes, now: datetime) -> Attempt:
     """The request that `state` names, marked as used; LaunchRefused when unknown, old, used or another browser's."""
     index = state_index(ring, state)
     row = session.scalar(select(LoginAttempt).where(LoginAttempt.state_index == index).with_for_update())
@@ -55,7 +71,10 @@ def take_attempt(
         raise LaunchRefused("state-of-another-browser")
     session.execute(update(LoginAttempt).where(LoginAttempt.state_index == index).values(used_at=now))
     content: dict[str, Any] = orjson.loads(ring.open(row.content_sealed, _place(index)))
-    return LaunchRequest.from_stored(content["request"]), str(content["after"])
+    adding = content.get("adding")
+    return Attempt(
+        LaunchRequest.from_stored(content["request"]), str(content["after"]), UUID(adding) if adding else None
+    )
 
 
 def forget_old(session: Session, now: datetime) -> None:

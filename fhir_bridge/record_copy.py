@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from database.context import as_persons
@@ -17,6 +17,7 @@ from fhir_bridge.bring_in import RUNNING, WAITING, ask_for_record
 from fhir_bridge.connections import ACTIVE
 from fhir_bridge.keep_record import FILE_KIND, version_place
 from fhir_bridge.record import OwnRecord
+from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.tables import Connection, RecordEntry, Retrieval
 
 AT_ONCE = 200
@@ -91,14 +92,18 @@ def _contents(record: OwnRecord, wanted: Sequence[int]) -> dict[int, tuple[str, 
 
 
 def ask_again(session: Session, *, account: UUID, persons: Sequence[UUID], now: datetime) -> list[AskedAgain]:
-    """Ask for the record of each active connection anew, unless it is being brought in already.
+    """Ask for the record of each active connection of the person's own anew, unless it is being brought in already.
 
     The connections are locked, so that two presses of the button ask once. The caller defers the jobs in the same
     transaction.
     """
     connections = session.scalars(
         select(Connection)
-        .where(Connection.account_id == account, Connection.person_id.in_(persons), Connection.state == ACTIVE)
+        .where(
+            Connection.person_id.in_(persons),
+            or_(Connection.account_id == account, Connection.relation == LaunchRole.SELF.value),
+            Connection.state == ACTIVE,
+        )
         .order_by(Connection.id)
         .with_for_update()
     ).all()

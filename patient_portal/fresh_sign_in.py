@@ -14,8 +14,8 @@ from patient_portal.web_session import SessionStore, WebSession
 FRESH = timedelta(minutes=15)
 
 
-def is_fresh(now: datetime) -> bool:
-    """Whether this session began, by a sign-in at the hospital, within the last quarter of an hour."""
+def is_fresh(now: datetime, within: timedelta = FRESH) -> bool:
+    """Whether this session began, by a sign-in at the hospital, within the last quarter of an hour (or `within`)."""
     store, live = current_app.session_interface, session._get_current_object()  # type: ignore[attr-defined]  # behind Flask's proxy
     assert isinstance(store, SessionStore)
     assert isinstance(live, WebSession)
@@ -24,4 +24,4 @@ def is_fresh(now: datetime) -> bool:
     index = store.index_of(live.sid)
     with store.database.begin(knowing(index)) as database:
         began = database.scalar(select(Row.created_at).where(Row.id_index == index, Row.ended_at.is_(None)))
-    return began is not None and now - began < FRESH
+    return began is not None and now - began < within

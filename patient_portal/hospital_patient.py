@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from fhir_bridge.providers import Provider
+from fhir_bridge.reading.dates import FhirDate, read_date
 from fhir_bridge.reading.shape import objects, text, texts
 from fhir_bridge.retrieve.json_body import Unreadable, parse
 from fhir_bridge.retrieve.page import read_resource
@@ -23,21 +25,37 @@ log = structlog.get_logger()
 FHIR_JSON = "application/fhir+json"
 
 
-def learn_at_sign_in(wiring: Wiring, provider: Provider, grant: Grant, person: UUID, now: datetime) -> str | None:
+@dataclass(frozen=True)
+class Named:
+    """What a hospital calls somebody, and their birth date as it was sent; either may be empty."""
+
+    name: str
+    born: str
+
+    @property
+    def birth_date(self) -> FhirDate | None:
+        return read_date(self.born)
+
+
+def learn_at_sign_in(wiring: Wiring, provider: Provider, grant: Grant, person: UUID, now: datetime) -> Named:
     """Learn a patient's record number before they can decide anything: stores know a person by it, and a choice made
-    in the first seconds must reach them. Returns the short name for the top of the page.
+    in the first seconds must reach them. Returns what the hospital calls them.
 
     A hospital that does not answer this one question does not keep anyone out: the number is learned with the record.
     """
     if grant.patient is None:
-        return None
+        return Named("", "")
     try:
         patient = read_patient(wiring, provider, grant, grant.patient)
     except PortalError as error:
         log.info("patient-not-read-at-sign-in", provider=provider.id, reason=error.reason)
-        return None
+        return Named("", "")
     add_aliases(wiring, person, aliases_in(patient, provider), now)
-    return short_name(name_of(patient))
+    return named(patient)
+
+
+def named(patient: Resource) -> Named:
+    return Named(name_of(patient), text(patient.get("birthDate")))
 
 
 def short_name(name: str) -> str | None:

@@ -50,8 +50,11 @@ class SignedIn:
         }
 
 
-def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime) -> SignedIn:
-    """Bring a grant home: who it is first, then account, connection, tokens and the job in one transaction."""
+def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime, fetch: bool = True) -> SignedIn:
+    """Bring a grant home: who it is first, then account, connection, tokens and the job in one transaction.
+
+    Without `fetch` the record is not asked for: the person still has to say that it is theirs.
+    """
     kind = KINDS.get(grant.role)
     if kind is None or grant.patient is None:
         raise Refused("role-not-served")
@@ -66,7 +69,7 @@ def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime
         widen(session, Context(persons=(person,), account=account))
         cipher = cipher_for_new_content(session, ring, person, now)
         connection = connections.connect(session, ring, cipher, grant, account=account, now=now)
-        if kind is ActorKind.PATIENT:
+        if kind is ActorKind.PATIENT and fetch:
             retrieval = ask_for_record(session, person=person, connection=connection, provider_id=provider.id, now=now)
             defer_bring_in(session, person, retrieval, provider.id)
     persons = linked_persons(wiring.database, person) if kind is ActorKind.PATIENT else (person,)

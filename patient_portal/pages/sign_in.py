@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 import secrets
 from urllib.parse import urlsplit
+from uuid import UUID
 
+import structlog
 from flask import (
     Blueprint,
     Response,
@@ -28,10 +30,13 @@ from fhir_bridge.login_attempts import save_attempt, state_index, take_attempt
 from fhir_bridge.providers import Provider
 from fhir_bridge.smart.client_keys import public_jwks
 from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ProviderUnavailable
+from fhir_bridge.smart.grant import Grant
 from fhir_bridge.smart.launch import ENTROPY_BYTES
+from patient_portal.another_hospital import FRESH_AT_RETURN, KEPT, come_from, turn_away
 from patient_portal.care_team import NotServed, learn_names, open_chart
+from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.hospital_patient import learn_at_sign_in
+from patient_portal.hospital_patient import learn_at_sign_in, short_name
 from patient_portal.own_paths import own_path
 from patient_portal.page_context import language_code
 from patient_portal.rate_limits import limited
@@ -39,11 +44,14 @@ from patient_portal.sign_in import sign_in as bring_home
 from patient_portal.smart import smart_client
 from patient_portal.web_session import WebSession, end_all_of_account
 from patient_portal.wiring import now, wiring
+from vocabulary.actor import ActorKind
 from vocabulary.errors import Refused
 
 blueprint = Blueprint("sign_in", __name__)
 BROWSER = "browser"
 JWKS_SECONDS = 600
+RETRY_SECONDS = 60
+log = structlog.get_logger()
 # Why an answer is refused when it comes a second time: signing in took the launch, and its browser's mark, away.
 REPEATED = frozenset({"no-session", "state-used"})
 
@@ -71,7 +79,15 @@ def confirm(provider: str) -> str:
 @limited("sign-in", per_minute=20)
 def begin(provider: str) -> AnyResponse:
     """Send the browser to the hospital."""
-    return _to_hospital(wiring().provider(provider), after=own_path(request.form.get("next")), launch=None)
+    actor = current_actor()
+    adding = actor.account_id if request.form.get("add") and actor.kind is ActorKind.PATIENT else None
+    found = wiring().provider(provider)
+    if adding is not None and actor.provider_id != found.id and not is_fresh(now()):
+        own = next((one for one in wiring().settings.providers if one.id == actor.provider_id), found)
+        flash(gettext("To be safe, sign in at your own hospital once more. Then you can add the other one."))
+        back = url_for("sign_in.confirm", provider=found.id, add=1)
+        return redirect(url_for("sign_in.confirm", provider=own.id, next=back), 303)
+    return _to_hospital(found, after=own_path(request.form.get("next")), launch=None, adding=adding)
 
 
 @blueprint.get("/launch")
@@ -113,8 +129,8 @@ def callback(provider: str) -> AnyResponse:
         return make_response(render_template("care_team/not_open.html", provider=found, reason=error.reason), 403)
     except Refused:
         return make_response(render_template("sign_in/role.html", provider=found), 403)
-    except ProviderUnavailable:
-        return _unavailable(found, staff=_from_chart())
+    except ProviderUnavailable as error:
+        return _unavailable(found, error, staff=_from_chart())
 
 
 @blueprint.post("/sign-out")
@@ -142,7 +158,7 @@ def jwks() -> Response:
     return response
 
 
-def _to_hospital(provider: Provider, *, after: str, launch: str | None) -> AnyResponse:
+def _to_hospital(provider: Provider, *, after: str, launch: str | None, adding: UUID | None = None) -> AnyResponse:
     try:
         begun = smart_client().begin(
             provider,
@@ -152,11 +168,11 @@ def _to_hospital(provider: Provider, *, after: str, launch: str | None) -> AnyRe
             launch_value=launch,
             offline="offline_access" in provider.scopes.split() and bool(request.form.get("offline")),
         )
-    except ProviderUnavailable:
-        return _unavailable(provider, staff=launch is not None)
+    except ProviderUnavailable as error:
+        return _unavailable(provider, error, staff=launch is not None)
     ring = wiring().keyring
     with wiring().database.begin(knowing(state_index(ring, begun.state))) as database:
-        save_attempt(database, ring, begun, browser=_browser(make=True), after=after, now=now())
+        save_attempt(database, ring, begun, browser=_browser(make=True), after=after, now=now(), adding=adding)
     if begun.by_post:
         return make_response(render_template("sign_in/by_post.html", provider=provider, begun=begun))
     return redirect(begun.url, 303 if request.method == "POST" else 302)
@@ -167,10 +183,13 @@ def _finish(provider: Provider) -> AnyResponse:
     state = params.get("state", "")
     ring = wiring().keyring
     with wiring().database.begin(knowing(state_index(ring, state))) as database:
-        attempt, after = take_attempt(database, ring, state, browser=_browser(make=False), now=now())
-    g.from_chart = attempt.ehr_launch
-    grant = smart_client().finish(provider, attempt, params, now())
-    chart = open_chart(wiring(), provider, grant, from_chart=attempt.ehr_launch)
+        attempt = take_attempt(database, ring, state, browser=_browser(make=False), now=now())
+    g.from_chart = attempt.request.ehr_launch
+    grant = smart_client().finish(provider, attempt.request, params, now())
+    actor = current_actor()
+    if attempt.adding is not None and actor.kind is ActorKind.PATIENT and actor.account_id == attempt.adding:
+        return _added(provider, grant, attempt.after)
+    chart = open_chart(wiring(), provider, grant, from_chart=attempt.request.ehr_launch)
     language = chart.language if chart else language_code()
     signed_in = bring_home(wiring(), grant, language=language, now=now())
     kept = {name: session[name] for name in ("language",) if name in session}
@@ -181,9 +200,26 @@ def _finish(provider: Provider) -> AnyResponse:
         learn_names(wiring(), provider, signed_in.person, chart, now())
         session.update(chart.as_session())
         return redirect(url_for("care_team.chart"), 303)
-    session["name"] = learn_at_sign_in(wiring(), provider, grant, signed_in.person, now()) or session.get("name")
+    called = learn_at_sign_in(wiring(), provider, grant, signed_in.person, now())
+    session["name"], session["called"] = short_name(called.name) or session.get("name"), [called.name, called.born]
     flash(gettext("You are signed in. We are bringing in your record."))
-    return redirect(after or url_for("record.overview"), 303)
+    return redirect(attempt.after or url_for("record.overview"), 303)
+
+
+def _added(provider: Provider, grant: Grant, after: str) -> AnyResponse:
+    """Another hospital of somebody who is signed in: connected again in place, or theirs to say whether it is them."""
+    waiting = come_from(wiring(), current_actor(), provider, grant, now())
+    if waiting is None:
+        flash(gettext("%(name)s is connected. We are bringing in your record.", name=provider.name))
+        return redirect(after or url_for("connection.overview"), 303)
+    if not is_fresh(now(), FRESH_AT_RETURN):
+        turn_away(wiring(), smart_client(), current_actor(), waiting, now())
+        flash(
+            gettext("Nothing was added. Sign in at your own hospital once more, and add the other one then."), "warning"
+        )
+        return redirect(url_for("connection.overview"), 303)
+    session[KEPT] = waiting.as_session()
+    return redirect(url_for("connection.adding"), 303)
 
 
 def _live_session() -> WebSession:
@@ -207,9 +243,12 @@ def _from_chart() -> bool:
     return bool(g.get("from_chart"))
 
 
-def _unavailable(provider: Provider, *, staff: bool) -> AnyResponse:
-    page = render_template("sign_in/unavailable.html", provider=provider, staff=staff)
-    return make_response(page, 503, {"Retry-After": "60"})
+def _unavailable(provider: Provider, error: ProviderUnavailable, *, staff: bool) -> AnyResponse:
+    """`lacking`: it answers, but its sign-in cannot be used safely, and waiting is no help (SMART-02, 03, 05)."""
+    lacking = error.reason.startswith(("configuration-", "launch-not-supported"))
+    log.warning("provider-unavailable", provider=provider.id, reason=error.reason)
+    page = render_template("sign_in/unavailable.html", provider=provider, staff=staff, lacking=lacking)
+    return make_response(page, 503, {"Retry-After": str(error.retry_after_seconds or RETRY_SECONDS)})
 
 
 def _well_formed(issuer: str) -> bool:

@@ -27,6 +27,7 @@ def whole_way(cast: Cast, visitor: Visitor) -> Any:
     return come_back(visitor, "riverside", allow(cast.portal, begin(visitor), PATIENT))
 
 
+LACKING, DOWN = "You cannot sign in there yet", "Your hospital does not answer right now"
 ID_TOKEN_FAULTS = (
     "iss", "aud", "azp", "exp", "nonce", "sub_long", "alg_none", "kid", "no_iss", "no_aud", "no_sub", "no_exp",
     "no_nonce",
@@ -68,14 +69,17 @@ def test_a_token_endpoint_that_fails(
 
 @pytest.mark.usefixtures("nothing_kept")
 @pytest.mark.parametrize(
-    "configuration",
-    ["no_s256", "plain", "500", "503", {"authorization_endpoint": None}],
+    ("configuration", "words"),
+    [
+        ("no_s256", LACKING), ("plain", LACKING), ({"authorization_endpoint": None}, LACKING),
+        ({"capabilities": ["sso-openid-connect", "launch-ehr"]}, LACKING), ("500", DOWN), ("503", DOWN),
+    ],
     ids=str,
-)
-def test_a_hospital_that_cannot_be_used(cast: Cast, visitor: Visitor, configuration: Any) -> None:
-    """SMART-02, SMART-03, SMART-12: without S256 or without endpoints nobody is sent there."""
+)  # fmt: skip
+def test_a_hospital_that_cannot_be_used(cast: Cast, visitor: Visitor, configuration: Any, words: str) -> None:
+    """SMART-02, SMART-03, SMART-05, SMART-12: without S256, endpoints or the launch nobody is sent there; the page
+    says whether waiting helps."""
     fault(cast, {"configuration": configuration})
-    words = "Your hospital does not answer right now"
     refused(cast, visitor, visitor.post("/sign-in/riverside", {}), 503, words)
     in_spanish(cast, visitor, lambda: visitor.post("/sign-in/riverside", {}), words)
 
