@@ -17,6 +17,7 @@ from benchmarks.scale.world import DONATION, PLATFORM, STORES, VIA
 from consent.audit_tables import AuditEventRow
 from consent.decision import Answer
 from consent.feed.batches import next_batch, read_cursor
+from consent.feed.pace import Pace
 from consent.feed.parking import next_parked
 from consent.feed.run import utc_now
 from consent.history import read_history
@@ -126,7 +127,7 @@ def _look(site: Site, store: Store, most: int = 1_000) -> int:
             next_parked(session, site.ring, store, now)
             cursor = read_cursor(session, store)
             most = min(most, site.top - cursor.position) if cursor.position < site.top else most
-            made = next_batch(session, site.ring, store, cursor, now, most)
+            made = next_batch(session, site.ring, store, cursor, now, Pace(batch=most))
             events = len(made.events) if made else 0
             raise _Enough  # noqa: TRY301 - the way out of a transaction without its commit
     except _Enough:

@@ -153,7 +153,8 @@ def _of_stream(
     stop = run_end(start, most)
     told: Sequence[Told] | Sequence[Line] | None = ahead.take(store, start, stop) if ahead is not None else None
     if told is None:
-        stop = min(stop, int(session.scalar(_TOP) or 0))
+        top = int(session.scalar(_TOP) or 0)
+        stop = top if top - start <= most else stop
         if start >= stop:
             return None, False
         told = _read(session, ring, store, start, stop, now)

@@ -110,7 +110,7 @@ class ReadAhead:
 
 
 def run_end(start: int, most: int) -> int:
-    """Where a run that begins at `start` ends, when the ledger goes that far: at a multiple of `most`, so that stores
+    """Where a run that begins at `start` ends when more than that is to tell: at a multiple of `most`, so that stores
     which are at different places soon read the same runs."""
     return start - start % most + most
 
