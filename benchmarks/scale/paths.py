@@ -101,14 +101,14 @@ def feed(site: Site, store: Store, changes: int) -> Figures:
     """(c) one sender's look at `changes` new positions, from the parked items to the built batch; nothing stays."""
     _at(site, store, changes)
     began = time.monotonic()
-    events = _look(site, store)
+    events = _look(site, store, changes or 1_000)
     return {"milliseconds": (time.monotonic() - began) * 1000, "events": events}
 
 
 def feed_plans(site: Site, store: Store, changes: int) -> list[Explained]:
     """(c) the statements of that look."""
     _at(site, store, changes)
-    return explain_call(site.database.worker.engine, lambda: _look(site, store))
+    return explain_call(site.database.worker.engine, lambda: _look(site, store, changes or 1_000))
 
 
 def _at(site: Site, store: Store, changes: int) -> None:
@@ -117,16 +117,16 @@ def _at(site: Site, store: Store, changes: int) -> None:
     site.sql("UPDATE store_cursor SET position = %s WHERE store_id = %s", [start, store.id])
     site.sql("DELETE FROM store_batch WHERE answered_at IS NULL")
     if changes:  # as many positions as asked for, whatever was decided since the fill
-        site.sql("UPDATE store_cursor SET position = %s WHERE store_id = %s", [site.top - changes, store.id])
+        start = (site.top - changes) // changes * changes  # a whole run
+        site.sql("UPDATE store_cursor SET position = %s WHERE store_id = %s", [start, store.id])
 
 
-def _look(site: Site, store: Store, most: int = 1_000) -> int:
+def _look(site: Site, store: Store, most: int) -> int:
     now, events = utc_now(), 0
     try:
         with site.database.worker.begin(as_propagation()) as session:
             next_parked(session, site.ring, store, now)
             cursor = read_cursor(session, store)
-            most = min(most, site.top - cursor.position) if cursor.position < site.top else most
             made = next_batch(session, site.ring, store, cursor, now, Pace(batch=most))
             events = len(made.events) if made else 0
             raise _Enough  # noqa: TRY301 - the way out of a transaction without its commit
