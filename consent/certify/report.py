@@ -1,4 +1,4 @@
-"""The report of a certification: JSON, readable text, and a JWS (RFC 7515, Ed25519 of RFC 9864) by the ledger's head key.
+"""The report of a certification: JSON, readable text, and a JWS (RFC 7515, RFC 9864) by the head's key.
 
 The public keys are those at `/ledger/keys`; what a head key signs otherwise is a JSON document, never this form.
 """
