@@ -30,7 +30,7 @@ unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH UV_PROJECT_ENVIRONMENT
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/bytecode
 
-.PHONY: help run test check lint types imports pure bench messages style lock browser test-system-database crash
+.PHONY: help run test check lint types imports pure bench messages style lock browser test-system-database crash crash-full
 
 help: ## Show this list
 	@echo "Usage: make TARGET"
@@ -89,5 +89,8 @@ $(DEV_READY): $(INSTALL_INPUTS)
 	@sh scripts/bootstrap.sh develop
 	@touch $(RUN_READY) $@
 
-crash: $(DEV_READY) $(CATALOGS:.po=.mo) ## 100 kills without warning during 5,000 decisions, checked from outside (about 15 minutes)
-	@$(BIN)/python -m tests.crash.harness --kills 100 --decisions 5000 --seed 7 --report docs/reliability/kills.md
+crash: $(DEV_READY) $(CATALOGS:.po=.mo) ## Kills without warning while people decide, checked from outside: 100 in 5,000 decisions (some minutes)
+	@$(BIN)/python -m tests.crash.harness --size quick --report docs/reliability/kills.md
+
+crash-full: $(DEV_READY) $(CATALOGS:.po=.mo) ## The same at full size: 1,000 kills in 100,000 decisions (about an hour)
+	@$(BIN)/python -m tests.crash.harness --size full --report docs/reliability/kills-full.md

@@ -23,21 +23,24 @@ from pathlib import Path
 from tests.crash.browser import Browser, Line
 from tests.crash.checker import look
 from tests.crash.client import CANCERLINQ, Device, Quota, Room
+from tests.crash.evidence import Evidence
 from tests.crash.killer import Killer, plan
 from tests.crash.people import Who, people_of
+from tests.crash.planted import found_of
 from tests.crash.report import as_markdown
 from tests.crash.rules import Verdict
 from tests.crash.stores import STORES, StorePlan
 from tests.crash.world import HOSPITALS, World
 
-DRAIN_SECONDS = 300.0
+DRAIN_SECONDS = 900.0
 STILL_LOOKS = 45
 
 
 @dataclass(frozen=True)
 class Storm:
     """What to do. `second_devices`: how many of the people have two devices, in different hands; `hands`: how many
-    press at the same time. `most_seconds`: a storm that takes longer is stopped and has failed.
+    press at the same time. `most_seconds`: a storm that takes longer is stopped and has failed. `plants`: whether
+    faults are planted into its records afterwards.
     """
 
     kills: int
@@ -49,11 +52,13 @@ class Storm:
     hospitals: tuple[str, ...] = HOSPITALS
     stores: tuple[StorePlan, ...] = STORES
     most_seconds: float = 3600.0
+    plants: bool = True
 
 
 @dataclass
 class Outcome:
-    """What came of it. `still`: seconds from each kill until the next decision was acknowledged."""
+    """What came of it. `still`: seconds from each kill until the next decision was acknowledged. `planted`: faults
+    planted into this storm's own records afterwards, and whether the checker named each."""
 
     storm: Storm
     verdict: Verdict
@@ -63,11 +68,12 @@ class Outcome:
     acknowledged: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     still: dict[str, list[float]] = field(default_factory=dict)
+    planted: dict[str, bool] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         wanted = self.acknowledged >= self.storm.decisions and sum(self.killed.values()) >= self.storm.kills
-        return wanted and not self.verdict.violations and not self.trouble
+        return wanted and not self.verdict.violations and not self.trouble and all(self.planted.values())
 
 
 def run(storm: Storm, folder: Path) -> Outcome:
@@ -89,11 +95,12 @@ def run(storm: Storm, folder: Path) -> Outcome:
         for room in rooms:
             room.end()
         (folder / "stores.json").write_text(json.dumps(world.store_list()), encoding="utf-8")
-        verdict = _drained(world, logs, folder / "stores.json")
+        evidence, verdict = _drained(world, logs, folder / "stores.json")
         watch.append(time.monotonic())
     finally:
         world.stop()
     outcome = Outcome(storm, verdict, gusts.killer.killed, acknowledged=quota.done, still=gusts.still)
+    outcome.planted = found_of(evidence, random.Random(storm.seed)) if storm.plants else {}
     outcome.trouble = [*gusts.trouble, *(room.trouble for room in rooms if room.trouble)]
     for room in rooms:
         outcome.statuses.update(room.line.statuses)
@@ -176,18 +183,19 @@ class _Gusts:
             self._last = None
 
 
-def _drained(world: World, logs: Path, stores: Path) -> Verdict:
+def _drained(world: World, logs: Path, stores: Path) -> tuple[Evidence, Verdict]:
     """Look until the checker finds nothing, or nothing changes any more; its last word counts."""
     end = time.monotonic() + DRAIN_SECONDS
     still, before = 0, [0]
     while True:
         world.revive()
+        began = time.monotonic()
         evidence, verdict = look(logs, stores)
         seen = [len(store.effects) for store in evidence.stores]
         still, before = (still + 1 if seen == before else 0), seen
         if not verdict.violations or still > STILL_LOOKS or time.monotonic() > end:
-            return verdict
-        time.sleep(1)
+            return evidence, verdict
+        time.sleep(max(1.0, time.monotonic() - began))
 
 
 SIZES = {

@@ -43,6 +43,7 @@ def as_markdown(outcome: Outcome) -> str:
     ]
     for kind, (invariant, words) in sorted(KINDS.items(), key=lambda item: item[1][0]):
         lines.append(f"| {invariant} | {words} | {verdict.found(kind)} | {verdict.of[kind]:,} |")
+    lines += _planted(outcome)
     if outcome.trouble:
         lines += ["", "## Trouble", "", *[f"- {each}" for each in outcome.trouble]]
     if verdict.violations:
@@ -58,6 +59,21 @@ def _machine() -> str:
 def _statuses(outcome: Outcome) -> str:
     order = sorted(outcome.statuses.items())
     return ", ".join(f"{status}: {count:,}" for status, count in order)
+
+
+def _planted(outcome: Outcome) -> list[str]:
+    """How many of the faults planted into this storm's records the checker named, and which."""
+    faults = {name: found for name, found in outcome.planted.items() if name != "nothing planted"}
+    if not faults:
+        return []
+    said = ", ".join(f"{name.replace('_', ' ')}{'' if found else ' (NOT FOUND)'}" for name, found in faults.items())
+    return [
+        "",
+        "## Would it have been found?",
+        "",
+        f"**{sum(faults.values())} of {len(faults)}** faults, each planted alone into this storm's own logs and stores'"
+        f" contents afterwards, were named by the checker: {said}.",
+    ]
 
 
 def _still(outcome: Outcome) -> str:

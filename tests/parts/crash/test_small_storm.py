@@ -15,10 +15,10 @@ import pytest
 from tests.crash.harness import Storm, run
 from tests.crash.killer import Killer, NotOurs, plan
 from tests.crash.report import as_markdown
-from tests.crash.world import STORES
+from tests.crash.stores import STORES
 
 SMALL = Storm(
-    kills=6, decisions=60, seed=48, devices=4, people=3, hospitals=("riverside",),
+    kills=6, decisions=60, seed=48, people=3, second_devices=1, hands=4, hospitals=("riverside",), plants=False,
     stores=tuple(store for store in STORES if store.id in ("cancerlinq", "living-well")),
 )  # fmt: skip
 
@@ -48,7 +48,7 @@ def test_killer_signals_nothing_that_it_did_not_start() -> None:
     """Threats 5 (rules for figures): a process whose command line is another is left alone."""
     bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        part = SimpleNamespace(process=bystander, command=[sys.executable, "-m", "patient_portal", "feed"])
+        part = SimpleNamespace(pid=lambda: bystander.pid, command=[sys.executable, "-m", "patient_portal", "feed"])
         killer = Killer(cast("Any", SimpleNamespace(parts={"feed": part}, server=None)))
         with pytest.raises(NotOurs):
             killer.kill("feed")
