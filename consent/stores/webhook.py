@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import orjson
@@ -12,6 +13,16 @@ import orjson
 from consent.receipts import MAX_ANSWER_BYTES, NotBelieved, read_answer
 from consent.store_config import Store, Transport
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
+from consent.stores.comparable import (
+    CannotCompare,
+    Counts,
+    Digest,
+    Fact,
+    Span,
+    read_counts,
+    read_digests,
+    read_facts,
+)
 from consent.wire import bundle, lines_message, message
 from consent.wire_signature import is_genuine, sign
 from outbound.client import OutboundClient, OutboundResponse
@@ -59,15 +70,48 @@ class WebhookStore:
         genuine = is_genuine(self.store.secrets, answer.headers, answer.body, self._clock(), message_id=message_id)
         return answer.status == 200 and genuine
 
-    def _post(self, message_id: str, kind: str, body: bytes, headers: Mapping[str, str]) -> OutboundResponse:
+    def counts(self, through: int) -> Counts:
+        return read_counts(self._compare({"ask": "counts", "through": through}).get("counts"))
+
+    def digests(self, through: int, spans: Sequence[Span]) -> list[Digest]:
+        asked = {"ask": "digests", "through": through, "spans": [list(span) for span in spans]}
+        return read_digests(self._compare(asked).get("digests"), spans)
+
+    def facts(self, through: int, spans: Sequence[Span]) -> list[Fact]:
+        asked = {"ask": "facts", "through": through, "spans": [list(span) for span in spans]}
+        return read_facts(self._compare(asked).get("facts"), spans)
+
+    def _compare(self, asked: Mapping[str, object]) -> dict[str, object]:
+        """Ask at the sibling `reconcile` of the endpoint; only a signed answer to this very question counts."""
+        message_id = f"reconcile-{uuid4()}"
+        url = urljoin(self.store.endpoint, "reconcile")
+        answer = self._post(message_id, "application/json", orjson.dumps(asked), {}, url)
+        if answer.status in (404, 405, 501):
+            raise CannotCompare
+        if answer.status != 200:
+            raise NotDelivered(f"status-{answer.status}", answered=True)
+        if not is_genuine(self.store.secrets, answer.headers, answer.body, self._clock(), message_id=message_id):
+            raise NotDelivered("not-signed", answered=True)
+        try:
+            document = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            raise NotDelivered("not-json", answered=True) from None
+        if not isinstance(document, dict) or document.get("store") != self.store.id:
+            raise NotDelivered("names-another-store", answered=True)
+        return document
+
+    def _post(
+        self, message_id: str, kind: str, body: bytes, headers: Mapping[str, str], url: str | None = None
+    ) -> OutboundResponse:
         signed = sign(self.store.secrets, message_id, body, self._clock())
+        url = url or self.store.endpoint
         try:
             return self._http.request(
                 "POST",
-                self.store.endpoint,
+                url,
                 headers={**headers, **signed, "content-type": kind, "accept": "application/json"},
                 body=body,
-                within=self.store.endpoint,
+                within=url,
                 limits=LIMITS,
             )
         except PortalError as error:

@@ -1,4 +1,7 @@
-"""What a store does when it is told of a decision: highest version wins, no second effect, a receipt each time."""
+"""What a store does when it is told of a decision: highest version wins, no second effect, a receipt each time.
+
+The same version again under a higher event number is no retry: the portal found it not in force. It is made so again.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def obey(config: StoreConfig, memory: Memory, event: Event) -> Receipt:
     held = memory.rows(
         "SELECT version, receipt FROM standing WHERE code = ? AND choice = ? AND effort = ?", code, event.choice, effort
     )
-    if held and held[0]["version"] >= event.version:
+    if held and not _is_news(event, int(held[0]["version"]), json.loads(held[0]["receipt"])):
         _tell(memory, event, code, f"Nothing: version {held[0]['version']} is held already")
         return {**json.loads(held[0]["receipt"]), "event": event.number}
     if event.choice == "cancerlinq" and event.system not in config.known_systems and config.role != "discovery":
@@ -44,6 +47,10 @@ def obey(config: StoreConfig, memory: Memory, event: Event) -> Receipt:
     receipt = _effect(config, memory, event, code)
     _remember(memory, event, code, effort, receipt)
     return receipt
+
+
+def _is_news(event: Event, version: int, receipt: Receipt) -> bool:
+    return (event.version, event.number) > (version, int(receipt["event"]))
 
 
 def _not_for_us(config: StoreConfig, event: Event) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from sandbox.store.comparing import NotAQuestion, compared, read_question
 from sandbox.store.config import StoreConfig
 from sandbox.store.donations import Donation, DonationRefused, read_lines, take_donation
 from sandbox.store.faults import Faults
@@ -19,7 +20,7 @@ from sandbox.store.wire import Event, NotUnderstood, read_events
 
 
 class SignedDoor:
-    """`POST /notifications`, `POST /donations`, `POST /holdings`; unsigned or forged means 401 and no change."""
+    """`POST /notifications`, `/donations`, `/holdings`, `/reconcile`; unsigned or forged means 401 and no change."""
 
     def __init__(self, config: StoreConfig, memory: Memory, faults: Faults) -> None:
         self._config, self._memory, self._faults = config, memory, faults
@@ -30,6 +31,7 @@ class SignedDoor:
         made.add_url_rule("/notifications", view_func=self.notifications, methods=["POST"])
         made.add_url_rule("/donations", view_func=self.donations, methods=["POST"])
         made.add_url_rule("/holdings", view_func=self.holdings, methods=["POST"])
+        made.add_url_rule("/reconcile", view_func=self.reconcile, methods=["POST"])
         if self._config.test:
             made.add_url_rule("/test", view_func=self.test, methods=["POST"])
         return made
@@ -90,6 +92,15 @@ class SignedDoor:
         if answer is None:
             return Response('{"error": "unknown question"}', status=422, content_type="application/json")
         return self._signed(json.dumps(answer))
+
+    def reconcile(self) -> Response:
+        try:
+            asked = read_question(request.get_json(silent=True, force=True))
+        except NotAQuestion:
+            return Response('{"error": "question"}', status=422, content_type="application/json")
+        with self._memory.change():
+            found = json.dumps(compared(self._config, self._memory, asked))
+        return self._signed(found)
 
     def _signed(self, answer: str) -> Response:
         body = answer.encode()
