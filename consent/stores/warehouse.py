@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from consent.store_config import Store
 from consent.stores import warehouse_tables as tables
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
 from consent.stores.checked_host import CheckedHost, checked_host
+from consent.stores.comparable import Counts, Digest, Fact, Span, read_counts, read_digests, read_facts
 from consent.wire import StoreEvent
 
 CONNECT_SECONDS = 5
@@ -48,6 +49,31 @@ class WarehouseStore:
             return bool(self._within_limits(_stands))
         except NotDelivered:
             return False
+
+    def counts(self, through: int) -> Counts:
+        ((total, nos),) = self._compare("counts", through, [Span(1, through)])
+        return read_counts({"total": total, "nos": nos, "stray": 0})
+
+    def digests(self, through: int, spans: Sequence[Span]) -> list[Digest]:
+        return read_digests([list(row) for row in self._compare("digests", through, spans)], spans)
+
+    def facts(self, through: int, spans: Sequence[Span]) -> list[Fact]:
+        return read_facts([list(row) for row in self._compare("facts", through, spans)], spans)
+
+    def _compare(self, ask: str, through: int, spans: Sequence[Span]) -> list[tuple[Any, ...]]:
+        """One set-based statement in the warehouse; no more rows come back than can be true."""
+        most = sum(span.width for span in spans) if ask == "facts" else len(spans)
+        firsts, lasts = [span.first for span in spans], [span.last for span in spans]
+        bound = {"through": min(through, lasts[-1]), "first": firsts[0], "firsts": firsts, "lasts": lasts}
+
+        def ask_it(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+            with connection.cursor() as cursor:
+                holds = cursor.execute(tables.HAS_HOLDS).fetchone()
+                cursor.execute(tables.compared(ask, holds=bool(holds and holds[0])).encode(), bound)
+                return cursor.fetchmany(most + 1)
+
+        found: list[tuple[Any, ...]] = self._within_limits(ask_it)
+        return found
 
     def close(self) -> None:
         """End the kept connection."""

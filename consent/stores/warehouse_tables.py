@@ -9,7 +9,8 @@ from consent.decision import Answer, Choice
 from consent.wire import StoreEvent
 
 DDL = """\
--- What each person decided, newest only: join it wherever data is loaded or read. Highest version wins.
+-- What each person decided, newest only: join it wherever data is loaded or read. Highest version wins; of the same
+-- version the higher event, which we tell again when it was lost.
 CREATE TABLE IF NOT EXISTS portal_consent_state (
     system text NOT NULL,               -- with `value`: who is meant, in the names you know
     value text NOT NULL,
@@ -62,7 +63,7 @@ UPSERT = f"""
     ON CONFLICT (system, value, choice, effort) DO UPDATE SET answer = excluded.answer,
     categories = excluded.categories, version = excluded.version, event = excluded.event,
     position = excluded.position, recorded_at = excluded.recorded_at, applied_at = now()
-    WHERE excluded.version > held.version
+    WHERE (excluded.version, excluded.event) > (held.version, held.event)
 """  # noqa: S608 - constants
 MOVE_CURSOR = """
     UPDATE portal_cursor SET event = %(event)s, position = %(position)s, message_id = %(message)s, moved_at = now()
@@ -80,6 +81,33 @@ READ_BACK_HOLDS = """
     WHERE (system, value) IN (SELECT system, value FROM portal_incoming) GROUP BY system, value) h
     ON (h.system, h.value) = (i.system, i.value)
 """
+
+# What is in force, for reconciliation: a no of whom entries are held is none.
+_FACTS = """
+    WITH facts AS (SELECT s.event, s.version, s.answer FROM portal_consent_state s
+    WHERE s.event BETWEEN %(first)s AND %(through)s)
+"""
+_FACTS_HOLDS = """
+    WITH facts AS (SELECT s.event, s.version, CASE WHEN s.answer = 'no' AND h.n > 0 THEN 'yes' ELSE s.answer END
+    AS answer FROM portal_consent_state s
+    LEFT JOIN (SELECT system, value, sum(n) AS n FROM portal_holds GROUP BY system, value) h USING (system, value)
+    WHERE s.event BETWEEN %(first)s AND %(through)s)
+"""
+_SPANS = "unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) WITH ORDINALITY AS span(first, last, i)"
+_IN_SPAN = "width_bucket(f.event, %(firsts)s::bigint[]) = span.i AND f.event <= span.last"
+_COUNTS = "SELECT count(*), count(*) FILTER (WHERE answer = 'no') FROM facts"
+_DIGESTS = f"""
+    SELECT count(f.event), count(*) FILTER (WHERE f.answer = 'no'), encode(sha256(convert_to(coalesce(string_agg(
+    f.event || ' ' || f.version || ' ' || f.answer || E'\\n', '' ORDER BY f.event), ''), 'UTF8')), 'hex')
+    FROM {_SPANS} LEFT JOIN facts f ON {_IN_SPAN} GROUP BY span.i ORDER BY span.i
+"""  # noqa: S608 - constants
+_ONE_BY_ONE = f"SELECT f.event, f.version, f.answer FROM {_SPANS} JOIN facts f ON {_IN_SPAN}"  # noqa: S608 - constants
+
+
+def compared(ask: str, *, holds: bool) -> str:
+    """The question `counts`, `digests` or `facts` as one statement; `holds`: the warehouse says what it holds."""
+    return (_FACTS_HOLDS if holds else _FACTS) + {"counts": _COUNTS, "digests": _DIGESTS, "facts": _ONE_BY_ONE}[ask]
+
 
 Row = tuple[int, str, str, str, str, str, list[str], int, int, datetime]
 

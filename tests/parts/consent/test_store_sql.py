@@ -14,10 +14,14 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from consent.backfill.begin import Backfill
+from consent.backfill.run import backfill
 from consent.decision import Answer
+from consent.feed.pace import Pace
 from consent.feed.run import note_stores
 from consent.feed.sender import Sender, Step
 from consent.receipts import State
+from consent.reconcile.run import Run, reconcile
 from consent.store_config import Kind, Store, Transport
 from consent.stores import warehouse as warehouse_module
 from consent.stores.adapter import Batch, NotDelivered
@@ -27,7 +31,7 @@ from consent.stores.warehouse_tables import ddl
 from database.context import as_propagation
 from database.prepare import create_database, with_database
 from tests.parts.consent.conftest import PACE, World
-from tests.parts.consent.people import person
+from tests.parts.consent.people import RIVERSIDE, person
 from tests.pure.consent.stores import TEMPUS
 from tests.support.native_stores import SilentServer, event, kill_between_store_and_settle
 from tests.support.postgres import Server
@@ -247,3 +251,53 @@ def test_nul_in_a_name_is_the_event_s_fault(warehouse: Warehouse) -> None:
     with pytest.raises(NotDelivered) as error:
         warehouse.adapter().deliver(Batch("m-1", [event(1, 1, who="x\x00y")]))
     assert error.value.answered
+
+
+def test_a_warehouse_is_compared_by_sets(world: World, joined: Warehouse) -> None:
+    """SUB-08: rows lost, changed, or of whom entries are held still: found by digests in SQL, and told again."""
+    for number in range(8):
+        world.press(person(world.database, number))
+    world.press(person(world.database, 7), answer=Answer.YES)
+    drain(world, joined)
+
+    def run() -> Run:
+        return reconcile(world.database.worker, joined.adapter(), world.clock)
+
+    first = run()
+    assert (first.outcome, first.counted, first.theirs, first.requests) == ("agrees", 8, 8, 2)
+    joined.run("DELETE FROM portal_consent_state WHERE value = 'MRN-1'")
+    joined.run("UPDATE portal_consent_state SET answer = 'yes' WHERE value = 'MRN-2'")
+    joined.run("UPDATE portal_consent_state SET answer = 'no' WHERE value = 'MRN-7'")
+    joined.run("CREATE TABLE portal_holds AS SELECT system, value, 3 AS n FROM portal_consent_state LIMIT 0")
+    joined.run(f"INSERT INTO portal_holds VALUES ('{RIVERSIDE}', 'MRN-3', 3)")
+    joined.run(f"GRANT SELECT ON portal_holds TO {urlsplit(joined.store.login or '').username}")
+    found = run()
+    assert (found.outcome, found.repaired, found.to_people, found.requests) == ("drift", 3, 1, 3)
+    drain(world, joined)
+    answers = {value: answer for value, answer, _ in joined.run(HELD)}
+    assert {value for value, answer in answers.items() if answer == "yes"} == set()
+    assert len(answers) == 8
+    joined.run("DROP TABLE portal_holds")
+    again = run()
+    assert (again.repaired, again.to_people) == (0, 1), "the lost yes is for people, and stays out meanwhile"
+
+
+def test_a_warehouse_is_backfilled(world: World, joined: Warehouse) -> None:
+    """Decisions (a new store): those to keep out, as a set; told again from the present standing nothing is doubled."""
+    for number in range(9):
+        world.press(person(world.database, number))
+    world.press(person(world.database, 8), answer=Answer.YES)
+    while world.sequence():
+        pass
+
+    def fill() -> Backfill:
+        pace = Pace(backfill=4)
+        return backfill(world.database.worker, world.database.keyring, joined.adapter(), world.clock, pace)
+
+    assert fill().told == 8
+    before = joined.run(HELD)
+    assert [value for value, _, _ in before] == [f"MRN-{number}" for number in range(8)]
+    anew = fill()
+    assert (anew.is_done, anew.told) == (True, 9)
+    assert joined.run(HELD)[:8] == before
+    assert reconcile(world.database.worker, joined.adapter(), world.clock).outcome == "agrees"
