@@ -11,8 +11,10 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -20,6 +22,7 @@ from uuid import UUID
 import pytest
 import requests
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from joserfc.jwk import ECKey
 from sqlalchemy import create_engine, text
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -42,6 +45,22 @@ from tests.support.postgres import TestDatabase
 
 LAKESIDE_SECRET = "lakeside-secret/with:signs"
 STORE_SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+class _Compiled(BytecodeCache):
+    """Templates compiled once a run: each test has an application of its own, and compiling took most of its time."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = _Compiled()
 
 
 class _Quiet(WSGIRequestHandler):
@@ -161,10 +180,17 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 @pytest.fixture
 def portal(outside: Outside, database: TestDatabase, tmp_path: Path) -> Iterator[Portal]:
     """The application under test, answering at `portal.url` too."""
-    database.keyring.save(tmp_path / "ring.json")
+    with opened(outside, database, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def opened(outside: Outside, database: TestDatabase, folder: Path) -> Iterator[Portal]:
+    """An application over `database` with its key ring in `folder`; the hospitals are healed at the end."""
+    database.keyring.save(folder / "ring.json")
     settings = read_settings({
         "DATABASE_URL": database.urls.web, "DATABASE_URL_WORKER": database.urls.worker,
-        "PORTAL_BASE_URL": outside.address, "PORTAL_KEYS": str(tmp_path / "ring.json"),
+        "PORTAL_BASE_URL": outside.address, "PORTAL_KEYS": str(folder / "ring.json"),
         "PORTAL_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz", "PORTAL_LANGUAGES": "en,es,ar",
         "PORTAL_PROVIDERS": str(outside.folder / "providers.toml"),
         "PORTAL_STORES": str(outside.folder / "stores.toml"),
@@ -174,6 +200,7 @@ def portal(outside: Outside, database: TestDatabase, tmp_path: Path) -> Iterator
     tasks, names = dict(JOBS.tasks), {task: task.name for task in JOBS.tasks.values()}
     app = create_app(web)
     app.testing = False
+    app.jinja_env.bytecode_cache = COMPILED
     outside.serve[:] = [app]
     worker = Wiring(settings, database.worker, database.keyring, http)
     made = Portal(app, outside.address, web, worker, database, outside.hospitals)
