@@ -148,8 +148,10 @@ def _patient(asker: Asker, plan: Plan, base: str, shelf: _Shelf) -> TypeOutcome:
 
 def _with_included(outcome: TypeOutcome, shelf: _Shelf) -> TypeOutcome:
     """Provenance comes beside what it is about: a server without a search for it may have sent it all (FHIR-08)."""
-    had = sum(1 for kind, _id in shelf.known if kind == outcome.type)
-    if outcome.type != "Provenance" or had <= outcome.count:
+    if outcome.type != "Provenance":
+        return outcome
+    had = sum(1 for kind, _id in list(shelf.known) if kind == outcome.type)  # a copy: other types still come in
+    if had <= outcome.count:
         return outcome
     state = outcome.state if outcome.state in (State.PARTIAL, State.OK) else State.OK
     return shelf.done(replace(outcome, state=state, count=had, notices=(), http_status=200))
