@@ -1,0 +1,40 @@
+"""W3, propagate: our senders against a job per change, an outbox relay and Celery, with the goals G3.1 to G3.9."""
+
+from __future__ import annotations
+
+from benchmarks.harness.arms import Arm, Benchmark, Goal
+from benchmarks.w3_ours import build_bundles, bundles, many_stores, one_store
+from benchmarks.w3_peers import procrastinate_jobs, relay
+from benchmarks.w3_world import world
+
+ONE, FAR, EIGHT = "one store", "one store, 20 ms", "8 stores, 20 ms"
+SEVEN, HANGS, FAILS = "7 stores, 20 ms", "7 beside one that hangs", "7 beside one that answers 503"
+RATE = "per_second"
+
+BENCHMARK = Benchmark(
+    "w3",
+    (
+        Arm("Procrastinate, job per change", procrastinate_jobs),
+        Arm(ONE, one_store(0)),
+        Arm("outbox relay", relay(0, 1_500)),
+        Arm("outbox relay, 20 ms", relay(20, 150)),
+        Arm(FAR, one_store(20)),
+        Arm(EIGHT, many_stores(8)),
+        Arm(SEVEN, many_stores(7)),
+        Arm(HANGS, many_stores(7, "hang")),
+        Arm(FAILS, many_stores(7, "503")),
+        Arm("Bundles built", build_bundles),
+        Arm("Bundles sent", bundles),
+    ),
+    (
+        Goal("G3.1 a job per change", ONE, RATE, 200, over="Procrastinate, job per change"),
+        Goal("G3.1 the relay", ONE, RATE, 50, over="outbox relay"),
+        Goal("G3.2 the relay", FAR, RATE, 500, over="outbox relay, 20 ms"),
+        Goal("G3.2 batch/RTT", FAR, "of_limit", 0.7),
+        Goal("G3.2b", "Bundles sent", RATE, 0.5, over="Bundles built"),
+        Goal("G3.3 8 stores", EIGHT, RATE, 5, over=FAR),
+        Goal("G3.3 one hangs", HANGS, RATE, 0.9, over=SEVEN),
+        Goal("G3.3 one answers 503", FAILS, RATE, 0.9, over=SEVEN),
+    ),
+    world,
+)

@@ -1,0 +1,236 @@
+"""What the arms of W3 share: a ledger of changes to CancerLinQ, stores in a process of their own, our senders."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import logging
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from threading import Thread
+from uuid import UUID
+
+import orjson
+import psycopg
+import structlog
+
+from benchmarks.harness.arms import Outcome
+from benchmarks.harness.postgres import SETTINGS, BenchDatabase, BenchServer, bench_server
+from benchmarks.scale.world import PLATFORM, SYSTEM
+from consent.feed.read_ahead import ReadAhead
+from consent.feed.run import note_stores, utc_now
+from consent.feed.sender import Sender, Step
+from consent.person_identity import alias_place
+from consent.store_config import Store, Transport
+from consent.stores.webhook import WebhookStore
+from database.keyring import KeyRing
+from outbound.client import OutboundClient
+from outbound.destinations import AllowList, destination
+
+STORES = 8
+COMPARED = 150
+"""How many of the first changes are compared between all arms, the slowest of which do no more."""
+
+
+@dataclass
+class World:
+    """A ledger of which the arms tell the positions from `start` on, `changes` of them."""
+
+    database: BenchDatabase
+    ring: KeyRing
+    stores: list[Store]
+    backport: Store
+    port: int
+    start: int
+    changes: int
+    small: bool
+    http: OutboundClient
+    ahead: ReadAhead
+
+    def manner(self, store: str, **how: object) -> None:
+        """How a store behaves from now on; what it took is forgotten."""
+        self.ask(f"/manner/{store}", orjson.dumps(how))
+
+    def count(self, store: str) -> int:
+        return int(self.ask(f"/count/{store}"))
+
+    def taken(self, store: str) -> list[tuple[str, int, str, int, float]]:
+        """What a store took, in order: value, version, answer, event, and when in milliseconds since 1970."""
+        rows = [line.split() for line in self.ask(f"/taken/{store}").decode().splitlines()]
+        return [(row[0], int(row[1]), row[2], int(row[3]), float(row[4])) for row in rows]
+
+    def ask(self, path: str, body: bytes = b"") -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("POST", path, body)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def sender(self, store: Store) -> Sender:
+        adapter = WebhookStore(store, self.http, utc_now)
+        return Sender(self.database.worker, self.ring, adapter, utc_now, ahead=self.ahead)
+
+    @cached_property
+    def expected(self) -> list[tuple[str, int, str]]:
+        """The first changes as they must arrive, straight from the tables."""
+        return self.told_at(self.start, COMPARED)
+
+    @property
+    def expected_outcome(self) -> Outcome:
+        """Of an arm that was compared with the tables by itself."""
+        return Outcome(len(self.expected), digest(self.expected), {})
+
+    def told_at(self, start: int, count: int) -> list[tuple[str, int, str]]:
+        with psycopg.connect(self.database.superuser_url) as connection:
+            return connection.execute(
+                "SELECT 'MRN-' || lpad(p.person_no::text, 7, '0'), d.version, d.answer FROM position q"
+                " JOIN decision d ON d.id = q.decision_id JOIN person p ON p.id = d.person_id"
+                " WHERE q.position >= %s AND q.position < %s ORDER BY q.position",
+                [start, start + count],
+            ).fetchall()
+
+    def outcome(self, store: str, count: int, seconds: float, *, ordered: bool = True, **more: float) -> Outcome:
+        """The outcome of an arm that told this store `count` changes; refused when it lost or altered one."""
+        taken = self.taken(store)
+        assert len(taken) == count, f"{store} took {len(taken)} of {count}"
+        assert not ordered or in_order(taken), f"{store} took a person's versions out of order"
+        known = set(self.expected)
+        told = [row[:3] for row in taken if row[:3] in known]
+        return Outcome(len(told), digest(told), {"per_second": count / seconds, **more})
+
+    def at_start(self, stores: Sequence[Store], changes: int | None = None, **how: object) -> None:
+        """As if these stores had been told all but the last `changes`; they behave like `how` from now on."""
+        position = self.start + self.changes - (self.changes if changes is None else changes)
+        ids = [store.id for store in stores]
+        for store in stores:
+            self.manner(store.id, **how)
+        with psycopg.connect(self.database.superuser_url, autocommit=True) as connection:
+            connection.execute("DELETE FROM receipt WHERE store_id = ANY (%s)", [ids])
+            connection.execute("DELETE FROM store_batch WHERE store_id = ANY (%s)", [ids])
+            connection.execute(
+                "UPDATE store_cursor SET position = %s, event_number = %s, failures = 0, next_try_at = NULL"
+                " WHERE store_id = ANY (%s)",
+                [position, position, ids],
+            )
+
+
+def drain(sender: Sender) -> None:
+    """Step until all is told, as the feed's own loop does."""
+    while sender.step() in (Step.SENT, Step.MOVED):
+        pass
+
+
+def drain_all(world: World, stores: Sequence[Store]) -> float:
+    """Seconds until every one of the stores was told all, a thread for each as in the feed's process."""
+    threads = [Thread(target=drain, args=(world.sender(store),)) for store in stores]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began
+
+
+def digest(told: Sequence[tuple[str, int, str]]) -> str:
+    """Of the first changes, as a set: arms that work in parallel have no one order."""
+    lines = sorted(f"{value} {version} {answer}" for value, version, answer in told)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def in_order(taken: Sequence[tuple[str, int, str, int, float]]) -> bool:
+    """Whether each person's versions came in order."""
+    last: dict[str, int] = {}
+    for value, version, _, _, _ in taken:
+        if last.get(value, 0) >= version:
+            return False
+        last[value] = version
+    return True
+
+
+@contextmanager
+def receiver() -> Iterator[int]:
+    """The port of the stores' process, ended after."""
+    argv = [sys.executable, "-m", "benchmarks.w3_receiver"]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@contextmanager
+def world(small: bool) -> Iterator[World]:
+    """A million people, the last 150,000 of whose changes are told; small: 3,000 changes, and all of them."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    ledger, told = (3_000, 3_000) if small else (1_250_000, 150_000)
+    with bench_server(SETTINGS) as server, receiver() as port, made(server, "w3", ledger, told, port, small) as shared:
+        yield shared
+
+
+@contextmanager
+def made(server: BenchServer, name: str, ledger: int, changes: int, port: int, small: bool = False) -> Iterator[World]:
+    """The database `name` with `ledger` changes, and the stores at `port`."""
+    server.migrated(name)
+    database = server.connect(name, pool_size=20)
+    address = f"http://127.0.0.1:{port}/s/"
+    stores = [replace(PLATFORM, id=f"platform-{n}", endpoint=f"{address}platform-{n}") for n in range(STORES)]
+    backport = replace(PLATFORM, id="bundles", endpoint=f"{address}bundles", transport=Transport.BACKPORT)
+    http = OutboundClient(AllowList([destination(one.endpoint, private=True) for one in (*stores, backport)]))
+    note_stores(database.worker, [*stores, backport], utc_now())
+    fill(database, server.ring, ledger)
+    ahead = ReadAhead(database.worker, server.ring, utc_now)
+    try:
+        yield World(database, server.ring, stores, backport, port, ledger - changes, changes, small, http, ahead)
+    finally:
+        ahead.close()
+        http.close()
+
+
+def fill(database: BenchDatabase, ring: KeyRing, changes: int) -> None:
+    """Three people of four decide once, the others twice; the order of positions is nobody's order of birth."""
+    people = changes * 4 // 5
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = off")
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "INSERT INTO person (id, language, created_at) SELECT md5('p' || i)::uuid, 'en', now()"
+            " FROM generate_series(1, %s) i",
+            [people],
+        )
+        _name(connection, ring)
+        for version, where in ((1, "true"), (2, f"person_no <= {changes - people}")):
+            connection.execute(
+                "INSERT INTO decision (id, person_id, version, choice, answer, categories, sensitive, actor_kind,"  # noqa: S608
+                " actor_account, means, language, provider_id, confirmed_by_person, asked_at, recorded_at,"
+                f" idempotency_key, salt) SELECT md5('d{version}-' || person_no)::uuid, id, {version}, 'cancerlinq',"
+                f" CASE WHEN (person_no + {version}) % 2 = 0 THEN 'yes' ELSE 'no' END, '{{}}', '{{}}', 'patient',"
+                f" md5('a' || person_no)::uuid, 'web', 'en', 'riverside', true, at, at, 'k{version}-' || person_no,"
+                f" sha256(CAST('s{version}-' || person_no AS bytea)) FROM (SELECT *, now() - interval '9 days'"
+                f" + {version} * interval '1 day' + person_no * interval '1.234 ms' AS at FROM person) p WHERE {where}"
+            )
+        connection.execute(
+            "INSERT INTO position SELECT row_number() OVER (ORDER BY version, md5(id::text)) - 1, id, person_id,"
+            " version, salt, recorded_at FROM decision"
+        )
+        connection.execute("VACUUM ANALYZE")
+
+
+def _name(connection: psycopg.Connection[tuple[object, ...]], ring: KeyRing) -> None:
+    """A record number for each person, sealed as the product seals it."""
+    columns = "(id, person_id, issued_by, practice_id, system, value_index, value_sealed, created_at)"
+    rows = connection.execute("SELECT md5('n' || person_no)::uuid, id, person_no FROM person").fetchall()
+    now = datetime.now(UTC)
+    with connection.cursor() as cursor, cursor.copy(f"COPY person_alias {columns} FROM STDIN") as copy:
+        for alias, person, number in rows:
+            sealed = ring.seal(f"MRN-{number:07}".encode(), alias_place(UUID(str(alias))))
+            copy.write_row((alias, person, "riverside", "riverside-main", SYSTEM, secrets.token_bytes(32), sealed, now))
