@@ -28,7 +28,7 @@ class Look:
 def look_at(store: Comparable, ours: Facts, through: int) -> Look:
     """Where `store` differs from `ours` in the events up to `through`; NotDelivered and CannotCompare pass on."""
     look = Look(store.counts(through))
-    spans = _differing(look, store, ours, through, first_look(through))
+    spans = _differing(look, store, ours, through, first_look(through, getattr(store, "grain", 1)))
     while spans and not small_enough(spans):
         spans = _differing(look, store, ours, through, closer_look(spans))
     for group in requests_of(spans, MOST_SPANS, MOST_NUMBERS):

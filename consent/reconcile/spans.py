@@ -10,7 +10,7 @@ from consent.decision import Answer
 from consent.stores.comparable import MOST_NUMBERS, MOST_SPANS, Digest, Fact, Span, digest_of
 
 PARTS = 32
-SMALLEST = 64
+SMALLEST = 256
 """A differing span of so many numbers is fetched rather than cut again."""
 
 
@@ -49,8 +49,11 @@ def cut(span: Span, parts: int) -> list[Span]:
     return [Span(first, min(first + width - 1, span.last)) for first in range(span.first, span.last + 1, width)]
 
 
-def first_look(through: int) -> list[Span]:
-    """All event numbers there are, in as many spans as one request takes."""
+def first_look(through: int, grain: int = 1) -> list[Span]:
+    """All event numbers there are, in as many spans as one request takes; for a store that can only count runs of
+    `grain` numbers, those runs."""
+    if grain > 1:
+        return [Span(first, first + grain - 1) for first in range(0, through + 1, grain)] if through else []
     return cut(Span(1, through), MOST_SPANS) if through else []
 
 

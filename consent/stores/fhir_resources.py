@@ -14,13 +14,18 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from consent.as_fhir import SITE, as_consent, as_provenance
+from consent.decision import Answer
 from consent.receipts import State, StoreReceipt
 from consent.stores.adapter import NotDelivered
+from consent.stores.comparable import Fact
 from consent.wire import StoreEvent
 from vocabulary.resource import Resource
 
 VERSION = f"{SITE}/StructureDefinition/decision-version"
 DECISION = f"{SITE}/NamingSystem/decision"
+EVENT = f"{SITE}/NamingSystem/event"
+RUN = f"{SITE}/NamingSystem/event-run"
+GRAIN = 256  # event numbers in a run; by runs a server can count, which is all that it can do for a comparison
 UNSIGNED = "not signed by the store"
 _GOOD = re.compile(r"20[01]( .*)?")
 _ETAG = re.compile(r'(W/)?"[A-Za-z0-9.\-]{1,64}"')
@@ -29,11 +34,12 @@ _CODE = re.compile(r"[a-z][a-z-]{1,30}")
 
 @dataclass(frozen=True)
 class Held:
-    """What stands on the server under one id: our version and decision in it, and its own version as an ETag."""
+    """What stands on the server under one id: our version, decision and event in it, and its own version as an ETag."""
 
     version: int
     decision: str
     etag: str | None
+    event: int = 0
 
 
 def consent_id(store_id: str, event: StoreEvent) -> str:
@@ -73,16 +79,21 @@ def held_now(events: Sequence[StoreEvent], answer: object) -> dict[int, Held]:
         resource = entry.get("resource")
         if not _GOOD.fullmatch(status) or not isinstance(resource, dict):
             raise NotDelivered(f"read-{_status(status)}", answered=True)
-        found[event.number] = Held(_version_in(resource), _decision_in(resource), _evidence(entry))
+        found[event.number] = Held(
+            _version_in(resource), _identifier(resource, DECISION), _evidence(entry), event_in(resource)
+        )
     return found
 
 
 def is_news(event: StoreEvent, held: Held | None) -> bool:
-    """Whether the event belongs on the server: newer than what stands there, or another decision at that version."""
+    """Whether the event belongs on the server: newer than what stands there, another decision at that version, or told
+    again under a higher number."""
     if held is None:
         return True
     version = event.decision.version
-    return version > held.version or (version == held.version and held.decision != str(event.decision.id))
+    if version == held.version and held.decision != str(event.decision.id):
+        return True
+    return (version, event.number) > (held.version, held.event)
 
 
 def told(store_id: str, events: Sequence[StoreEvent], held: Mapping[int, Held]) -> Resource:
@@ -134,7 +145,11 @@ def _consent(name: str, event: StoreEvent) -> Resource:
     made["id"] = name
     del made["meta"]
     made["extension"] = [{"url": VERSION, "valuePositiveInt": event.decision.version}]
-    made["identifier"] = [{"system": DECISION, "value": str(event.decision.id)}]
+    made["identifier"] = [
+        {"system": DECISION, "value": str(event.decision.id)},
+        {"system": EVENT, "value": str(event.number)},
+        {"system": RUN, "value": run_of(event.number, event.answer)},
+    ]
     return made
 
 
@@ -167,12 +182,34 @@ def _version_in(resource: Mapping[str, Any]) -> int:
     return 0
 
 
-def _decision_in(resource: Mapping[str, Any]) -> str:
+def _identifier(resource: Mapping[str, Any], system: str) -> str:
     identifiers = resource.get("identifier")
     for each in identifiers if isinstance(identifiers, list) else []:
-        if isinstance(each, dict) and each.get("system") == DECISION:
+        if isinstance(each, dict) and each.get("system") == system:
             return str(each.get("value"))
     return ""
+
+
+def event_in(resource: Mapping[str, Any]) -> int:
+    """The number of the event that the Consent stands for; 0 when it has none of ours."""
+    value = _identifier(resource, EVENT)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+
+
+def run_of(event: int, answer: Answer) -> str:
+    """Which run of GRAIN event numbers, and the answer: what a server is asked to count."""
+    return f"{event // GRAIN}-{answer.value}"
+
+
+def fact_in(resource: object) -> Fact | None:
+    """What a Consent on the server says is in force; None for one that is not ours."""
+    if not isinstance(resource, dict) or not event_in(resource):
+        return None
+    nested = resource.get("provision")
+    provisions = nested.get("provision") if isinstance(nested, dict) else None
+    first = provisions[0] if isinstance(provisions, list) and provisions else None
+    denies = isinstance(first, dict) and first.get("type") == "deny" and resource.get("status") == "active"
+    return Fact(event_in(resource), _version_in(resource), (Answer.NO if denies else Answer.YES).value)
 
 
 def _evidence(entry: Mapping[str, Any]) -> str | None:

@@ -19,7 +19,20 @@ from consent.receipts import StoreReceipt
 from consent.store_config import Store
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
 from consent.stores.backend_services import BackendClient
-from consent.stores.fhir_resources import held_now, is_news, issue_code, question, receipt, receipts, rounds, told
+from consent.stores.comparable import Counts, Digest, Fact, Span
+from consent.stores.fhir_compared import MOST_SEARCHES, counted, counting, found, searched, total_of
+from consent.stores.fhir_resources import (
+    EVENT,
+    GRAIN,
+    held_now,
+    is_news,
+    issue_code,
+    question,
+    receipt,
+    receipts,
+    rounds,
+    told,
+)
 from consent.wire import StoreEvent
 from database.keyring import KeyRing
 from outbound.client import OutboundClient, OutboundResponse
@@ -46,10 +59,10 @@ class FhirStore:
             self._client = BackendClient(store.client_id, store.token_url, ring, http, clock)
 
     def deliver(self, batch: Batch) -> BatchAnswer:
-        found: dict[int, StoreReceipt] = {}
+        made: dict[int, StoreReceipt] = {}
         for part in rounds(self.store.id, batch.events, self.store.max_entries):
-            found |= self._tell(part)
-        ordered = tuple(found[event.number] for event in batch.events)
+            made |= self._tell(part)
+        ordered = tuple(made[event.number] for event in batch.events)
         return BatchAnswer(ordered, f"unsigned: {ordered[-1].reference}")
 
     def is_well(self) -> bool:
@@ -60,18 +73,40 @@ class FhirStore:
             return False
         return isinstance(answer, dict) and answer.get("resourceType") == "Bundle" and answer.get("type") == "searchset"
 
+    @property
+    def grain(self) -> int:
+        """Counts are to be had of runs of so many event numbers only."""
+        return GRAIN
+
+    def counts(self, through: int) -> Counts:  # noqa: ARG002 - a server cannot count up to a number
+        """All Consents of ours; those beyond `through` too, so it is for information."""
+        asked = urlencode({"identifier": f"{EVENT}|", "_summary": "count"})
+        total = total_of(self._call("GET", f"Consent?{asked}", None))
+        return Counts(total, 0, 0)
+
+    def digests(self, through: int, spans: Sequence[Span]) -> list[Digest]:  # noqa: ARG002 - the same
+        made: list[Digest] = []
+        for start in range(0, len(spans), MOST_SEARCHES // 2):
+            part = spans[start : start + MOST_SEARCHES // 2]
+            made += counted(self._call("POST", "", counting(part)), part)
+        return made
+
+    def facts(self, through: int, spans: Sequence[Span]) -> list[Fact]:
+        made = [fact for span in spans for fact in found(self._call("GET", searched(span), None), span)]
+        return [fact for fact in made if fact.event <= through]
+
     def _tell(self, events: Sequence[StoreEvent]) -> dict[int, StoreReceipt]:
         store = self.store.id
         held = held_now(events, self._call("POST", "", question(store, events)))
         news = [event for event in events if is_news(event, held.get(event.number))]
-        found = {
+        made = {
             event.number: receipt(event, held[event.number].version, held[event.number].etag)
             for event in events
             if event not in news
         }
         if news:
-            found |= receipts(news, self._call("POST", "", told(store, news, held)))
-        return found
+            made |= receipts(news, self._call("POST", "", told(store, news, held)))
+        return made
 
     def _call(self, method: str, path: str, body: Resource | None) -> Any:
         base = self.store.endpoint.rstrip("/")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from pytest_httpserver import HTTPServer
 from sqlalchemy import text
 from werkzeug import Request, Response
@@ -17,6 +18,7 @@ from consent.decision import Answer
 from consent.feed.run import note_stores
 from consent.feed.sender import Step
 from consent.receipts import State
+from consent.reconcile.run import Run, reconcile
 from consent.store_config import Kind, Store, Transport
 from consent.stores import fhir_server
 from consent.stores.adapter import Batch, NotDelivered
@@ -224,3 +226,34 @@ def test_down_slow_redirecting_and_huge(connect: Callable[[Store], FhirStore], m
         with pytest.raises(NotDelivered, match="status-503") as busy:
             store.deliver(Batch("m-1", [event(1, 1)]))
     assert busy.value.retry_after_seconds == 120
+
+
+def test_a_fhir_server_is_compared_by_counting(
+    world: World, server: ThirdPartyFhir, connect: Callable[[Store], FhirStore]
+) -> None:
+    """SUB-08: Consents deleted, or edited by somebody else, are found by counts of runs, and told again."""
+    store = world.stores["tempus"] = store_at(server.fhir)
+    note_stores(world.database.worker, [store], world.clock())
+    people = [person(world.database, number) for number in range(6)]
+    for who in people:
+        world.press(who)
+    world.press(people[5], answer=Answer.YES)
+    world.drain("tempus")
+    adapter = connect(store)
+
+    def run() -> Run:
+        return reconcile(world.database.worker, adapter, world.clock)
+
+    first = run()
+    assert (first.outcome, first.counted, first.theirs, first.fetched) == ("agrees", 6, 6, 0)
+    kept = {value: history[-1] for value, history in server.histories().items()}
+    requests.delete(f"{server.fhir}/Consent/{kept['MRN-1']['id']}", timeout=10).raise_for_status()
+    opened = json.loads(json.dumps(kept["MRN-2"]).replace('"deny"', '"permit"').replace("-no", "-yes"))
+    requests.put(f"{server.fhir}/Consent/{opened['id']}", json=opened, timeout=10).raise_for_status()
+    requests.delete(f"{server.fhir}/Consent/{kept['MRN-5']['id']}", timeout=10).raise_for_status()
+    found = run()
+    assert (found.outcome, found.repaired, found.to_people, found.fetched) == ("drift", 2, 1, 256)
+    world.drain("tempus")
+    assert types(server.histories()["MRN-2"])[-1] == "deny"
+    again = run()
+    assert (again.repaired, again.to_people) == (0, 1)
