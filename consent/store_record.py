@@ -102,7 +102,8 @@ class Times:
 
 @dataclass(frozen=True)
 class StoreRecord:
-    """One store's record. `half` and `slowest` None: fewer than 11 events in the year. `overdue` and `drift` None: few.
+    """One store's record. `half`, `slowest` and `since` None: fewer than 11 events in the year; `overdue` and `drift`
+    None: few.
 
     `checked`: when it was last compared with the ledger, None never; `drift`: how many differences that found;
     `answered` False: it gave no answer to the comparison. `paused`: we send it nothing now, by our own decision.
@@ -176,7 +177,7 @@ def _record(row: Any, times: Times | None) -> StoreRecord:
         timedelta(seconds=row.deadline_seconds),
         times.half_within() if times and enough else None,
         timedelta(seconds=times.slowest) if times and enough else None,
-        times.since if times else None,
+        times.since if times and enough else None,
         shown(row.overdue),
         row.ended_at,
         row.outcome in ("agrees", "drift"),

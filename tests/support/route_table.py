@@ -43,6 +43,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("health.healthz", "GET"): Row(PUBLIC),
     ("health.readyz", "GET"): Row(PUBLIC, 503),  # no worker is at work in this test
     ("health.prometheus", "GET"): Row(PUBLIC),
+    ("operator.overview", "GET"): Row(PUBLIC),
+    ("operator.runbook", "GET"): Row(PUBLIC),
+    ("store_record.overview", "GET"): Row(PUBLIC),
     ("sign_in.choose", "GET"): Row(PUBLIC),
     ("sign_in.confirm", "GET"): Row(PUBLIC, plain={"provider": "riverside"}),
     ("sign_in.begin", "POST"): Row(PUBLIC, 303, plain={"provider": "riverside"}),

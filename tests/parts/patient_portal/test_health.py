@@ -104,6 +104,7 @@ def test_a_database_that_does_not_answer(cast: Cast, without_database: Any) -> N
     answer = without_database.get("/readyz", base_url=url)
     assert answer.status_code == 503
     assert answer.get_json()["checks"] == {"database": "does not answer"}
+    assert "portal_database_up 0.0" in without_database.get("/metrics", base_url=url).text
     for path in ("/", "/record", "/choices", "/faq"):
         page = without_database.get(path, base_url=url)
         assert (page.status_code, "Retry-After" in page.headers) == (503, True), path
@@ -138,10 +139,10 @@ def test_counts_carry_no_identity(cast: Cast) -> None:
         assert canary not in said
     labels = set(re.findall(r'(\w+)="', said))
     assert labels <= {"endpoint", "method", "status", "le", "generation", "implementation", "major", "minor",
-                      "patchlevel", "version"}  # fmt: skip
+                      "patchlevel", "version", "kind", "state", "store", "reason"}  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+@pytest.mark.parametrize("path", ["/readyz", "/metrics", "/operator", "/operator/runbook"])
 def test_an_internal_address_hides_them_outside(cast: Cast, path: str) -> None:
     """Issue 2: with PORTAL_INTERNAL_BIND they answer there only, and are an ordinary 404 elsewhere; life stays."""
     wiring = cast.portal.wiring
@@ -150,4 +151,8 @@ def test_an_internal_address_hides_them_outside(cast: Cast, path: str) -> None:
     assert browser.get(path, base_url="http://127.0.0.1:8000").status_code == 404
     assert browser.get(path, base_url="http://127.0.0.1:8000", headers={"Host": "127.0.0.1:9090"}).status_code == 404
     assert browser.get(path, base_url="http://127.0.0.1:9090").status_code in {200, 503}
+    settings = replace(settings, trusted_proxies=1)
+    proxied = create_app(Wiring(settings, wiring.database, wiring.keyring, wiring.http)).test_client()
+    said = {"X-Forwarded-Host": "127.0.0.1:9090"}
+    assert proxied.get(path, base_url="http://127.0.0.1:8000", headers=said).status_code == 404, "said, not reached"
     assert browser.get("/healthz", base_url="http://127.0.0.1:8000").status_code == 200
