@@ -8,7 +8,7 @@ allowed). Anything that is not understood is no consent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from consent.decide.columns import Question
@@ -45,8 +45,17 @@ _NONE = ("NO_CONSENT", "warning", "No choice of the person applies to this use. 
 _DENIES = frozenset({Reason.OPTED_OUT, Reason.NOT_CHOSEN, Reason.SENSITIVE})
 
 
-def consult(decider: Decider, stores: Collection[str], request: dict[str, Any], base_url: str) -> dict[str, Any]:
-    """The answer to one call, as the hook's response; Invalid (400) where the request is not one of this hook."""
+def consult(
+    decider: Decider,
+    stores: Collection[str],
+    request: dict[str, Any],
+    base_url: str,
+    note: Callable[[Question, list[str], Answer], None] = lambda _question, _names, _answer: None,
+) -> dict[str, Any]:
+    """The answer to one call, as the hook's response; Invalid (400) where the request is not one of this hook.
+
+    `note` is told each question with the person's names and its answer, for the audit.
+    """
     context = request.get("context")
     if request.get("hook") != HOOK or not isinstance(request.get("hookInstance"), str) or not isinstance(context, dict):
         raise Invalid("not-this-hook")
@@ -60,20 +69,26 @@ def consult(decider: Decider, stores: Collection[str], request: dict[str, Any], 
     classes = _classes(context.get("class"))
     if len(named) != 1 or purpose is None or not classes:
         return _response(Answer(False, Reason.UNKNOWN, 0), base_url)
-    answers = [_of_one_patient(decider, Question(named[0], each, purpose), patients) for each in sorted(classes)]
+    questions = [Question(named[0], each, purpose) for each in sorted(classes)]
+    answers = [_of_one_patient(decider, question, patients) for question in questions]
+    for question, answer in zip(questions, answers, strict=True):
+        note(question, _names(patients), answer)
     refused = [answer for answer in answers if not answer.allowed]
     return _response((refused or answers)[0], base_url)
 
 
 def _of_one_patient(decider: Decider, question: Question, patients: Sequence[tuple[str, str]]) -> Answer:
     """Each identifier names the same person: every one that is known has to allow it, and one must be known."""
-    names = [value if system == SUBJECT_SYSTEM else f"{system}|{value}" for system, value in patients]
-    answers = decider.decide_many(question, [name.encode() for name in names])
+    answers = decider.decide_many(question, [name.encode() for name in _names(patients)])
     known = [p for p in answers.permissions if p.reason is not Reason.NOT_CONCERNED]
     worst = next((p for p in known if not p.allowed), known[0] if known else None)
     if worst is None:
         return Answer(False, Reason.NOT_CONCERNED, answers.position)
     return Answer(worst.allowed, worst.reason, answers.position)
+
+
+def _names(patients: Sequence[tuple[str, str]]) -> list[str]:
+    return [value if system == SUBJECT_SYSTEM else f"{system}|{value}" for system, value in patients]
 
 
 def _response(answer: Answer, base_url: str) -> dict[str, Any]:

@@ -57,12 +57,13 @@ def decide_batch(
     sent: str,
     wanted: str,
     gzipped: bool = False,
+    tally: Tally | None = None,
 ) -> Iterator[bytes]:
     """Answer up to a million names: `asked` from the query, `sent` and `wanted` media types, the body as it comes.
 
     The whole body is read and answered before this returns: many clients send all before they read, and what cannot
     be read (Invalid) or checked (Unavailable) is then an error and never half a list. A million answers are held in
-    memory, some 130 MB at most, and nothing on disk.
+    memory, some 130 MB at most, and nothing on disk. `tally` is filled with the counts.
     """
     question = _question(
         decider, stores, {**asked, "sensitive": [n for n in asked.get("sensitive", "").split(",") if n]}
@@ -71,7 +72,7 @@ def decide_batch(
         raise Invalid("unknown-media-type")
     form = {CSV: Form.CSV, PLAIN: Form.ALLOWED}.get(wanted, Form.NDJSON)
     runs = blocks(bounded(body, MOST_BYTES, gzipped=gzipped), ndjson=sent == NDJSON)
-    tally = Tally()
+    tally = tally if tally is not None else Tally()
     pieces = list(answer_lines(decider, question, runs, form, tally, most=MOST_NAMES))
     if tally.reasons.get(Reason.NOT_CHECKED.value):
         raise Unavailable("position-not-checked", retry_after_seconds=1)

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import orjson
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from consent.decide.decider import Decider
+from consent.decide.columns import Question
+from consent.decide.decider import Answer, Decider
+from consent.decide.lines import Tally
 from patient_portal.api.app import OPEN, caller, needs
+from patient_portal.api.note_asked import Asking, note_batch, note_question
 from patient_portal.api.sign_in import base_url
 from patient_portal.consent_hook import DISCOVERY, consult
 from patient_portal.deciding import CSV, MOST_BYTES, MOST_SINGLE, NDJSON, PLAIN, decide_batch, decide_one
+from patient_portal.wiring import wiring
 from vocabulary.errors import Invalid
 
 blueprint = Blueprint("decisions", __name__)
@@ -31,7 +35,10 @@ def decider() -> Decider:
 def one() -> Response:
     """May this store use this class of data of this person for this purpose, now?"""
     request.max_content_length = MOST_SINGLE
-    return jsonify(decide_one(decider(), caller().client.stores, request.get_data(cache=False)))
+    body = request.get_data(cache=False)
+    found = decide_one(decider(), caller().client.stores, body)
+    note_question(wiring(), caller().client.id, Asking.of_body(body), [found["id"]], allowed=found["allowed"])
+    return jsonify(found)
 
 
 @blueprint.post("/decide/batch")
@@ -43,10 +50,12 @@ def many() -> Response:
     encoding = request.headers.get("Content-Encoding", "")
     if encoding not in ("", "identity", "gzip"):
         raise Invalid("content-encoding")
+    tally = Tally()
     answers = decide_batch(
         decider(), caller().client.stores, request.args, _pieces(),
-        sent=request.mimetype, wanted=wanted, gzipped=encoding == "gzip",
+        sent=request.mimetype, wanted=wanted, gzipped=encoding == "gzip", tally=tally,
     )  # fmt: skip
+    note_batch(wiring(), caller().client.id, Asking.of(request.args), tally)
     return Response(answers, content_type=wanted)
 
 
@@ -72,4 +81,9 @@ def consent_consult() -> Response:
         raise Invalid("not-json") from None
     if not isinstance(asked, dict):
         raise Invalid("not-an-object")
-    return jsonify(consult(decider(), caller().client.stores, asked, base_url()))
+    return jsonify(consult(decider(), caller().client.stores, asked, base_url(), _noting))
+
+
+def _noting(question: Question, names: list[str], answer: Answer) -> None:
+    asked = Asking(question.store, question.category.value, question.purpose.value)
+    note_question(wiring(), caller().client.id, asked, names, allowed=answer.allowed)

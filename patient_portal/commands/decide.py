@@ -16,6 +16,7 @@ from consent.decision import DataCategory, SensitiveClass
 from consent.donors import store_lags
 from consent.may_use import Purpose
 from database.context import as_propagation
+from patient_portal.api.note_asked import Asking, note_batch
 from patient_portal.deciding import decider_of
 from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, now, wire
@@ -61,6 +62,7 @@ def decide(
                 STORE_BEHIND, "The store is behind with what it was told; nothing may be released to it now."
             )
         tally = _answer(wiring, (store, category, purpose, sensitive), names, answers, form)
+        note_batch(wiring, "portal decide", Asking(store, category, purpose), tally, kind="operator")
     except Invalid as error:
         raise _NotAnswered(
             BAD_INPUT, f"Not answered: {error.reason} {' '.join(error.fields.values())}".rstrip()

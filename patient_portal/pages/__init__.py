@@ -20,11 +20,12 @@ from patient_portal.pages.record import blueprint as record
 from patient_portal.pages.research_limits import blueprint as research_limits
 from patient_portal.pages.sign_in import blueprint as sign_in
 from patient_portal.pages.store_record import blueprint as store_record
+from patient_portal.pages.uses import blueprint as uses
 from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, choices, donation, activity, notifications, connection, care_team, papers, webhooks,
-    health, ledger, proof_of_no, research_limits, store_record, operator,
+    health, ledger, proof_of_no, research_limits, uses, store_record, operator,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks,)

@@ -33,6 +33,9 @@ SAYS: dict[str, Phrase] = {
     "record.downloaded": phrase("A copy of your record was downloaded"),
     "record.disconnected": phrase("A hospital was disconnected"),
     "receipt.downloaded": phrase("A receipt was downloaded"),
+    "paper.downloaded": phrase("A paper copy was downloaded"),
+    "uses.downloaded": phrase("The list of who saw or used your data was downloaded"),
+    "decisions.asked": phrase("A program asked what your choices allow"),
     "person.linked": phrase("Two records of yours were joined"),
     "person.unlinked": phrase("Two records of yours were parted"),
     "donation.sent": phrase("Data you donated was sent to a study"),
@@ -45,6 +48,7 @@ WHO: dict[str, Phrase] = {
     "proxy": phrase("someone who acts for you"),
     "care-team": phrase("your care team"),
     "system": phrase("this service"),
+    "program": phrase("a program of a data store or an auditor"),
     "anonymous": phrase("nobody signed in"),
 }
 

@@ -141,7 +141,10 @@ def _preview(choices: Choices, actor: Actor) -> object:
 
 
 def _note_reading(database: Session, actor: Actor) -> None:
-    write_audit(database, now(), by_actor(actor, "choices.read", "R", actor_reference=session.get("staff")))
+    detail = {"provider": actor.provider_id} if actor.provider_id else {}
+    write_audit(
+        database, now(), by_actor(actor, "choices.read", "R", actor_reference=session.get("staff"), detail=detail)
+    )
 
 
 def _practice(actor: Actor) -> str:

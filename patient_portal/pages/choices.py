@@ -13,6 +13,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.asked import OPTED_OUT, SHUT_OUT, Asked, check_standing
+from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText
 from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
 from consent.duo.plain_choices import SAYS
@@ -171,6 +172,7 @@ def receipt(decision_id: UUID) -> Response:
         rows = read_status(session, choices.history, choices.stores_of(entry.decision), choices.known, now())
         copy = attachment(session, wiring(), entry.decision)
         document = receipt_document(session, wiring(), entry, rows, copy)
+        write_audit(session, now(), by_actor(actor, "receipt.downloaded", "R", person=entry.decision.person_id))
     response = make_response(document)
     response.content_type = "application/json"
     response.headers["Content-Disposition"] = f'attachment; filename="receipt-{reference_of(entry.decision)}.json"'

@@ -8,8 +8,9 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy.orm import Session
 
+from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText
-from consent.decision import donation_to
+from consent.decision import Decision, donation_to
 from consent.kept_texts import kept_text
 from consent.paper_twin import twin_codes
 from consent.seal import newest_head
@@ -25,7 +26,7 @@ from patient_portal.papers.typesetting import pdf_of
 from patient_portal.papers.words import HEADINGS
 from patient_portal.rate_limits import limited
 from patient_portal.receipts import reference_of
-from patient_portal.wiring import wiring
+from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 
 blueprint = Blueprint("papers", __name__)
@@ -40,6 +41,7 @@ def signed(decision_id: UUID) -> Response:
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
         decision = read_choices(session, wiring(), actor.persons).entry(decision_id).decision
         pdf = signed_pdf(session, wiring(), decision)
+        _note(session, decision, "signed-form")
     return _file(pdf, f"signed-form-{reference_of(decision)}.pdf")
 
 
@@ -52,6 +54,7 @@ def twin(decision_id: UUID) -> Response:
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
         entry = read_choices(session, wiring(), actor.persons).entry(decision_id)
         head = newest_head(session, covering=entry.position) if entry.position is not None else None
+        _note(session, entry.decision, "choice-on-paper")
     scanned = twin_codes(wiring().keyring, entry.decision, entry.position, head)
     paper = decision_paper(entry.decision, scanned, language_code())
     return _file(pdf_of(paper), f"choice-{reference_of(entry.decision)}.pdf")
@@ -111,6 +114,12 @@ def _same_form(text: ConsentText, form: ConsentText) -> bool:
 def _version(name: str, otherwise: int) -> int:
     asked = request.args.get(name, "")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 5 else otherwise
+
+
+def _note(session: Session, decision: Decision, paper: str) -> None:
+    """Who took a paper away stands in the audit (HIP-25)."""
+    line = by_actor(current_actor(), "paper.downloaded", "R", person=decision.person_id, detail={"paper": paper})
+    write_audit(session, now(), line)
 
 
 def _file(pdf: bytes, name: str) -> Response:

@@ -89,6 +89,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("papers.form", "GET"): Row(PUBLIC),
     ("donation.leaves", "GET"): Row(PATIENT, plain={"effort_id": "living-well"}),
     ("activity.overview", "GET"): Row(PATIENT),
+    ("uses.overview", "GET"): Row(PATIENT),
+    ("uses.as_csv", "GET"): Row(PATIENT),
+    ("uses.as_fhir", "GET"): Row(PATIENT),
     ("connection.overview", "GET"): Row(PATIENT),
     ("connection.shared", "GET"): Row(PATIENT, ids={"connection_id": "connection_id"}),
     ("connection.adding", "GET"): Row(PATIENT, 404),  # nobody came back from another hospital

@@ -318,5 +318,11 @@ def test_decisions_over_http(api: Api) -> None:
         headers={**header, "Content-Type": "text/plain", "Accept": "text/plain"},
     )  # fmt: skip
     assert (batch.status_code, batch.text) == (200, f"{RIVERSIDE}|MRN-2\n")
+    assert api.post("/decide", json=asks, headers=header).status_code == 200
+    lines = api.portal.rows("SELECT person_id, detail FROM audit_event WHERE event = 'decisions.asked' ORDER BY id")
+    assert [(line.person_id is None, line.detail["allowed"]) for line in lines] == [
+        (False, False), (False, True), (True, 1)
+    ], "HIP-25: one line a day for a person and question; a batch is one line with counts"  # fmt: skip
+    assert lines[2].detail["count"] == 3
     assert json_of(api, "/cds-services")["services"][0]["hook"] == "patient-consent-consult"
     assert api.post("/cds-services/patient-consent-consult", json={"hook": "x"}, headers=header).status_code == 400
