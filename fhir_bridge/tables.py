@@ -174,6 +174,26 @@ class CancerSummaryRow(Base):
     made_at: Mapped[datetime]
 
 
+class ProviderBrand(Base):
+    """A hospital or clinic by the name people know, and the FHIR base at which it signs in; public knowledge.
+
+    Loaded by `portal providers brands`; `searched` is the folded text that a search looks in.
+    """
+
+    __tablename__ = "provider_brand"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    source: Mapped[str]
+    fhir_base_url: Mapped[str]
+    name: Mapped[str]
+    known_as: Mapped[list[str]]
+    city: Mapped[str]
+    state: Mapped[str]
+    postal_code: Mapped[str]
+    logo: Mapped[str]
+    searched: Mapped[str]
+    loaded_at: Mapped[datetime]
+
+
 class ExportJob(Base):
     """A copy of the record being made for its owner, pinned to retrievals."""
 

@@ -22,12 +22,12 @@ from fhir_bridge.providers import Provider
 from fhir_bridge.smart.client import SmartClient
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.grant import Grant
-from patient_portal.faq import folded
 from patient_portal.hospital_patient import Named, learn_at_sign_in, named
 from patient_portal.sign_in import defer_bring_in, sign_in
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
 from vocabulary.errors import NotFound, Refused
+from vocabulary.plain_text import folded
 
 KEPT = "adding"
 LIFE = timedelta(minutes=15)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from vocabulary.plain_text import folded
 
 CONTENT = Path(__file__).resolve().parent / "content"
 _MOST_WORDS = 8
@@ -115,11 +116,6 @@ def load(language: str, names: Names) -> Faq:
     if not re.fullmatch(r"[a-z]{2,3}", language) or not path.is_file():
         path = CONTENT / "faq.en.toml"
     return read(path.read_text(encoding="utf-8"), names)
-
-
-def folded(text: str) -> str:
-    """Lower case without accents, so that "Cuándo" is found by "cuando"."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
 
 
 def wanted_words(query: str, ignore: frozenset[str]) -> tuple[str, ...]:

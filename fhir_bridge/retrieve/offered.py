@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_bridge.reading.shape import extensions, objects
 from fhir_bridge.retrieve.asking import Asker
 from fhir_bridge.retrieve.json_body import Parsed, parse
 from vocabulary.resource import Resource
@@ -17,12 +18,14 @@ from vocabulary.resource import Resource
 @dataclass(frozen=True)
 class Offered:
     """`types` that can be searched or read, `revincluding` those that take `_revinclude=Provenance:target`,
-    `operations` as `Type/name` (`Patient/everything`), or `name` alone for one of the whole system."""
+    `operations` as `Type/name` (`Patient/everything`), or `name` alone for one of the whole system. `oauth_uris`: it
+    names its sign-in in the old way, inside the statement."""
 
     fhir_version: str = ""
     types: frozenset[str] = frozenset()
     revincluding: frozenset[str] = frozenset()
     operations: frozenset[str] = frozenset()
+    oauth_uris: bool = False
 
 
 NOTHING = Offered()
@@ -32,8 +35,8 @@ def read_offered(statement: Any) -> Offered:
     """What a CapabilityStatement says; never raises."""
     if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
         return NOTHING
-    rest = [one for one in _objects(statement.get("rest")) if one.get("mode", "server") == "server"]
-    rows = [row for one in rest for row in _objects(one.get("resource")) if isinstance(row.get("type"), str)]
+    rest = [one for one in objects(statement.get("rest")) if one.get("mode", "server") == "server"]
+    rows = [row for one in rest for row in objects(one.get("resource")) if isinstance(row.get("type"), str)]
     operations = {name for one in rest for name in _names(one)}
     operations |= {f"{row['type']}/{name}" for row in rows for name in _names(row)}
     version = statement.get("fhirVersion")
@@ -42,6 +45,7 @@ def read_offered(statement: Any) -> Offered:
         types=frozenset(row["type"] for row in rows),
         revincluding=frozenset(row["type"] for row in rows if _takes_provenance(row)),
         operations=frozenset(operations),
+        oauth_uris=any(extensions(one.get("security"), "oauth-uris") for one in rest),
     )
 
 
@@ -58,11 +62,7 @@ def _takes_provenance(row: Resource) -> bool:
 
 
 def _names(part: Resource) -> Iterator[str]:
-    for one in _objects(part.get("operation")):
+    for one in objects(part.get("operation")):
         name = one.get("name")
         if isinstance(name, str):
             yield name.removeprefix("$")
-
-
-def _objects(value: Any) -> list[Resource]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

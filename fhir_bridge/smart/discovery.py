@@ -89,10 +89,17 @@ def discover(provider: Provider, http: OutboundClient, now: datetime) -> SmartCo
     return read_configuration(provider, fetch_json(http, configuration_url(provider), now))
 
 
-def fetch_json(http: OutboundClient, url: str, now: datetime) -> Any:
+def fetch_json(
+    http: OutboundClient,
+    url: str,
+    now: datetime,
+    *,
+    accept: str = "application/json",
+    limits: Limits = METADATA_LIMITS,
+) -> Any:
     """GET a small JSON document; ProviderUnavailable with the reason when there is none."""
     try:
-        response = http.request("GET", url, headers={"Accept": "application/json"}, limits=METADATA_LIMITS)
+        response = http.request("GET", url, headers={"Accept": accept}, limits=limits)
         document = response.json() if response.status == 200 else None
     except PortalError as error:
         raise ProviderUnavailable(error.reason) from None

@@ -34,6 +34,7 @@ from fhir_bridge.smart.grant import Grant
 from fhir_bridge.smart.launch import ENTROPY_BYTES
 from patient_portal.another_hospital import FRESH_AT_RETURN, KEPT, come_from, turn_away
 from patient_portal.care_team import NotServed, learn_names, open_chart
+from patient_portal.finding_hospital import MOST_AT_FIRST, at_first, find
 from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.hospital_patient import learn_at_sign_in, short_name
@@ -59,19 +60,22 @@ REPEATED = frozenset({"no-session", "state-used"})
 @blueprint.get("/sign-in")
 @gate(Gate.PUBLIC)
 def choose() -> str:
-    """The hospitals, with what signing in means."""
+    """Find the hospital by its name or place, with what signing in means."""
+    query = " ".join(request.args.get("q", "").split())[:200]
+    providers = wiring().settings.providers
     return render_template(
-        "sign_in/choose.html", providers=wiring().settings.providers, after=own_path(request.args.get("next"))
-    )
+        "sign_in/choose.html", query=query, places=find(wiring().database, providers, query) if query else
+        at_first(providers), more=max(0, len(providers) - MOST_AT_FIRST), after=own_path(request.args.get("next")),
+        adding=_adding(),
+    )  # fmt: skip
 
 
 @blueprint.get("/sign-in/<provider>")
 @gate(Gate.PUBLIC)
 def confirm(provider: str) -> str:
     """One hospital, and a button: a link alone changes nothing (SEC-03)."""
-    return render_template(
-        "sign_in/confirm.html", provider=wiring().provider(provider), after=own_path(request.args.get("next"))
-    )
+    found, after = wiring().provider(provider), own_path(request.args.get("next"))
+    return render_template("sign_in/confirm.html", provider=found, after=after, adding=_adding())
 
 
 @blueprint.post("/sign-in/<provider>")
@@ -156,6 +160,11 @@ def jwks() -> Response:
     response = jsonify({"keys": [*document["keys"], *public_keys(wiring().keyring)]})
     response.headers["Cache-Control"] = f"public, max-age={JWKS_SECONDS}"
     return response
+
+
+def _adding() -> bool:
+    """Whether somebody who is signed in adds a hospital, or connects one of theirs again."""
+    return bool(request.args.get("add")) and current_actor().kind is ActorKind.PATIENT
 
 
 def _to_hospital(provider: Provider, *, after: str, launch: str | None, adding: UUID | None = None) -> AnyResponse:

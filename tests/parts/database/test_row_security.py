@@ -19,6 +19,7 @@ from tests.support.postgres import TestDatabase
 ABOUT_NOBODY = {
     "alembic_version": "the revision",
     "practice": "catalogue",
+    "provider_brand": "names of hospitals",
     "effort": "catalogue",
     "consent_text": "published texts",
     "tree_head": "hashes under random salts",

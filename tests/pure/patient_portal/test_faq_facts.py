@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from patient_portal.faq import Answer, Faq, Names, folded, load
+from patient_portal.faq import Answer, Faq, Names, load
 from tests.support.testdata import testdata
+from vocabulary.plain_text import folded
 
 QUESTIONS = (
     "what-is-cancerlinq",
