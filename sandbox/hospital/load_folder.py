@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, count
@@ -181,15 +181,19 @@ def _instant(value: Any) -> str:
     return value if isinstance(value, str) and len(value) >= 20 and "T" in value else UNDATED
 
 
+_HOLDS_MORE = (dict, list)  # most of a record is words and numbers, which are not worth a call each
+
+
 def _rewrite(value: Any, addresses: dict[str, str]) -> None:
     if isinstance(value, dict):
         reference = value.get("reference")
         if isinstance(reference, str):
             value["reference"] = addresses.get(reference, reference)
-        for inner in value.values():
-            _rewrite(inner, addresses)
-    elif isinstance(value, list):
-        for inner in value:
+        inside: Iterable[Any] = value.values()
+    else:
+        inside = value if isinstance(value, list) else ()
+    for inner in inside:
+        if isinstance(inner, _HOLDS_MORE):
             _rewrite(inner, addresses)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -95,15 +95,19 @@ def matches(resource: Resource, name: str, wanted: str) -> bool:
     return True
 
 
+_HOLDS_MORE = (dict, list)  # most of a record is words and numbers, which are not worth a call each
+
+
 def references(value: Any) -> Iterator[str]:
     """Every literal reference inside a resource or a part of one."""
     if isinstance(value, dict):
         if isinstance(value.get("reference"), str):
             yield value["reference"]
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
+        inside: Iterable[Any] = value.values()
+    else:
+        inside = value if isinstance(value, list) else ()
+    for inner in inside:
+        if isinstance(inner, _HOLDS_MORE):
             yield from references(inner)
 
 

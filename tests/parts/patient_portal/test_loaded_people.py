@@ -32,7 +32,7 @@ from sandbox.hospital.configuration import HospitalConfig
 from sandbox.hospital.matching import references
 from sandbox.hospital.records import Chart, ChartEntry
 from sandbox.hospital.server import start
-from tests.support.portal import Client, Outside, Portal, token_in
+from tests.support.portal import Client, Outside, Portal, opened, token_in
 from tests.support.portal_files import provider_table
 from tests.support.postgres import Server, TestDatabase
 from tests.support.testdata import TESTDATA, testdata
@@ -92,6 +92,13 @@ def database(postgres: Server, keyring: KeyRing) -> Iterator[TestDatabase]:
         each.close()
 
 
+@pytest.fixture(scope="module")
+def portal(outside: Outside, database: TestDatabase) -> Iterator[Portal]:
+    """One application for everybody, as in life."""
+    with opened(outside, database, outside.folder) as made:
+        yield made
+
+
 def person_of(portal: Portal, file: str) -> ChartEntry:
     people = portal.hospitals["riverside"].hospital.load_report.people
     return next(one for one in people if file in {name.removesuffix(".gz") for name in one.loaded_from})
@@ -124,9 +131,11 @@ def held_for(chart: Chart) -> tuple[dict[str, dict[str, Any]], set[str]]:
     of what they refer to that it does not have."""
     held = {f"{kind}/{one['id']}": one for kind in ASKED_TYPES for one in chart.of_type(kind)}
     absent: set[str] = set()
+    new = held
     for _round in range(2):
-        named = {name for one in held.values() for name in references(one) if REFERENCED.fullmatch(name)}
-        held |= {name: found for name in named if (found := chart.read(name))}
+        named = {name for one in new.values() for name in references(one) if REFERENCED.fullmatch(name)}
+        new = {name: found for name in named - held.keys() if (found := chart.read(name))}
+        held = held | new
         absent |= named - held.keys()
     return held, absent
 
