@@ -68,7 +68,7 @@ class Receiver:
                     self.close_connection = True
                     return
                 self.send_response(status)
-                for name, value in {**headers, "content-length": str(len(answer))}.items():
+                for name, value in {"content-length": str(len(answer)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(answer)
