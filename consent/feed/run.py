@@ -17,6 +17,7 @@ from consent.feed.pace import Pace
 from consent.feed.read_ahead import ReadAhead
 from consent.feed.sender import Sender, Step
 from consent.overdue import Owed
+from consent.reconcile.nightly import Nightly
 from consent.seal import Sealer
 from consent.sequencer import sequence_once
 from consent.store_config import Store
@@ -38,6 +39,7 @@ SEAL_EVERY = 5.0
 DATES_EVERY = 15.0
 COUNT_EVERY = 60.0
 BEAT_EVERY = 5.0
+RECONCILE_EVERY = 600.0
 
 _STORE = text(
     "INSERT INTO store (id, name, kind, holds, basis, effort_id, deadline_seconds, contact, added_at)"
@@ -110,6 +112,7 @@ def run_feed(
     _until_it_works(lambda: note_stores(database, stores, clock()), stop_event)
     leases, sealer, fresh = Leases(database), Sealer(database, ring), _Wake()
     ahead = ReadAhead(database, ring, clock)
+    nightly = Nightly(database, stores, lambda store: adapter_for(store, http, clock, ring), clock, stop_event)
     loops: list[tuple[str, Callable[[], bool], float]] = [
         ("sequencer", lambda: _sequence(database, clock, fresh), SEQUENCE_EVERY),
         ("sealer", lambda: sealer.seal_once(clock()) is None, SEAL_EVERY),
@@ -128,10 +131,13 @@ def run_feed(
             if isinstance(adapter, TakesReceipts):
                 back = partial(_no_receipts, database, store, adapter)
                 threads.append(threading.Thread(target=_loop, args=(store.id, back, LOOK_EVERY, stop_event, None)))
-    for thread in threads:
+    compare = ("reconcile", _only_one(leases, "reconcile", nightly.look, clock), RECONCILE_EVERY, stop_event, None)
+    comparing = threading.Thread(target=_loop, args=compare, name="reconcile", daemon=True)
+    for thread in (*threads, comparing):
         thread.start()
     for thread in threads:
         thread.join()
+    comparing.join(2)  # a comparison that is cut off has changed nothing, and is made again
     ahead.close()
     leases.close()
 

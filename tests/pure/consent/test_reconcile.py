@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from consent.decision import Answer
 from consent.reconcile.look import MOST_REQUESTS, differences, look_at
+from consent.reconcile.nightly import is_due
 from consent.reconcile.settle import Extra, Missing, Why, settle
 from consent.reconcile.spans import Facts, closer_look, cut, first_look, requests_of
 from consent.stores.adapter import NotDelivered
@@ -191,3 +193,12 @@ def test_garbage_is_not_believed(said: object) -> None:
         except NotDelivered:
             continue
         assert found == [] or isinstance(found[0], tuple)
+
+
+@pytest.mark.parametrize(
+    ("hours_gone", "hour", "due"), [(1, 3, False), (19, 3, False), (21, 3, True), (21, 12, False), (27, 12, True)]
+)
+def test_each_night_once(hours_gone: int, hour: int, due: bool) -> None:
+    """SUB-08: daily; by day only when a night was missed."""
+    now = datetime(2026, 11, 22, hour, 30, tzinfo=UTC)
+    assert is_due(now - timedelta(hours=hours_gone), now) is due
