@@ -91,14 +91,17 @@ class Receiver:
         }
 
     def obey(self, event: Event) -> Receipt:
-        """The highest version wins, whatever order they come in; an older one is answered with what stands."""
+        """The highest version wins, whatever order they come in; what is older is answered with what stands.
+
+        The same version under a higher number is no retry: the portal found it not in force, and it is done again.
+        """
         if (event.choice == "donation") != bool(self.effort) or event.effort != self.effort:
             return self.receipt(event, "refused", reason="not for this store")
         if event.system not in self.systems:
             return self.receipt(event, "not_found", reason="unknown identifier system")
         code = self.code_of(event.system, event.value)
         standing = self.memory.standing(code, event.choice, event.effort)
-        if standing is not None and standing[0] >= event.version:
+        if standing is not None and (standing[0], standing[2]["event"]) >= (event.version, event.number):
             return {**standing[2], "event": event.number}
         receipt = self.apply(event, code)
         if receipt["state"] != "ambiguous":  # somebody sorts it out, and then it is done on the next telling

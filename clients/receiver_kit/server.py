@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from .comparing import Comparing
 from .receiver import Receiver, Reply
 from .test_door import TestDoor
 
@@ -13,13 +14,14 @@ Take = Callable[[Mapping[str, str], bytes], Reply]
 
 
 def make_server(receiver: Receiver, port: int, *, test: bool = False) -> ThreadingHTTPServer:
-    """Listens on `port` (0 takes a free one) for `POST /notifications`, and for `POST /test` if `test`."""
-    doors: dict[str, Take] = {"/notifications": receiver.take}
+    """Listens on `port` (0: a free one) for `POST /notifications` and `/reconcile`, and for `/test` if `test`."""
+    doors: dict[str, Take] = {"/notifications": receiver.take, "/reconcile": Comparing(receiver).take}
     if test:
         doors["/test"] = TestDoor(receiver).take
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 65_536  # head and body leave together
         timeout = 30  # a sender that stops in the middle holds one thread for so long, and nobody else
 
         def do_POST(self) -> None:

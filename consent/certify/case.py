@@ -122,6 +122,22 @@ class Feeds:
 
 
 @dataclass(frozen=True)
+class Slips:
+    """A mistake in the store: `who` is in its data again, past its rule."""
+
+    who: str
+
+
+@dataclass(frozen=True)
+class Compares:
+    """Asked what is in force, the store says `answer` for the newest event about `who`; passed over where the store
+    cannot be compared. `answer` is what holds in its data, whatever it was told."""
+
+    who: str
+    answer: Answer
+
+
+@dataclass(frozen=True)
 class Finds:
     """What the store now says of `who`. None is not looked at; `version` 0 means that it knows no decision.
     `unless`: nothing is asked of a store whose newest receipt for them had this state."""
@@ -160,7 +176,7 @@ class HangUp:
     tell: Tell
 
 
-Step = Holds | Say | Many | Greet | Feeds | Finds | Misses | Keeps | Slowly | HangUp
+Step = Holds | Say | Many | Greet | Feeds | Slips | Compares | Finds | Misses | Keeps | Slowly | HangUp
 
 
 @dataclass(frozen=True)

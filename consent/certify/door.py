@@ -15,6 +15,8 @@ from consent.certify.forge import Message, is_about, signed
 from consent.certify.judge import Answer, read_object
 from consent.certify.line import Line
 from consent.store_config import Store
+from consent.stores.adapter import NotDelivered
+from consent.stores.comparable import Fact, Span, digest_of, read_counts, read_digests, read_facts
 from consent.wire_signature import is_genuine
 
 
@@ -24,6 +26,10 @@ class DoorShut(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class NotOffered(DoorShut):
+    """The store has no such door, and need not have it."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,10 @@ class TestDoor:
             raise DoorShut("the store does not say that it is in test mode")
         return TestMode(system, last)
 
-    def feed(self, system: str, value: str, what: Holds) -> bool:
-        """Bring an invented person as the store's own feed would; whether they were taken in."""
+    def feed(self, system: str, value: str, what: Holds, *, slip: bool = False) -> bool:
+        """Bring an invented person as the store's own feed would; whether they were taken in. `slip`: past its rule."""
         one = {"system": system, "value": value, "label": "Alex Invented", "entries": what.entries, "twice": what.twice}
+        one |= {"slip": True} if slip else {}
         answer = self._ask({"ask": "feed", "people": [one]})
         taken = answer.get("taken")
         if not isinstance(taken, int) or isinstance(taken, bool):
@@ -97,19 +104,38 @@ class TestDoor:
             raise DoorShut("the answer has no later receipts")
         return receipts
 
-    def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        sent = Message(f"test-{uuid4()}", "application/json", orjson.dumps(question), {}, {})
-        headers = signed(self._store, sent, Craft.PLAIN, self._clock())
-        return self._read(sent, self._line.post(headers, sent.body, to_test_door=True))
+    def facts(self, span: Span) -> list[Fact] | None:
+        """What is in force of the events in `span`, as reconciliation asks it, when facts, digest and counts agree;
+        None from a store that cannot be compared."""
+        asked = {"through": span.last, "spans": [list(span)]}
+        try:
+            found = read_facts(self._ask({"ask": "facts", **asked}, "reconcile").get("facts"), [span])
+            (digest,) = read_digests(self._ask({"ask": "digests", **asked}, "reconcile").get("digests"), [span])
+            counts = self._ask({"ask": "counts", "through": span.last}, "reconcile").get("counts")
+            fewest = read_counts(counts).total
+        except NotOffered:
+            return None
+        except NotDelivered as error:
+            raise DoorShut(f"asked what is in force: {error.reason}") from None
+        if digest != digest_of(found) or fewest < len(found):
+            raise DoorShut("asked what is in force: facts, digest and counts do not agree")
+        return found
 
-    def _read(self, sent: Message, answer: Answer) -> Mapping[str, Any]:
+    def _ask(self, question: Mapping[str, Any], door: str = "test") -> Mapping[str, Any]:
+        sent = Message(f"{door}-{uuid4()}", "application/json", orjson.dumps(question), {}, {})
+        headers = signed(self._store, sent, Craft.PLAIN, self._clock())
+        return self._read(sent, self._line.post(headers, sent.body, door), door)
+
+    def _read(self, sent: Message, answer: Answer, door: str) -> Mapping[str, Any]:
+        if door == "reconcile" and answer.status in (404, 405, 501):
+            raise NotOffered(door)
         if answer.status != 200:
-            raise DoorShut(f"the test door answered {answer.status or answer.reason}")
+            raise DoorShut(f"the door {door} answered {answer.status or answer.reason}")
         if not is_genuine(self._store.secrets, answer.headers, answer.body, self._clock(), message_id=sent.id):
-            raise DoorShut("the test door's answer is not signed")
+            raise DoorShut(f"the answer of the door {door} is not signed")
         found = read_object(answer.body)
         if found is None or found.get("store") != self._store.id:
-            raise DoorShut("the test door's answer does not name this store")
+            raise DoorShut(f"the answer of the door {door} does not name this store")
         return found
 
 

@@ -22,8 +22,8 @@ LIMITS = Limits(connect_seconds=5, read_seconds=20, total_seconds=30, max_bytes=
 class Line(Protocol):
     """How a store is reached. Nothing raises: what fails is an Answer with status 0 and a reason."""
 
-    def post(self, headers: Mapping[str, str], body: bytes, *, to_test_door: bool = False) -> Answer:
-        """One message to the endpoint, or to the test door beside it."""
+    def post(self, headers: Mapping[str, str], body: bytes, beside: str = "") -> Answer:
+        """One message to the endpoint, or to the door called `beside` next to it (`test`, `reconcile`)."""
         ...
 
     def halting(self, headers: Mapping[str, str], body: bytes, between: Callable[[], None] | None) -> Answer:
@@ -32,13 +32,13 @@ class Line(Protocol):
 
 
 class HttpLine:
-    """Over HTTP, by the rules of `outbound`; the test door is the path `test` beside the endpoint's."""
+    """Over HTTP, by the rules of `outbound`; the doors are sibling paths of the endpoint's."""
 
     def __init__(self, http: OutboundClient, endpoint: str) -> None:
-        self._http, self._endpoint, self._door = http, endpoint, urljoin(endpoint, "test")
+        self._http, self._endpoint = http, endpoint
 
-    def post(self, headers: Mapping[str, str], body: bytes, *, to_test_door: bool = False) -> Answer:
-        url = self._door if to_test_door else self._endpoint
+    def post(self, headers: Mapping[str, str], body: bytes, beside: str = "") -> Answer:
+        url = urljoin(self._endpoint, beside) if beside else self._endpoint
         began = time.monotonic()
         try:
             answer = self._http.request("POST", url, headers=headers, body=body, within=url, limits=LIMITS)

@@ -20,7 +20,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from consent.certify.judge import read_object
-from consent.certify.run import Outcome
+from consent.certify.outcome import Outcome
 from consent.store_config import Store
 from database.keyring import KeyRing
 from vocabulary.errors import Invalid

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,35 +12,14 @@ from consent.certify import case as kinds
 from consent.certify.case import Case, Craft, Expect, Tell
 from consent.certify.door import DoorShut, TestDoor, TestMode
 from consent.certify.forge import Message, event_of, greeting_of, message_of, signed
-from consent.certify.judge import Answer, Asked, Judged, judge
+from consent.certify.judge import Asked, Judged, judge
 from consent.certify.line import Line
+from consent.certify.outcome import Exchange, Outcome, came_back, shown
 from consent.receipts import State, StoreReceipt
 from consent.store_config import Basis, Store
+from consent.stores.comparable import Span
 from consent.wire import StoreEvent
 from vocabulary.errors import Refused
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One thing that was sent or asked, and what came back; no secret, and only invented people."""
-
-    what: str
-    sent: dict[str, Any]
-    came_back: dict[str, Any]
-    wrong: str | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one case went: `reason` None when it passed."""
-
-    case: Case
-    reason: str | None
-    exchanges: tuple[Exchange, ...]
-
-    @property
-    def passed(self) -> bool:
-        return self.reason is None
 
 
 class NotInTestMode(Refused):
@@ -106,6 +84,7 @@ class _Run:
     people: dict[str, str] = field(default_factory=dict)
     said: dict[str, tuple[Message, tuple[StoreReceipt, ...], list[StoreEvent]]] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
+    newest: dict[str, tuple[int, int]] = field(default_factory=dict)
     promised: set[int] = field(default_factory=set)
     exchanges: list[Exchange] = field(default_factory=list)
     count: int = 0
@@ -144,6 +123,26 @@ class _Run:
         taken = self.door.feed(self.mode.system, self.value(step.who), kinds.Holds(step.who))
         wrong = "the feed brought a removed person back" if taken else "the feed may bring the person, and did not"
         self._note("feed", {"who": self.value(step.who)}, {"taken": taken}, None if taken is step.taken else wrong)
+
+    @do.register
+    def _slips(self, step: kinds.Slips) -> None:
+        if self.promised:  # else what was accepted would be done after the mistake, and mend it
+            self._finish()
+            self.promised.clear()
+        taken = self.door.feed(self.mode.system, self.value(step.who), kinds.Holds(step.who), slip=True)
+        self._note("mistake", {"who": self.value(step.who)}, {"taken": taken},
+                   None if taken else "the test door did not make the mistake it was asked for")  # fmt: skip
+
+    @do.register
+    def _compares(self, step: kinds.Compares) -> None:
+        if self.promised:
+            self._finish()
+        event, version = self.newest[step.who]
+        facts = self.door.facts(Span(event, event))
+        said = None if facts is None else [list(fact) for fact in facts]
+        wanted = [event, version, step.answer.value]
+        wrong = None if said in (None, [wanted]) else f"in force there is {said}, and it should be {wanted}"
+        self._note("question", {"in force": wanted}, {"facts": said}, wrong)
 
     @do.register
     def _finds(self, step: kinds.Finds) -> None:
@@ -220,6 +219,7 @@ class _Run:
         for event in events:
             if event.number in state:
                 self.states[who[event.value]] = state[event.number]
+                self.newest[who[event.value]] = (event.number, event.decision.version)
         self.promised |= {number for number, each in state.items() if each is State.ACCEPTED}
 
     def _events(self, step: kinds.Say) -> list[StoreEvent]:
@@ -243,20 +243,20 @@ class _Run:
         headers = signed(self.store, sent, Craft.PLAIN, self.clock())
         answer = self.line.halting(headers, sent.body, meanwhile)
         wrong = f"answered {answer.status}" if answer.status >= 500 else None
-        self._note("slow message", _shown(sent, Craft.PLAIN), _came(answer, ()), wrong)
+        self._note("slow message", shown(sent, Craft.PLAIN), came_back(answer, ()), wrong)
 
     @do.register
     def _hang_up(self, step: kinds.HangUp) -> None:
         sent = message_of(self.store, self._id(), [self._event(step.tell, self.numbers.next)], Craft.PLAIN)
         answer = self.line.halting(signed(self.store, sent, Craft.PLAIN, self.clock()), sent.body, None)
-        self._note("half a message", _shown(sent, Craft.PLAIN), _came(answer, ()), None)
+        self._note("half a message", shown(sent, Craft.PLAIN), came_back(answer, ()), None)
 
     def _exchange(self, sent: Message, craft: Craft, expect: Expect, asked: Asked, what: str) -> Judged:
         answer = self.line.post(signed(self.store, sent, craft, self.clock()), sent.body)
         if answer.status == 200:
             self.numbers.used(list(sent.told))
         judged = judge(expect, asked, answer, self.clock())
-        self._note(what, _shown(sent, craft), _came(answer, judged.receipts), judged.reason)
+        self._note(what, shown(sent, craft), came_back(answer, judged.receipts), judged.reason)
         return judged
 
     def _note(self, what: str, sent: dict[str, Any], came_back: dict[str, Any], wrong: str | None) -> None:
@@ -267,24 +267,3 @@ class _Run:
     def _id(self) -> str:
         self.count += 1
         return f"cert-{self.run}-{self.count}"
-
-
-def _shown(sent: Message, craft: Craft) -> dict[str, Any]:
-    numbers = sorted(sent.told)
-    return {
-        "webhook-id": sent.id,
-        "how": craft.value,
-        "type": sent.media,
-        "events": [numbers[0], numbers[-1]] if numbers else [],
-        "bytes": len(sent.body),
-        "sha256": hashlib.sha256(sent.body).hexdigest(),
-    }
-
-
-def _came(answer: Answer, receipts: Sequence[StoreReceipt]) -> dict[str, Any]:
-    states: dict[str, int] = {}
-    for receipt in receipts:
-        states[receipt.state.value] = states.get(receipt.state.value, 0) + 1
-    back = {"status": answer.status, "bytes": len(answer.body), "milliseconds": round(answer.seconds * 1000)}
-    back["sha256"] = hashlib.sha256(answer.body).hexdigest()  # type: ignore[assignment]  # text among the numbers
-    return {**back, **({"receipts": states} if states else {}), **({"reason": answer.reason} if answer.reason else {})}

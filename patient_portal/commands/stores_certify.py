@@ -13,8 +13,9 @@ import orjson
 from consent.certify.cases import CASES
 from consent.certify.forge import with_transport
 from consent.certify.line import HttpLine
+from consent.certify.outcome import Outcome
 from consent.certify.report import Certification, as_json, as_text, open_report, sign_report
-from consent.certify.run import NotInTestMode, Outcome
+from consent.certify.run import NotInTestMode
 from consent.certify.run import certify as run_cases
 from consent.feed.progress import store_called
 from consent.seal import head_keys

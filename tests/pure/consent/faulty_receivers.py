@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from clients.receiver_kit.comparing import Comparing, Fact
 from clients.receiver_kit.memory import Memory
 from clients.receiver_kit.reading import Event, Message
 from clients.receiver_kit.receiver import Receipt, Receiver, Reply
@@ -236,7 +237,7 @@ class LetsTheLastWin(_Versions):
 @fails("same-version")
 class LetsTheSameVersionWin(_Versions):
     def wins(self, event: Event, version: int, answer: str, *, same_message: bool) -> bool:
-        return event.version == version and event.answer != answer
+        return event.version == version and event.answer != answer and not same_message
 
 
 class _DoesSeenMessagesAgain(Receiver):
@@ -288,9 +289,40 @@ class TakesOnePerPerson(Receiver):
 class ComparesVersionsAsText(Receiver):
     def obey(self, event: Event) -> Receipt:
         standing = self.memory.standing(self.code_of(event.system, event.value), event.choice, event.effort)
-        if standing is not None and str(standing[0]) >= str(event.version):
+        if standing is not None and standing[0] != event.version and str(standing[0]) >= str(event.version):
             return {**standing[2], "event": event.number, "version": max(event.version, standing[0])}
         return super().obey(event)
+
+
+@fails("told-again")
+class TakesAVersionOnce(Receiver):
+    def obey(self, event: Event) -> Receipt:
+        standing = self.memory.standing(self.code_of(event.system, event.value), event.choice, event.effort)
+        if standing is not None and standing[0] >= event.version:
+            return {**standing[2], "event": event.number}
+        return super().obey(event)
+
+
+class _MiscountsVersions(Comparing):
+    def _within(self, first: int, last: int) -> list[Fact]:
+        found = super()._within(first, last)
+        return [(event, 1 if version == 3 else version, answer) for event, version, answer in found]
+
+
+class _SaysWhatItWasTold(Comparing):
+    def _within(self, first: int, last: int) -> list[Fact]:
+        rows = self._receiver.memory.rows("SELECT json_extract(receipt, '$.event'), version, answer FROM standing")
+        return sorted((event, version, answer) for event, version, answer in rows if first <= event <= last)
+
+
+@fails("compared")
+class ComparesWrongly(Receiver):
+    comparing = _MiscountsVersions
+
+
+@fails("compared-truly")
+class ComparesItsMemory(Receiver):
+    comparing = _SaysWhatItWasTold
 
 
 # --- obeying ---------------------------------------------------------------------------------------------------------

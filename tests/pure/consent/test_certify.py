@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from clients.receiver_kit.comparing import Comparing
 from clients.receiver_kit.receiver import Receiver
 from clients.receiver_kit.test_door import TestDoor
 from consent.certify.case import Case
 from consent.certify.cases import CASES
 from consent.certify.judge import Answer
+from consent.certify.outcome import Outcome
 from consent.certify.report import Certification, as_json, as_text, open_report, sign_report
-from consent.certify.run import NotInTestMode, Outcome, certify
+from consent.certify.run import NotInTestMode, certify
 from consent.seal import head_keys
 from consent.store_config import Basis, Store, Transport
 from database.keyring import KeyRing
@@ -30,12 +32,14 @@ class Wire:
     """A line without a network: what is sent is handed over."""
 
     def __init__(self, receiver: Receiver, *, test: bool = True) -> None:
-        self._receiver, self._door = receiver, TestDoor(receiver) if test else None
+        self._doors = {"": receiver.take, "reconcile": getattr(receiver, "comparing", Comparing)(receiver).take}
+        if test:
+            self._doors["test"] = TestDoor(receiver).take
 
-    def post(self, headers: Mapping[str, str], body: bytes, *, to_test_door: bool = False) -> Answer:
-        if to_test_door and self._door is None:
+    def post(self, headers: Mapping[str, str], body: bytes, beside: str = "") -> Answer:
+        if beside not in self._doors:
             return Answer(404)
-        reply = self._door.take(headers, body) if to_test_door and self._door else self._receiver.take(headers, body)
+        reply = self._doors[beside](headers, body)
         return Answer(reply.status, reply.headers, reply.body)
 
     def halting(self, headers: Mapping[str, str], body: bytes, between: Callable[[], None] | None) -> Answer:

@@ -1,0 +1,92 @@
+"""The certification over HTTP: the kit's own process, and each kind of sandbox store in test mode."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from consent.certify.case import Case
+from consent.certify.cases import CASES
+from consent.certify.line import HttpLine
+from consent.certify.outcome import Outcome
+from consent.certify.run import certify
+from consent.store_config import Store, Transport
+from outbound.breaker import Breaker
+from outbound.client import OutboundClient
+from outbound.destinations import AllowList, destination
+from sandbox.store.config import StoreConfig
+from sandbox.store.server import start
+from tests.pure.consent.stores import CANCERLINQ_STORE, DISCOVERY, EARLY_SIGNS_STORE, SECRET, TEMPUS
+
+ROOT = Path(__file__).resolve().parents[3]
+SMALL = tuple(case for case in CASES if case.id != "large")
+
+
+@contextmanager
+def kit(store: Store, folder: Path) -> Iterator[str]:
+    """The kit as an integrator starts it; gives its endpoint."""
+    (folder / "secret").write_text(SECRET)
+    command = [
+        sys.executable, "-m", "receiver_kit", "--store-id", store.id, "--secret-file", str(folder / "secret"),
+        "--system", "urn:invented", "--data", str(folder / "kit.sqlite3"), "--port", "0", "--test",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT / "clients", stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip().replace("127.0.0.1", "localhost")
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def certified(store: Store, endpoint: str, cases: tuple[Case, ...]) -> list[Outcome]:
+    http = OutboundClient(AllowList([destination(endpoint, private=True)]), breaker=Breaker(threshold=1_000_000))
+    try:
+        return list(certify(store, HttpLine(http, endpoint), lambda: datetime.now(UTC), "run-1", cases))
+    finally:
+        http.close()
+
+
+def failed(outcomes: list[Outcome]) -> dict[str, str | None]:
+    return {outcome.case.id: outcome.reason for outcome in outcomes if not outcome.passed}
+
+
+def test_the_kit_passes_as_a_process_of_its_own(tmp_path: Path) -> None:
+    """SUB-05 to SUB-11: every case, with a slow sender and one that hangs up, over the wire."""
+    with kit(TEMPUS, tmp_path) as endpoint:
+        outcomes = certified(TEMPUS, endpoint, CASES)
+    assert failed(outcomes) == {}
+    assert len(outcomes) == len(CASES)
+
+
+@pytest.mark.parametrize(
+    ("template", "role", "transport"),
+    [
+        (CANCERLINQ_STORE, "holder", Transport.BACKPORT),
+        (TEMPUS, "curator", Transport.NDJSON),
+        (DISCOVERY, "discovery", Transport.NDJSON),
+        (EARLY_SIGNS_STORE, "effort", Transport.NDJSON),
+    ],
+    ids=["holder", "curator", "discovery", "effort"],
+)
+def test_each_kind_of_sandbox_store_passes(template: Store, role: str, transport: Transport, tmp_path: Path) -> None:
+    """SUB-05 to SUB-11: strangers that share no code with us obey; one of them only at its next build."""
+    store = replace(template, transport=transport)
+    config = StoreConfig(
+        id=store.id, name=store.name, role=role, secrets=(SECRET,), state_dir=tmp_path, test=True,  # type: ignore[arg-type]
+        effort=store.effort, hospitals=() if role == "effort" else ("riverside",),
+    )  # fmt: skip
+    running = start(config, lambda: [])
+    try:
+        outcomes = certified(store, running.endpoint, SMALL)
+    finally:
+        running.stop()
+    assert failed(outcomes) == {}
+    assert len(outcomes) == len([case for case in SMALL if case.only in (None, store.basis)])
