@@ -105,7 +105,8 @@ class MadeBatch:
 
     @property
     def is_readable(self) -> bool:
-        return all(event.is_readable for event in self.events)
+        one_position = self.events[0].position == self.events[-1].position
+        return not one_position or all(event.is_readable for event in self.events)
 
 
 def read_cursor(session: Session, store: Store, *, lock: bool = False) -> Cursor:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -77,6 +78,7 @@ class Readable(Protocol):
     def is_readable(self) -> bool: ...
 
 
+_IS_READABLE = attrgetter("is_readable")
 AnyTold = TypeVar("AnyTold", bound=Readable)
 
 
@@ -189,9 +191,9 @@ def _opened(ring: KeyRing, sealed: bytes, alias_id: UUID) -> str:
 def up_to_unreadable(told: Sequence[AnyTold], stop: int) -> tuple[list[AnyTold], int]:
     """What comes before the first position with a name that cannot be opened, and the position to stop before; that
     position alone when it comes first."""
-    broken = next((item.position for item in told if not item.is_readable), None)
-    if broken is None:
+    if all(map(_IS_READABLE, told)):
         return list(told), stop
+    broken = next(item.position for item in told if not item.is_readable)
     before = [item for item in told if item.position < broken]
     if before:
         return before, broken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ Events = tuple[StoreEvent, ...] | tuple[LineEvent, ...]
 
 def number(told: Sequence[Told] | Sequence[Line], store: Store, first: int) -> Events:
     if told and isinstance(told[0], Line):
-        return tuple([LineEvent(number, *line) for number, line in enumerate(told, first)])  # type: ignore[misc]
+        return tuple(map(LineEvent._make, zip(count(first), *zip(*told, strict=True), strict=False)))
     return tuple(numbered(told, store, first))  # type: ignore[arg-type]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 from consent.receipts import StoreReceipt
 from consent.store_config import Store
@@ -25,8 +25,9 @@ class Batch:
 
 def batch_of(message_id: str, events: Sequence[StoreEvent] | Sequence[LineEvent], headers: dict[str, str]) -> Batch:
     """The delivery of these events, in the form in which they are."""
-    lines = [event for event in events if isinstance(event, LineEvent)]
-    return Batch(message_id, [event for event in events if isinstance(event, StoreEvent)], headers, lines)
+    if events and isinstance(events[0], LineEvent):
+        return Batch(message_id, (), headers, cast(Sequence[LineEvent], events))
+    return Batch(message_id, cast(Sequence[StoreEvent], events), headers)
 
 
 @dataclass(frozen=True)
