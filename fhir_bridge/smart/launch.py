@@ -81,16 +81,9 @@ def begin_launch(
     """
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"entropy must be {ENTROPY_BYTES} bytes")
-    ehr_launch = launch is not None
     _check_possible(launch, configuration)
     state, fresh_nonce, verifier = (_text(entropy[start : start + 32]) for start in (0, 32, 64))
-    scope = requested(
-        provider.scopes,
-        configuration.capabilities,
-        ehr_launch=ehr_launch,
-        care_team=ehr_launch and provider.care_team,
-        offline=offline,
-    )
+    scope = _scope(provider, configuration, ehr_launch=launch is not None, offline=offline)
     nonce = fresh_nonce if provider.send_nonce else None
     parameters = _parameters(provider, redirect_uri, scope, state=state, verifier=verifier, launch=launch, nonce=nonce)
     url: str = prepare_grant_uri(configuration.authorization_endpoint, **parameters)
@@ -98,7 +91,7 @@ def begin_launch(
         provider_id=provider.id,
         redirect_uri=redirect_uri,
         scope=scope,
-        ehr_launch=ehr_launch,
+        ehr_launch=launch is not None,
         issuer=configuration.issuer,
         token_endpoint=configuration.token_endpoint,
         authorization_endpoint=configuration.authorization_endpoint,
@@ -116,6 +109,13 @@ def _check_possible(launch: str | None, configuration: SmartConfiguration) -> No
         raise LaunchRefused("launch-value")
     if ("launch-standalone" if launch is None else "launch-ehr") not in configuration.capabilities:
         raise ProviderUnavailable("launch-not-supported")
+
+
+def _scope(provider: Provider, configuration: SmartConfiguration, *, ehr_launch: bool, offline: bool) -> str:
+    care_team = ehr_launch and provider.care_team
+    return requested(
+        provider.scopes, configuration.capabilities, ehr_launch=ehr_launch, care_team=care_team, offline=offline
+    )
 
 
 def _parameters(
