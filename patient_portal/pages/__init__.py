@@ -10,6 +10,7 @@ from patient_portal.pages.choices import blueprint as choices
 from patient_portal.pages.connection import blueprint as connection
 from patient_portal.pages.donation import blueprint as donation
 from patient_portal.pages.health import blueprint as health
+from patient_portal.pages.joined import blueprint as joined
 from patient_portal.pages.ledger import blueprint as ledger
 from patient_portal.pages.notifications import blueprint as notifications
 from patient_portal.pages.operator import blueprint as operator
@@ -25,7 +26,7 @@ from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, choices, donation, activity, notifications, connection, care_team, papers, webhooks,
-    health, ledger, proof_of_no, research_limits, uses, store_record, operator,
+    health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks,)

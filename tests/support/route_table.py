@@ -92,6 +92,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("uses.overview", "GET"): Row(PATIENT),
     ("uses.as_csv", "GET"): Row(PATIENT),
     ("uses.as_fhir", "GET"): Row(PATIENT),
+    ("joined.overview", "GET"): Row(PATIENT),
+    ("joined.take_back", "POST"): Row(PATIENT, 404, form={"record": "not-one"}),
     ("connection.overview", "GET"): Row(PATIENT),
     ("connection.shared", "GET"): Row(PATIENT, ids={"connection_id": "connection_id"}),
     ("connection.adding", "GET"): Row(PATIENT, 404),  # nobody came back from another hospital

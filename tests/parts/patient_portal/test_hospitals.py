@@ -95,6 +95,35 @@ def test_the_person_adds_a_hospital(cast: Cast, visitor: Visitor, same_person: s
     assert "confirmed it" in visitor.get("/connection").text
 
 
+def test_the_person_takes_it_back(cast: Cast, visitor: Visitor, same_person: str) -> None:
+    """Decisions (who is who): parted by the person, each record is seen by its own sign-in again, everywhere; a no
+    that was carried stays."""
+    own = {str(visitor.person)}
+    if persons_of(cast.portal, visitor) == own:
+        add(visitor, same_person)
+        visitor.post("/connection/add", {"answer": "yes"})
+    (other,) = persons_of(cast.portal, visitor) - own
+    assert "Lakeside Medical Group" in visitor.get("/connection/joined").text
+    visitor.post("/choices/cancerlinq", {"answer": "no", "form": "a-form-for-both"})
+    assert visitor.post("/connection/joined", {"record": str(UUID(int=7))}).status_code == 404
+    live = (
+        "SELECT count(*) AS n FROM web_session WHERE ended_at IS NULL"
+        " AND account_id IN (SELECT account_id FROM connection WHERE person_id = ANY (:who))"
+    )
+    both = [UUID(other), *map(UUID, own)]
+    done = visitor.post("/connection/joined", {"record": other})
+    assert done.status_code == 303
+    assert persons_of(cast.portal, visitor) == own
+    assert cast.portal.rows(live, who=both)[0].n == 1, "every other session that saw both has ended"
+    assert "are parted" in visitor.get("/connection/joined").text
+    assert "Two records of yours were parted" in visitor.get("/activity").text
+    answers = (
+        "SELECT DISTINCT ON (person_id) answer FROM decision WHERE choice = 'cancerlinq' AND person_id = ANY (:who)"
+    )
+    rows = cast.portal.rows(answers + " ORDER BY person_id, version DESC", who=both)
+    assert [row.answer for row in rows] == ["no", "no"]
+
+
 def test_somebody_else_at_the_other_hospital(cast: Cast, visitor: Visitor) -> None:
     """SMART-63: two names and birth dates that differ are shown, and joined only after a clear yes."""
     before = persons_of(cast.portal, visitor)
