@@ -21,6 +21,8 @@ from consent.feed.pause import resume as resume_store
 from consent.feed.progress import Progress, read_progress, store_called
 from consent.feed.replay import Replayed, release_parked
 from consent.feed.replay import replay as replay_events
+from consent.reconcile.run import AGREES, DRIFT, NO_ANSWER, Run
+from consent.reconcile.run import reconcile as run_reconcile
 from consent.store_config import Kind, Store
 from consent.stores.adapter import NotDelivered, StoreAdapter
 from consent.stores.adapters import adapter_for
@@ -208,6 +210,44 @@ def backfill(store_id: str) -> None:
 
 def _say_how_far(done: Backfill) -> None:
     click.echo(f"position {done.next:,} of {done.stop:,}, {done.told:,} events", err=True)
+
+
+@stores.command()
+@click.argument("store_ids", metavar="[ID]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def reconcile(store_ids: tuple[str, ...], as_json: bool) -> None:
+    """Compare what is in force in these stores, or in all, with the ledger, now; it is done each night anyway.
+
+    What is lost there is told again where that means less sharing; anything else becomes a task for a person. Exits
+    with 1 when a store differs, and with 2 when one gave no answer that could be believed.
+    """
+    with opened("reconcile") as wiring:
+        known = wiring.settings.stores
+        asked = store_ids or tuple(store.id for store in known if store.is_told)
+        chosen = [store_called(known, store_id) for store_id in asked]
+        runs = [run_reconcile(wiring.database, spoken_to(wiring, store), now) for store in chosen]
+    if as_json:
+        found = {"reconciliations": [vars(run) for run in runs]}
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+    else:
+        for run in runs:
+            click.echo(_compared(run))
+    outcomes = {run.outcome for run in runs}
+    if outcomes & {DRIFT, NO_ANSWER}:
+        raise SystemExit(1 if DRIFT in outcomes else 2)
+
+
+def _compared(run: Run) -> str:
+    why = f" ({run.reason})" if run.reason else ""
+    counts = f"{run.counted:,} should be in force up to event {run.through_event:,}"
+    if run.outcome in (AGREES, DRIFT):
+        counts += f", the store counts {run.theirs or 0:,}"
+    if run.outcome == DRIFT:
+        counts += (
+            f"; {run.differing:,} differ, {run.repaired:,} are told again, {run.to_people:,} are tasks for people,"
+            f" {run.stray:,} are kept out there without a reason of ours"
+        )
+    return f"{run.store_id}: {run.outcome}{why}; {counts}"
 
 
 @stores.command()

@@ -130,6 +130,21 @@ def test_a_backfill_goes_to_its_end(told: World, run: Run, kit: Receiver) -> Non
     assert (done.exit_code, standing(kit)) == (0, [(1, "no")])
 
 
+def test_a_store_is_compared_now(told: World, run: Run, kit: Receiver) -> None:
+    """SUB-08: what is in force there, on demand; a difference and a silence each have an exit code of their own."""
+    agreed = run("reconcile")
+    assert (agreed.exit_code, agreed.stdout[:30]) == (0, "tempus: agrees; 1 should be in")
+    kit.memory.file(kit.code_of(RIVERSIDE, "MRN-1"), 3)
+    drifted = run("reconcile", "tempus", "--json")
+    (found,) = orjson.loads(drifted.stdout)["reconciliations"]
+    assert (drifted.exit_code, found["outcome"], found["repaired"]) == (1, "drift", 1)
+    told.drain("tempus")
+    assert kit.memory.entries(kit.code_of(RIVERSIDE, "MRN-1")) == 0, "told again, and made so again"
+    assert run("reconcile", "tempus").exit_code == 0
+    kit.secrets = ("whsec_" + "QkJC" * 8,)
+    assert run("reconcile", "tempus").exit_code == 2
+
+
 def test_a_store_is_certified_and_the_report_checked(run: Run, kit: Receiver, tmp_path: Path) -> None:
     """SUB-05 to SUB-11: three files, exit code by the outcome; nothing is sent to a store with real people."""
     cases = ["--case", "stale", "--case", "kept-out"]
