@@ -15,6 +15,7 @@ from consent.feed.sender import Sender, Step
 from consent.record_decision import Recorded, record_decision
 from consent.sequencer import sequence_once
 from consent.store_config import Store
+from consent.stores.adapter import StoreAdapter
 from outbound.breaker import Breaker
 from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
@@ -58,14 +59,14 @@ class World:
         self.clients.append(OutboundClient(allowed, breaker=Breaker(threshold=1_000_000)))
         return self.clients[-1]
 
-    def sender(self, store_id: str) -> Sender:
-        """A new sender, as after a restart: nothing is remembered but what the database holds."""
-        adapter = adapter_for(self.stores[store_id], self.http(), self.clock)
+    def sender(self, store_id: str, adapter: StoreAdapter | None = None) -> Sender:
+        """A new sender, as after a restart: nothing is remembered but what the database holds, and `adapter`."""
+        adapter = adapter or adapter_for(self.stores[store_id], self.http(), self.clock)
         return Sender(self.database.worker, self.database.keyring, adapter, self.clock, PACE, chance=lambda: 0.0)
 
-    def drain(self, store_id: str, most: int = 400) -> list[Step]:
+    def drain(self, store_id: str, adapter: StoreAdapter | None = None, most: int = 400) -> list[Step]:
         """Sequence and step until the store is told of all; time passes whenever it has to wait."""
-        sender, steps = self.sender(store_id), []
+        sender, steps = self.sender(store_id, adapter), []
         while self.sequence():
             pass
         for _ in range(most):

@@ -19,7 +19,7 @@ from consent.backfill.run import backfill
 from consent.decision import Answer
 from consent.feed.pace import Pace
 from consent.feed.run import note_stores
-from consent.feed.sender import Sender, Step
+from consent.feed.sender import Step
 from consent.receipts import State
 from consent.reconcile.run import Run, reconcile
 from consent.store_config import Kind, Store, Transport
@@ -30,7 +30,7 @@ from consent.stores.warehouse import WarehouseStore
 from consent.stores.warehouse_tables import ddl
 from database.context import as_propagation
 from database.prepare import create_database, with_database
-from tests.parts.consent.conftest import PACE, World
+from tests.parts.consent.conftest import World
 from tests.parts.consent.people import RIVERSIDE, person
 from tests.pure.consent.stores import TEMPUS
 from tests.support.native_stores import SilentServer, event, kill_between_store_and_settle
@@ -94,18 +94,7 @@ def joined(world: World, warehouse: Warehouse) -> Warehouse:
 
 
 def drain(world: World, warehouse: Warehouse) -> list[Step]:
-    adapter = warehouse.adapter(total_seconds=10.0)
-    sender = Sender(world.database.worker, world.database.keyring, adapter, world.clock, PACE, chance=lambda: 0.0)
-    steps: list[Step] = []
-    while world.sequence():
-        pass
-    while len(steps) < 100:
-        steps.append(sender.step())
-        if steps[-1] is Step.IDLE:
-            return steps
-        if steps[-1] in (Step.FAILED, Step.WAITING):
-            world.clock.tick(1)
-    raise AssertionError(steps[-5:])
+    return world.drain(warehouse.store.id, warehouse.adapter(total_seconds=10.0))
 
 
 def test_decisions_stand_in_the_warehouse(world: World, joined: Warehouse) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from consent.decision import Answer
 from consent.feed.run import note_stores
-from consent.feed.sender import Sender, Step
+from consent.feed.sender import Step
 from consent.receipts import State
 from consent.store_config import Kind, Store, Transport
 from consent.stores import nats_stream
@@ -23,7 +23,7 @@ from consent.stores.nats_stream import NatsStore
 from consent.stream_receipts import take_stream_receipts
 from consent.wire_signature import is_genuine, sign
 from database.context import as_propagation
-from tests.parts.consent.conftest import PACE, World
+from tests.parts.consent.conftest import World
 from tests.parts.consent.people import person
 from tests.parts.consent.receiver import Clock
 from tests.pure.consent.stores import SECRET, TEMPUS
@@ -68,17 +68,7 @@ def lines(server: NatsServer) -> list[tuple[str, int, str]]:
 
 def drain(world: World, store: Store, adapter: NatsStore) -> list[Step]:
     world.stores[store.id] = store
-    sender = Sender(world.database.worker, world.database.keyring, adapter, world.clock, PACE, chance=lambda: 0.0)
-    steps: list[Step] = []
-    while world.sequence():
-        pass
-    while len(steps) < 100:
-        steps.append(sender.step())
-        if steps[-1] is Step.IDLE:
-            return steps
-        if steps[-1] in (Step.FAILED, Step.WAITING):
-            world.clock.tick(1)
-    raise AssertionError(steps[-5:])
+    return world.drain(store.id, adapter)
 
 
 def states(world: World) -> list[tuple[Any, ...]]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,19 +39,6 @@ print(json.dumps({"pid": server.pid, "url": server.superuser_url, "sockets": str
 sys.stdin.read()
 server.stop()
 """
-
-
-@pytest.fixture(scope="module", params=available_binaries(), ids=lambda found: f"{found.name}-{found.version}")
-def binaries(request: pytest.FixtureRequest) -> Binaries:
-    return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="module")
-def folder(binaries: Binaries) -> Iterator[Path]:
-    """One data folder per version; each test starts a server on it (pytest's own folders are closed to others)."""
-    made = Path(tempfile.mkdtemp(prefix="portal-test-"))
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture

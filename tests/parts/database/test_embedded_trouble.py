@@ -45,19 +45,6 @@ with EmbeddedServer.start(Path(sys.argv[1]), binaries=Path(sys.argv[2])) as serv
 """
 
 
-@pytest.fixture(scope="module", params=available_binaries(), ids=lambda found: f"{found.name}-{found.version}")
-def binaries(request: pytest.FixtureRequest) -> Binaries:
-    return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="module")
-def folder(binaries: Binaries) -> Iterator[Path]:
-    """One data folder per version; each test starts a server on it."""
-    made = Path(tempfile.mkdtemp(prefix="portal-test-"))
-    yield made
-    shutil.rmtree(made)
-
-
 @pytest.fixture
 def scratch() -> Iterator[Path]:
     """An empty folder that every account may enter."""
