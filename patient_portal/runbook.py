@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PLACES = (ROOT / "docs" / "runbook.md", ROOT / "templates" / "operator" / "runbook.md")
-"""In a checkout, and where an installed package keeps it."""
+FILE = Path(__file__).resolve().parent.parent / "templates" / "operator" / "runbook.md"
+"""A link to `docs/runbook.md` in a checkout; the file itself where the package is installed."""
 _SPAN = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\([^)]*\)")
 
 
@@ -44,8 +43,7 @@ class Entry:
 @cache
 def load() -> tuple[Entry, ...]:
     """The runbook of this installation."""
-    found = next(path for path in PLACES if path.is_file())
-    return read(found.read_text(encoding="utf-8"))
+    return read(FILE.read_text(encoding="utf-8"))
 
 
 def read(text: str) -> tuple[Entry, ...]:

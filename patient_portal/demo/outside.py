@@ -1,4 +1,4 @@
-"""The world outside, for the demo: two hospitals, seven stores and a phone network, each its own process."""
+"""The world outside, for the demo: two hospitals, seven stores, a phone network and a post office, each a process."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ STORES: tuple[tuple[str, str, str, str, str, str, dict[str, object], str], ...] 
 
 @dataclass(frozen=True)
 class Outside:
-    """Where the outside parts answer: base URLs by name, and the two files that tell the portal of them."""
+    """Where the outside parts answer: base URLs by name, where mail goes, and the two files that tell the portal."""
 
     urls: dict[str, str]
     fhir: dict[str, str]
+    smtp: str
     providers: Path
     stores: Path
 
@@ -51,8 +52,8 @@ def start_outside(folder: DemoFolder, children: Children, portal: str, patients:
     """Start every part, wait until each answers, and write providers.toml and stores.toml."""
     hospitals = {name: _hospital(folder, children, name, portal, patients) for name in BOTH}
     stores = _stores(folder, children, portal)
-    phone = _phone(folder, children, portal)
-    urls = {name: str(child.wait_ready()["ready"]) for name, child in {**hospitals, "phone": phone}.items()}
+    more = {"phone": _phone(folder, children, portal), "post": _post(folder, children)}
+    urls = {name: str(child.wait_ready()["ready"]) for name, child in {**hospitals, **more}.items()}
     urls |= {name: str(child.ready.get("ready") or child.wait_ready()["ready"]) for name, child in stores.items()}
     for curator in (each[0] for each in STORES if each[2] == "curator"):
         requests.post(f"{urls[curator]}/feed", timeout=FEED_SECONDS)  # work with copies from the first minute on
@@ -60,7 +61,7 @@ def start_outside(folder: DemoFolder, children: Children, portal: str, patients:
     providers, named = folder.path / "providers.toml", folder.path / "stores.toml"
     providers.write_text(_providers_toml(fhir), encoding="utf-8")
     named.write_text(_stores_toml(urls), encoding="utf-8")
-    return Outside(urls, fhir, providers, named)
+    return Outside(urls, fhir, str(more["post"].ready["smtp"]), providers, named)
 
 
 def _hospital(folder: DemoFolder, children: Children, name: str, portal: str, patients: Path | None) -> Child:
@@ -111,6 +112,14 @@ def _phone(folder: DemoFolder, children: Children, portal: str) -> Child:
         "--portal", portal,
     ]  # fmt: skip
     return children.start("phone", command, says_ready=True)
+
+
+def _post(folder: DemoFolder, children: Children) -> Child:
+    command = [
+        sys.executable, "-m", "sandbox.post", "--port", str(folder.port("post")),
+        "--smtp-port", str(folder.port("smtp")), "--state-dir", str(folder.part("post")),
+    ]  # fmt: skip
+    return children.start("post", command, says_ready=True)
 
 
 def _providers_toml(fhir: dict[str, str]) -> str:

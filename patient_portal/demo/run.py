@@ -32,7 +32,7 @@ def run_demo(data: Path, port: int, patients: Path | None) -> None:
     children = Children(folder.part("logs"))
     server: EmbeddedServer | None = None
     try:
-        click.echo("Starting the database, two hospitals, seven data stores and a phone network …")
+        click.echo("Starting the database, two hospitals, seven data stores, a phone network and a post office …")
         server, urls = _database(folder)
         outside = start_outside(folder, children, base_url, patients)
         environment = _environment(folder, urls, outside, base_url)
@@ -82,6 +82,8 @@ def _environment(folder: DemoFolder, urls: DatabaseUrls, outside: Outside, base_
         "TWILIO_AUTH_TOKEN_FILE": str(folder.secret_path("twilio-token")),
         "TWILIO_MESSAGING_SERVICE_SID": SERVICE_SID,
         "TWILIO_API_BASE": outside.urls["phone"],
+        "SMTP_URL": outside.smtp,
+        "SMTP_FROM": "no-reply@portal.example",
     }
 
 
@@ -98,12 +100,14 @@ def _is_ready(base_url: str) -> bool:
 
 
 def _say_where(base_url: str, outside: Outside) -> None:
-    stores = [name for name in outside.urls if name not in {"riverside", "lakeside", "phone"}]
+    stores = [name for name in outside.urls if name not in {"riverside", "lakeside", "phone", "post"}]
     click.echo("\nEverybody here is invented, and nothing leaves this machine.\n")
     click.echo(f"  The portal, as a patient      {base_url}")
     for name in ("riverside", "lakeside"):
         click.echo(f"  {name.title():12} as a nurse      {outside.urls[name]}/chart")
     click.echo(f"  The phone, to read texts      {outside.urls['phone']}")
+    click.echo(f"  The post, to read mails       {outside.urls['post']}")
+    click.echo(f"  The operator's page           {base_url}/operator")
     for name in stores:
         click.echo(f"  Data store {name:12}       {outside.urls[name]}")
     click.echo(f"\nReady: {base_url}", nl=True)
