@@ -44,7 +44,7 @@ def certify(
 ) -> None:
     """Send about fifty hostile messages about invented people to the store's test endpoint, and report.
 
-    The store must be in test mode: its test door has to say so first, or nothing is sent (docs/store-contract.md).
+    The store must be in test mode: its test door has to say so first, or nothing is sent (docs/stores.md).
     Three files come out: .json, .txt, and .jws, signed with the key that signs the ledger's heads.
 
     Exits with 0 when every case passed, 1 when one failed, 2 when nothing could be sent.
