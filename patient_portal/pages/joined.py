@@ -45,5 +45,5 @@ def take_back() -> AnyResponse:
     assert isinstance(live, WebSession)
     live["persons"] = [str(each) for each in part(wiring(), current_actor(), other, now())]
     live.renew()  # the old id ended with all the others
-    flash(gettext("The records are parted. Everywhere else you are signed out."))
+    flash(gettext("The records are separate again. Everywhere else you are signed out."))
     return redirect(url_for("joined.overview"), 303)

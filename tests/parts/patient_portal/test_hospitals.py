@@ -115,7 +115,7 @@ def test_the_person_takes_it_back(cast: Cast, visitor: Visitor, same_person: str
     assert done.status_code == 303
     assert persons_of(cast.portal, visitor) == own
     assert cast.portal.rows(live, who=both)[0].n == 1, "every other session that saw both has ended"
-    assert "are parted" in visitor.get("/connection/joined").text
+    assert "are separate again" in visitor.get("/connection/joined").text
     assert "Two records of yours were parted" in visitor.get("/activity").text
     answers = (
         "SELECT DISTINCT ON (person_id) answer FROM decision WHERE choice = 'cancerlinq' AND person_id = ANY (:who)"
