@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, Route
 
 from tests.journeys.words import not_translated
@@ -21,6 +21,7 @@ from tests.support.browser import PATIENCE_MS, Visitor, without_tokens
 
 WIDE, NARROW = 1180, 320
 MOST_BYTES, MOST_HTML = 150_000, 100_000
+VIOLATIONS = "rules => axe.run(rules).then(found => found.violations)"
 RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 # Text of the page itself: not what a hospital or a store wrote, and not what is marked as another language.
 OWN_WORDS = """() => {
@@ -57,7 +58,6 @@ class Examiner:
         self._html = ""
         self._seen: set[str] = set()
         self._pictures = Path(folder) if (folder := os.environ.get("PORTAL_SCREENSHOTS")) else None
-        self._axe = Axe()
         page.route("**/*", self._answer)
 
     def __call__(self, visitor: Visitor, name: str) -> None:
@@ -69,6 +69,7 @@ class Examiner:
             self._seen.add(key)
             self._html = html
             self._page.goto(visitor.page.url)
+            self._page.evaluate(AXE_SCRIPT)  # stays with the page, whatever its width
             wrong += self._frame(visitor) + self._language(visitor)
             for width in (WIDE, NARROW):
                 wrong += self._at(width, visitor, name)
@@ -92,7 +93,7 @@ class Examiner:
             wrong.append(f"at {width} px it scrolls sideways: {page.evaluate(WIDER_THAN_PAGE)}")
         if width == NARROW:
             wrong += [f"at {width} px the head is not so: {each}" for each in page.evaluate(HEAD)]
-        for found in self._axe.run(page, options=RULES).response["violations"]:
+        for found in page.evaluate(VIOLATIONS, RULES):
             wrong.append(f"at {width} px axe {found['id']}: {found['help']}: {_places(found['nodes'])}")
         if self._pictures:
             self._pictures.mkdir(parents=True, exist_ok=True)
