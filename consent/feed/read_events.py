@@ -36,11 +36,15 @@ _READ = (
 _RUN = text(f"{_READ} AND q.position >= :start AND q.position < :stop ORDER BY q.position")
 _AT = text(f"{_READ} AND q.position = ANY (:positions) ORDER BY q.position")
 # What stood before position `standing_at`: nothing newer of the same person was this store's business by then.
-_STANDING = text(
-    f"{_READ} AND q.position >= :start AND q.position < :stop AND (NOT :only_no OR d.answer = 'no')"  # noqa: S608
+_STOOD = (
+    "q.position >= :start AND q.position < :stop AND (NOT :only_no OR d.answer = 'no')"  # noqa: S608 - constants
     " AND NOT EXISTS (SELECT 1 FROM position later JOIN decision e ON e.id = later.decision_id"
     "  WHERE later.person_id = q.person_id AND later.position > q.position AND later.position < :standing_at"
     f"  AND {CONCERNS.replace('d.', 'e.')}) ORDER BY q.position LIMIT :most"
+)
+_STANDING = text(f"{_READ} AND {_STOOD}")
+_STANDING_AT = text(
+    f"SELECT q.position FROM position q JOIN decision d ON d.id = q.decision_id WHERE {CONCERNS} AND {_STOOD}"  # noqa: S608
 )
 _ALIASES = text(
     "SELECT id, person_id, coalesce(practice_id, issued_by || '-main') AS practice, system, value_sealed"
@@ -121,12 +125,23 @@ def read_standing(
     return _named(session, ring, store, decisions, now), end
 
 
+def standing_positions(
+    session: Session, store: Store, run: tuple[int, int], standing_at: int, *, most: int, only_no: bool
+) -> tuple[list[int], int]:
+    """The positions that `read_standing` reads, and the position up to which (not with) they are all."""
+    start, stop = run
+    bound = {"start": start, "stop": stop, "standing_at": standing_at, "most": most, "only_no": only_no}
+    found = list(session.scalars(_STANDING_AT, {**bound, **_business(store)}))
+    return found, stop if len(found) < most else found[-1] + 1
+
+
 def _business(store: Store) -> dict[str, Any]:
     return {"basis": store.basis.value, "effort": store.effort, "via": store.via_cancerlinq}
 
 
 def _decisions(found: Result[Any]) -> list[tuple[int, Decision]]:
-    return [(row["position"], decision_of(row)) for row in found.mappings()]  # type: ignore[arg-type]  # Row mapping
+    rows = [row._asdict() for row in found]  # plain dictionaries: a mapping of a row is slow to ask
+    return [(row["position"], decision_of(row)) for row in rows]
 
 
 def _named(

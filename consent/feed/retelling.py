@@ -16,8 +16,9 @@ from typing import Any
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
-from consent.feed.read_events import Told, read_events_at, read_standing
-from consent.store_config import Store, Transport
+from consent.feed.read_events import Told, read_events_at, read_standing, standing_positions
+from consent.feed.read_lines import is_told_by_lines, read_lines_at
+from consent.store_config import Basis, Store, Transport
 from consent.wire import Line
 from database.keyring import KeyRing
 
@@ -74,10 +75,15 @@ def next_of_backfill(session: Session, ring: KeyRing, store: Store, now: datetim
         return None
     most = min(most, _LARGEST[store.transport])
     run = (row.next_position, min(row.next_position + WINDOW, row.stop_position))
-    told, stop = read_standing(session, ring, store, run, row.stop_position, now, most=most, only_no=row.only_no)
+    told: Sequence[Told] | Sequence[Line]
+    if is_told_by_lines(store) and store.basis is Basis.OPERATIONS:  # a donor's code is made where it is read
+        found, stop = standing_positions(session, store, run, row.stop_position, most=most, only_no=row.only_no)
+        told = read_lines_at(session, ring, store, found) if found else []
+    else:
+        told, stop = read_standing(session, ring, store, run, row.stop_position, now, most=most, only_no=row.only_no)
     if not told:
         move_backfill(session, store, row.next_position, stop, 0, now)
-    return Retold(Purpose.BACKFILL, row.next_position, stop, tuple(told))
+    return Retold(Purpose.BACKFILL, row.next_position, stop, told)
 
 
 def leave_behind(
