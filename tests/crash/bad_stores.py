@@ -150,7 +150,8 @@ def _decide(database: postgres_support.TestDatabase, people: list[UUID], decisio
     made = []
     for number in range(decisions):
         turn, which = divmod(number, len(people))
-        made.append(decided(1 + turn, answer=(Answer.NO, Answer.YES)[turn % 2], person=people[which]))
+        answer = (Answer.NO, Answer.YES)[turn % 2]
+        made.append(decided(1 + turn, answer=answer, person=people[which], idempotency_key=f"form-{number}"))
     with database.web.begin(as_persons(*people)) as session:
         for start in range(0, decisions, 500):
             insert_decisions(session, made[start : start + 500], "decision.recorded")
@@ -191,9 +192,9 @@ def as_markdown(found: dict[str, list[tuple[float, float]]], reps: int) -> str:
         "# What a bad store costs the others",
         "",
         f"`python -m tests.crash.bad_stores --reps {reps}`. {DECISIONS:,} decisions for two good stores and a third,"
-        " told by the real feed. A figure is the time until both good stores have everything with a bad third store, over"
-        f" that with a good one: the median of {reps} pairs run by turns. At most {GOAL:.2f} is the goal; below 1 is"
-        " possible, for a store that fails is asked less often than a good one.",
+        " told by the real feed. A figure is the time until both good stores have everything with a bad third store,"
+        f" over that with a good one: the median of {reps} pairs run by turns. At most {GOAL:.2f} is the goal; below 1"
+        " is possible, for a store that fails is asked less often than a good one.",
         "",
         "| The third store | ratio | seconds with a good one | with this one | goal |",
         "|---|---:|---:|---:|---|",

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,13 +81,13 @@ class _Supervisor:
         unfinished.write_text(str(pid))
         unfinished.rename(self._folder / "pid")
 
-    def _become(self, main: object) -> None:
+    def _become(self, main: Callable[[], object]) -> None:
         """Never returns: the child is the portal command until it ends."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         sys.argv = ["portal", *self._words]
         status = 1
         try:
-            main()  # type: ignore[operator]
+            main()
             status = 0
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else 1

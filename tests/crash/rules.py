@@ -61,7 +61,7 @@ def check(evidence: Evidence) -> Verdict:
     """Everything, for every person in every store."""
     verdict = Verdict()
     effects: Effects = {
-        store.id: effects_by_person(store, evidence.people, lambda name, detail, s=store: verdict.add(  # type: ignore[misc]
+        store.id: effects_by_person(store, evidence.people, lambda name, detail, s=store: verdict.add(  # type: ignore[misc]  # a default in a lambda has no type
             "phantom", s.id, name[1], detail)) for store in evidence.stores if not store.problem
     }  # fmt: skip
     for store in evidence.stores:

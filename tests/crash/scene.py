@@ -41,7 +41,7 @@ class Scene:
 
     def person(self, **changed: object) -> Evidence:
         """The evidence with another log of this person."""
-        return replace(self.evidence, people={**self.evidence.people, self.name: replace(self.told, **changed)})  # type: ignore[arg-type]
+        return replace(self.evidence, people={**self.evidence.people, self.name: replace(self.told, **changed)})  # type: ignore[arg-type]  # changes are fields by name
 
     def with_store(self, store: StoreSeen) -> Evidence:
         return replace(
@@ -71,7 +71,7 @@ class Scene:
         return self.with_store(replace(self.effort, effects=(*rest, *own)))
 
     def hold(self, **changed: object) -> Evidence:
-        held = replace(self.holding, **changed)  # type: ignore[arg-type]
+        held = replace(self.holding, **changed)  # type: ignore[arg-type]  # changes are fields by name
         return self.with_store(replace(self.store, holdings={**self.store.holdings, self.name: held}))
 
     def fresh_event(self) -> int:
