@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fhir_bridge.smart.client_keys import ClientKeys, read_client_keys
-from fhir_bridge.smart.scopes import scope_problem
+from fhir_bridge.smart.scopes import CLINICAL_TYPES, scope_problem, scopes_for
 from outbound.destinations import Destination, Origin, destination, read_url
 from outbound.errors import OutboundRefused
 from vocabulary.config_file import ConfigError, ConfigTable, read_tables
@@ -21,7 +21,7 @@ _KEYS = (
     "identifier_system", "send_nonce",
 )  # fmt: skip
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-DEFAULT_SCOPES = "launch/patient openid fhirUser patient/*.rs"
+EXAMPLE_SCOPES = "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Condition.rs"
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,10 @@ def _address(table: ConfigTable, key: str, url: str, *, private: bool) -> str:
 
 
 def _scopes(table: ConfigTable) -> str:
-    scopes = " ".join(table.text("scopes", DEFAULT_SCOPES).split())
+    scopes = " ".join(table.text("scopes", scopes_for(CLINICAL_TYPES, offline=True)).split())
     problem = scope_problem(scopes)
     if problem:
-        raise table.error("scopes", problem, f'For example scopes = "{DEFAULT_SCOPES}"')
+        raise table.error("scopes", problem, f'For example scopes = "{EXAMPLE_SCOPES}"')
     return scopes
 
 

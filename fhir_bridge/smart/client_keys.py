@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 PUBLIC_MEMBERS = ("kty", "kid", "n", "e", "crv", "x", "y")
 MIN_RSA_BITS = 2048
+ALGORITHMS = ("ES384", "RS384")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,36 @@ def read_client_keys(text: str) -> ClientKeys:
     if len({key.kid for key in keys}) != len(keys):
         raise ValueError("holds two keys with the same kid")
     return ClientKeys(keys)
+
+
+def add_key(text: str | None, alg: str) -> str:
+    """The JWK set of `text` (none: a new one) with a new key at its end: published, and not signing yet (SMART-43)."""
+    members = _members(text) if text else []
+    made = RSAKey.generate_key(3072, private=True) if alg == "RS384" else ECKey.generate_key("P-384", private=True)
+    return _set_of([*members, {**made.as_dict(private=True), "kid": made.thumbprint(), "alg": alg, "use": "sig"}])
+
+
+def newest_first(text: str) -> str:
+    """The same keys with the last one first, so that it signs; the others stay published."""
+    members = _members(text)
+    return _set_of([members[-1], *members[:-1]])
+
+
+def drop_older(text: str) -> str:
+    """Only the key that signs."""
+    return _set_of(_members(text)[:1])
+
+
+def _members(text: str) -> list[dict[str, Any]]:
+    """The private keys as they stand in a JWK or JWK set, checked; PEM becomes a JWK."""
+    return [
+        {**key.jwk.as_dict(private=True), "kid": key.kid, "alg": key.alg, "use": "sig"}
+        for key in read_client_keys(text).keys
+    ]
+
+
+def _set_of(members: list[dict[str, Any]]) -> str:
+    return orjson.dumps({"keys": members}, option=orjson.OPT_INDENT_2).decode()
 
 
 def public_jwks(key_sets: Iterable[ClientKeys]) -> dict[str, Any]:

@@ -13,6 +13,14 @@ _RESOURCE_SCOPE = re.compile(
 _ORDERED = "cruds"
 _VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
 _LAUNCH_CONTEXT = ("launch", "launch/patient", "launch/encounter")
+CLINICAL_TYPES = (
+    "Patient", "AllergyIntolerance", "CarePlan", "CareTeam", "Condition", "Coverage", "Device", "DiagnosticReport",
+    "DocumentReference", "Encounter", "Goal", "Immunization", "MedicationRequest", "MedicationDispense", "Observation",
+    "Procedure", "Provenance", "QuestionnaireResponse", "RelatedPerson", "ServiceRequest", "Specimen",
+    "MedicationAdministration", "BodyStructure", "ImagingStudy", "FamilyMemberHistory",
+    "Medication", "Location", "Organization", "Practitioner", "PractitionerRole", "Binary",
+)  # fmt: skip
+"""What is asked for by name where nothing else is configured: FHIR-01, FHIR-02 and attached files (SMART-35)."""
 CARE_TEAM_SCOPES = ("openid", "fhirUser", "user/Practitioner.rs", "patient/Patient.rs")
 
 Restriction = tuple[tuple[str, str], ...]
@@ -89,6 +97,12 @@ def granted(scope: str) -> GrantedScopes:
     words = scope.split()
     clinical = tuple(found for word in words if (found := read_scope(word)) is not None)
     return GrantedScopes(clinical, frozenset(word for word in words if read_scope(word) is None))
+
+
+def scopes_for(types: Iterable[str], *, offline: bool) -> str:
+    """The scopes for reading these types, each by its name rather than all at once: least privilege (SMART-35)."""
+    words = ["launch/patient", "openid", "fhirUser", *(["offline_access"] if offline else [])]
+    return " ".join([*words, *(f"patient/{name}.rs" for name in types)])
 
 
 def scope_problem(scopes: str) -> str | None:

@@ -160,7 +160,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is untype
 
     CLIENT_AUTH_METHODS = CLIENT_METHODS
 
-    def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002 - Authlib's signature
         """The token, whatever the hint says."""
         hospital: Hospital = self.server.hospital
         return hospital.permissions.find(token_string)
@@ -176,12 +176,12 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib is 
 
     CLIENT_AUTH_METHODS = CLIENT_METHODS
 
-    def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002 - Authlib's signature
         """The token, whatever the hint says."""
         hospital: Hospital = self.server.hospital
         return hospital.permissions.find(token_string)
 
-    def check_permission(self, token: Token, client: Any, request: Any) -> bool:  # noqa: ARG002
+    def check_permission(self, token: Token, client: Any, request: Any) -> bool:  # noqa: ARG002 - Authlib's signature
         """Only the app that holds the token may ask."""
         return token.check_client(client)
 

@@ -57,6 +57,11 @@ class HospitalConfig:
         return self.id == "lakeside"
 
     @property
+    def names_issuer(self) -> bool:
+        """Riverside says in each answer to an authorization request that it is its own (RFC 9207, SMART-15)."""
+        return self.id == "riverside"
+
+    @property
     def relative_fhir_user(self) -> bool:
         """Lakeside names the signed-in user by a relative reference, riverside by an absolute one (SMART-62)."""
         return self.id == "lakeside"

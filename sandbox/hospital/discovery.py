@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from sandbox.hospital.brands import brand_bundle
 from sandbox.hospital.hospital import Hospital
 
 SEARCH_PARAMETERS = ("patient", "_id", "category", "code", "intent", "status", "_lastUpdated")
@@ -55,6 +56,8 @@ def smart_configuration(hospital: Hospital) -> dict[str, Any]:
                              "patient/*.rs", "user/*.rs", *(f"patient/{name}.rs" for name in TYPES)],
         "code_challenge_methods_supported": ["S256"],
         "capabilities": list(CAPABILITIES),
+        "authorization_response_iss_parameter_supported": hospital.config.names_issuer,
+        "user_access_brand_bundle": f"{hospital.url}/brands.json",
     }  # fmt: skip
     fault = hospital.faults.get("configuration")
     if fault == "no_s256":
@@ -137,6 +140,10 @@ def discovery(hospital: Hospital) -> Blueprint:
     @pages.get("/.well-known/jwks.json")
     def keys() -> Response:
         return jsonify(hospital.keys.public())
+
+    @pages.get("/brands.json")
+    def brands() -> Response:
+        return jsonify(brand_bundle(hospital.config, hospital.fhir_url))
 
     @pages.get("/fhir/metadata")
     def metadata() -> Response:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from sandbox.hospital.authorization import Decision
 from sandbox.hospital.hospital import Hospital
 from sandbox.hospital.records import ChartEntry, Login
-from sandbox.hospital.scopes import granted, groups_asked, supported
+from sandbox.hospital.scopes import OBSERVATION_CATEGORIES, granted, groups_asked, supported
 
 _LIST_SHOWN = 60
 
@@ -35,9 +35,9 @@ def oauth_pages(hospital: Hospital, server: Any) -> Blueprint:
         try:
             grant = server.get_consent_grant()
         except OAuth2Error as error:
-            return _refused(server, error)
+            return _naming_issuer(hospital, _refused(server, error))
         if "launch" in request.args.get("scope", "").split():
-            return _ehr_launch(hospital, server, grant)
+            return _naming_issuer(hospital, _ehr_launch(hospital, server, grant))
         return _sign_in_page(hospital)
 
     @pages.post("/oauth/authorize")
@@ -57,9 +57,10 @@ def oauth_pages(hospital: Hospital, server: Any) -> Blueprint:
         try:
             grant = server.get_consent_grant()
         except OAuth2Error as error:
-            return _refused(server, error)
+            return _naming_issuer(hospital, _refused(server, error))
         decided = _decided(hospital)
-        return _answer(server.create_authorization_response(grant_user=decided, grant=grant))
+        answer = _answer(server.create_authorization_response(grant_user=decided, grant=grant))
+        return _naming_issuer(hospital, answer)
 
     return pages
 
@@ -95,6 +96,17 @@ def _check(server: Any) -> AnyResponse | None:
     except OAuth2Error as error:
         return _refused(server, error)
     return None
+
+
+def _naming_issuer(hospital: Hospital, answer: AnyResponse) -> AnyResponse:
+    """The way back to the app says whose answer it is (RFC 9207), where this hospital promises it."""
+    fault = hospital.faults.get("callback_iss")
+    where = answer.headers.get("Location", "")
+    if not hospital.config.names_issuer or fault == "missing" or not where.startswith(hospital.config.redirect_uri):
+        return answer
+    named = "https://somebody-else.example" if fault == "wrong" else hospital.issuer
+    answer.headers["Location"] = f"{where}&{urlencode({'iss': named})}"
+    return answer
 
 
 def _answer(response: Any) -> AnyResponse:
@@ -136,7 +148,7 @@ def _consent_page(hospital: Hospital, login: Login) -> Response:
     page = render_template(
         "consent.html", login=login, groups=groups_asked(scope), patients=patients,
         offline="offline_access" in scope.split(), query=request.query_string.decode(),
-        app_name=hospital.apps[request.args["client_id"]].name,
+        app_name=hospital.apps[request.args["client_id"]].name, categories=OBSERVATION_CATEGORIES,
     )  # fmt: skip
     return Response(page)
 
@@ -151,7 +163,7 @@ def _decided(hospital: Hospital) -> Decision | None:
     if patient_id not in hospital.records.entries:
         return None
     asked = supported(request.args.get("scope", ""))
-    scope = granted(asked, form.getlist("group"), offline=form.get("offline") == "yes")
+    scope = granted(asked, form.getlist("group"), offline=form.get("offline") == "yes", only=form.getlist("only"))
     return Decision(login, patient_id, scope, banner=login.patient_id is None)
 
 

@@ -34,6 +34,10 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Provenance", "Practitioner", "PractitionerRole", "Organization", "Location")),
 }  # fmt: skip
 OTHER = "everything-else"
+CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/observation-category"
+OBSERVATION_CATEGORIES = {
+    "laboratory": "Lab tests", "vital-signs": "Vital signs", "social-history": "Social history", "survey": "Surveys",
+}  # fmt: skip
 OTHER_LABEL = "Everything else in your chart"
 
 
@@ -75,12 +79,22 @@ def groups_asked(scope: str) -> list[tuple[str, str]]:
     return [(key, label) for key, label in labels.items() if key in keys]
 
 
-def granted(scope: str, ticked: Iterable[str], *, offline: bool) -> str:
+def granted(scope: str, ticked: Iterable[str], *, offline: bool, only: Iterable[str] = ()) -> str:
     """The scopes that remain of `scope` when only the `ticked` groups are allowed.
 
     A wildcard stays whole only when every group is ticked; else it becomes one scope per type of the ticked groups.
+    `only` names categories of Observation: then the scope for it becomes a granular one for each (SMART-32).
     """
-    chosen = set(ticked)
+    kept = _of_groups(scope, set(ticked), offline=offline, whole=not only)
+    wanted = [each for each in OBSERVATION_CATEGORIES if each in set(only)]
+    narrowed = [
+        f"{one}?category={CATEGORY_SYSTEM}|{each}" if (p := parse(one)) and p.type == "Observation" else one
+        for one in kept for each in (wanted or [""])
+    ]  # fmt: skip
+    return " ".join(dict.fromkeys(narrowed if wanted else kept))
+
+
+def _of_groups(scope: str, chosen: set[str], *, offline: bool, whole: bool) -> list[str]:
     kept: list[str] = []
     for one in scope.split():
         parsed = parse(one)
@@ -90,11 +104,11 @@ def granted(scope: str, ticked: Iterable[str], *, offline: bool) -> str:
         elif parsed.type != "*":
             if group_of(parsed.type) in chosen:
                 kept.append(one)
-        elif chosen >= set(GROUPS) | {OTHER}:
+        elif whole and chosen >= set(GROUPS) | {OTHER}:
             kept.append(one)
         else:
             kept += [one.replace("*", name, 1) for key in GROUPS if key in chosen for name in GROUPS[key][1]]
-    return " ".join(dict.fromkeys(kept))
+    return kept
 
 
 @dataclass(frozen=True)

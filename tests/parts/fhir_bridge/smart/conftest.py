@@ -52,4 +52,4 @@ def provider_at(server: FakeSmartServer, provider_id: str, **changes: object) ->
         "id": provider_id, "name": "A hospital", "state": "MA", "fhir_base_url": server.fhir, "client_id": "portal",
         "client_auth": "public", "scopes": SCOPE, "private": True,
     }  # fmt: skip
-    return Provider(**{**values, **changes})  # type: ignore[arg-type]
+    return Provider(**{**values, **changes})  # type: ignore[arg-type]  # changes are fields by name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -19,14 +19,15 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 from fhir_bridge.providers import Provider, load_providers, provider_for_issuer
+from fhir_bridge.retrieve.plan import plan_for
 from fhir_bridge.smart.client import SmartClient
-from fhir_bridge.smart.client_keys import public_jwks
+from fhir_bridge.smart.client_keys import add_key, newest_first, public_jwks, read_client_keys
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ReconnectNeeded
 from fhir_bridge.smart.grant import Grant
 from fhir_bridge.smart.launch import LaunchRequest
 from fhir_bridge.smart.refresh import Binding
-from outbound.client import OutboundClient
+from outbound.client import OutboundClient, OutboundResponse
 from outbound.destinations import AllowList
 from sandbox.hospital.configuration import HospitalConfig
 from sandbox.hospital.server import RunningHospital, start
@@ -45,6 +46,14 @@ class Site:
     provider: Provider
     http: OutboundClient
     client: SmartClient
+    published: dict[str, object]
+    key_file: Path
+
+    def search(self, grant: Grant, query: str) -> OutboundResponse:
+        """One question to the FHIR server, with the grant's token."""
+        sent = {"Authorization": f"Bearer {grant.access_token}", "Accept": "application/fhir+json"}
+        base = grant.fhir_base_url
+        return self.http.request("GET", f"{base}/{query}", headers=sent, within=base)
 
     def begin(self, launch: str | None = None, *, offline: bool = True) -> LaunchRequest:
         return self.client.begin(
@@ -104,7 +113,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     if provider.client_keys is not None:
         published.update(public_jwks([provider.client_keys]))
     http = OutboundClient(AllowList(provider.destinations()))
-    yield Site(hospital, provider, http, SmartClient(http))
+    yield Site(hospital, provider, http, SmartClient(http), published, tmp_path / "key.json")
     http.close()
     hospital.stop()
     keys.shutdown()
@@ -217,3 +226,70 @@ def test_a_hospital_that_lies_about_who_signed_in(site: Site, fault: str, reason
     with pytest.raises(LaunchRefused) as caught:
         site.finish(request, site.decide(request, login))
     assert caught.value.reason == reason
+
+
+def test_a_hospital_that_knows_only_version_1(site: Site) -> None:
+    """SMART-31: `.read` is asked for, granted and understood; the record can be read with it."""
+    site.hospital.hospital.faults.set({"configuration": "v1_only"})
+    login, patient = site.a_login("patient")
+    request = site.begin()
+    assert "patient/*.read" in request.scope.split()
+    grant = site.finish(request, site.decide(request, login))
+    assert "patient/*.rs" not in grant.scope
+    assert grant.scopes.may_search("Condition")
+    assert site.search(grant, f"Condition?patient={patient}").status == 200
+
+
+def test_only_lab_tests_are_shared(site: Site) -> None:
+    """SMART-32, SMART-34: a granular grant; what is planned is what the hospital answers, and nothing else comes."""
+    login, patient = site.a_login("patient")
+    assert patient is not None
+    request = site.begin()
+    grant = site.finish(request, site.decide(request, login, only=["laboratory", "vital-signs"]))
+    assert grant.scopes.partly_shared(["Observation", "Condition"]) == ("Observation",)
+    planned = next(one for one in plan_for(patient, grant.scopes).types if one.type == "Observation")
+    assert (len(planned.first), planned.narrowed, planned.fallback) == (2, True, ())
+    for search in planned.first:
+        answer = site.search(grant, search.query)
+        assert answer.status == 200
+        for entry in answer.json()["entry"]:
+            codes = {each["code"] for one in entry["resource"]["category"] for each in one["coding"]}
+            assert codes & {"laboratory", "vital-signs"}
+    assert site.search(grant, f"Condition?patient={patient}").status == 200
+
+
+def test_the_answer_names_its_issuer(site: Site) -> None:
+    """SMART-15: RFC 9207, for real: promised and right, wrong, or missing although promised."""
+    login, _ = site.a_login("patient")
+    promised = site.hospital.hospital.config.names_issuer
+    request = site.begin()
+    params = site.decide(request, login)
+    assert params.get("iss") == (site.hospital.url if promised else None)
+    assert site.finish(request, params).patient
+    for fault in ("wrong", "missing"):
+        site.hospital.hospital.faults.set({"callback_iss": fault})
+        request = site.begin()
+        params = site.decide(request, login)
+        if promised:
+            with pytest.raises(LaunchRefused, match="callback-iss"):
+                site.finish(request, params)
+        else:
+            assert site.finish(request, params).patient
+
+
+def test_keys_are_rotated_while_people_sign_in(site: Site) -> None:
+    """SMART-43: published, then signing, then alone: at each step the hospital takes what is signed."""
+    if site.provider.client_keys is None:
+        assert site.provider.client_auth == "client_secret_basic"
+        return
+    login, _ = site.a_login("patient")
+    both = read_client_keys(add_key(site.key_file.read_text(), "RS384"))
+    steps = (both, read_client_keys(newest_first(add_key(site.key_file.read_text(), "ES384"))))
+    for keys in steps:
+        site.published.clear()
+        site.published.update(public_jwks([keys]))
+        place = replace(site.provider, client_keys=keys)
+        request = site.begin()
+        grant = site.client.finish(place, request, site.decide(request, login), datetime.now(UTC))
+        assert grant.access_token
+    assert len(public_jwks(steps)["keys"]) == 3

@@ -89,7 +89,7 @@ def test_an_asymmetric_client_signs_a_fresh_assertion(
     http = connect(provider)
     sign_in(http, server, provider)
     sign_in(http, server, provider)
-    published = KeySet.import_key_set(public_jwks([keys]))  # type: ignore[arg-type]
+    published = KeySet.import_key_set(public_jwks([keys]))  # type: ignore[arg-type]  # a JWK set is plain JSON
     seen = set()
     for headers, form in server.calls("/token"):
         assert "Authorization" not in headers
@@ -148,7 +148,7 @@ def test_a_provider_that_is_down(server: FakeSmartServer, provider: Provider, co
     with pytest.raises(ProviderUnavailable, match="connection"):
         begin(SmartClient(connect(gone)), gone)
     for garbage in ("<html>", "null", "[]", "{}", '"x"', '{"issuer": 1'):
-        server.change_configuration = lambda document, garbage=garbage: garbage  # type: ignore[misc]
+        server.change_configuration = lambda document, garbage=garbage: garbage  # type: ignore[misc]  # a default in a lambda has no type
         with pytest.raises(ProviderUnavailable):
             begin(SmartClient(connect(provider)), provider)
 
