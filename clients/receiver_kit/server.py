@@ -21,6 +21,7 @@ def make_server(receiver: Receiver, port: int, *, test: bool = False) -> Threadi
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        largest = LARGEST_BODY
         wbufsize = 65_536  # head and body leave together
         timeout = 30  # a sender that stops in the middle holds one thread for so long, and nobody else
 
@@ -30,7 +31,7 @@ def make_server(receiver: Receiver, port: int, *, test: bool = False) -> Threadi
         def _reply(self) -> Reply:
             take = doors.get(self.path)
             length = self.headers.get("content-length", "")
-            if take is None or not length.isdigit() or int(length) > LARGEST_BODY:
+            if take is None or not length.isdigit() or int(length) > self.largest:
                 self.close_connection = True
                 return Reply(404 if take is None else 411 if not length.isdigit() else 413)
             body = self.rfile.read(int(length))

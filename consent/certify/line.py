@@ -34,14 +34,14 @@ class Line(Protocol):
 class HttpLine:
     """Over HTTP, by the rules of `outbound`; the doors are sibling paths of the endpoint's."""
 
-    def __init__(self, http: OutboundClient, endpoint: str) -> None:
-        self._http, self._endpoint = http, endpoint
+    def __init__(self, http: OutboundClient, endpoint: str, limits: Limits = LIMITS) -> None:
+        self._http, self._endpoint, self._limits = http, endpoint, limits
 
     def post(self, headers: Mapping[str, str], body: bytes, beside: str = "") -> Answer:
         url = urljoin(self._endpoint, beside) if beside else self._endpoint
         began = time.monotonic()
         try:
-            answer = self._http.request("POST", url, headers=headers, body=body, within=url, limits=LIMITS)
+            answer = self._http.request("POST", url, headers=headers, body=body, within=url, limits=self._limits)
         except PortalError as error:
             return Answer(0, reason=error.reason, seconds=time.monotonic() - began)
         return Answer(answer.status, dict(answer.headers), answer.body, seconds=time.monotonic() - began)
@@ -53,7 +53,7 @@ class HttpLine:
         half, began = len(body) // 2, time.monotonic()
         try:
             with self._http.open_socket(self._endpoint) as plain:
-                plain.settimeout(LIMITS.read_seconds)
+                plain.settimeout(self._limits.read_seconds)
                 secure = ssl.create_default_context().wrap_socket if parts.scheme == "https" else None
                 connection = secure(plain, server_hostname=parts.hostname) if secure else plain
                 connection.sendall("\r\n".join(lines).encode("latin-1") + body[:half])

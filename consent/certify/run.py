@@ -12,7 +12,7 @@ from consent.certify import case as kinds
 from consent.certify.case import Case, Craft, Expect, Tell
 from consent.certify.door import DoorShut, TestDoor, TestMode
 from consent.certify.forge import Message, event_of, greeting_of, message_of, signed
-from consent.certify.judge import Asked, Judged, judge
+from consent.certify.judge import Answer, Asked, Judged, judge
 from consent.certify.line import Line
 from consent.certify.outcome import Exchange, Outcome, came_back, shown
 from consent.receipts import State, StoreReceipt
@@ -238,7 +238,9 @@ class _Run:
         asked = Asked(self.store, other, kinds.OBEYED)
 
         def meanwhile() -> None:
-            self._exchange(other, Craft.PLAIN, Expect.RECEIPTS, asked, "message while another is slow")
+            # On a connection of its own: one that is kept may already have the store's only attention.
+            answer = self.line.halting(signed(self.store, other, Craft.PLAIN, self.clock()), other.body, lambda: None)
+            self._judged(answer, other, Craft.PLAIN, Expect.RECEIPTS, asked, "message while another is slow")
 
         headers = signed(self.store, sent, Craft.PLAIN, self.clock())
         answer = self.line.halting(headers, sent.body, meanwhile)
@@ -253,6 +255,9 @@ class _Run:
 
     def _exchange(self, sent: Message, craft: Craft, expect: Expect, asked: Asked, what: str) -> Judged:
         answer = self.line.post(signed(self.store, sent, craft, self.clock()), sent.body)
+        return self._judged(answer, sent, craft, expect, asked, what)
+
+    def _judged(self, answer: Answer, sent: Message, craft: Craft, expect: Expect, asked: Asked, what: str) -> Judged:
         if answer.status == 200:
             self.numbers.used(list(sent.told))
         judged = judge(expect, asked, answer, self.clock())

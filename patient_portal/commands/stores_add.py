@@ -23,7 +23,7 @@ from vocabulary.errors import PortalError
 Values = dict[str, str | list[str]]
 KEYS = (
     *("id", "name", "kind", "transport", "endpoint", "secrets", "login", "client_id", "token_url", "holds", "basis"),
-    *("effort", "practices", "identifier_system", "deadline", "heartbeat", "contact", "network"),
+    *("effort", "practices", "states", "identifier_system", "deadline", "heartbeat", "contact", "network"),
 )
 
 
@@ -45,6 +45,7 @@ def _choice(values: type[Kind] | type[Transport] | type[Basis] | type[Holds]) ->
 @click.option("--holds", type=_choice(Holds), prompt=True)
 @click.option("--effort", help="For a store of donated data.")
 @click.option("--practice", "practices", multiple=True, help="A practice whose patients it can hold; may be repeated.")
+@click.option("--state", "states", multiple=True, help="A state whose law requires it (basis law); may be repeated.")
 @click.option("--identifier-system", help="The one under which it knows people, if there is one.")
 @click.option("--deadline", default="15m", show_default=True, help="Time to confirm.")
 @click.option("--heartbeat", help="Longest silence.  [default: 1h]")
@@ -107,7 +108,10 @@ def _checked(file: Path, block: str, values: Values, production: bool) -> Store:
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / "stores.toml"
         alone.write_text(toml_block(absolute) if absolute != values else block, encoding="utf-8")
-        (store,) = load_stores(alone, os.environ, production)
+        try:
+            (store,) = load_stores(alone, os.environ, production)
+        except ConfigError as error:
+            raise ConfigError("The new table", error.problem, error.remedy) from None
     return store
 
 

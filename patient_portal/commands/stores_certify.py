@@ -20,12 +20,14 @@ from consent.certify.run import certify as run_cases
 from consent.feed.progress import store_called
 from consent.seal import head_keys
 from consent.store_config import Kind, Store, Transport
+from consent.store_kind import read_secrets
 from database.keyring import KeyRing
 from outbound.breaker import Breaker
 from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
 from patient_portal.settings import Settings, read_settings
 from patient_portal.wiring import now
+from vocabulary.config_file import ConfigTable
 from vocabulary.errors import NotFound, PortalError
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -35,12 +37,19 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("store_id", metavar="ID")
 @click.option("--endpoint", help="The store's test endpoint, when it is not the one of stores.toml.")
+@click.option("--secret", "secret_names", multiple=True, help="env:NAME or file:PATH: the test endpoint's own secret.")
 @click.option("--both", is_flag=True, help="Run the cases in both wire forms, not only the store's own.")
 @click.option("--case", "wanted", multiple=True, help="Only this case; may be repeated.")
 @click.option("--out", type=FOLDER, default=Path(), help="Folder for the report.  [default: here]")
 @click.option("--check", type=FILE, help="Check the signature of a report (.jws) instead, and print it.")
 def certify(
-    store_id: str, endpoint: str | None, both: bool, wanted: tuple[str, ...], out: Path, check: Path | None
+    store_id: str,
+    endpoint: str | None,
+    secret_names: tuple[str, ...],
+    both: bool,
+    wanted: tuple[str, ...],
+    out: Path,
+    check: Path | None,
 ) -> None:
     """Send about fifty hostile messages about invented people to the store's test endpoint, and report.
 
@@ -54,7 +63,7 @@ def certify(
     if check is not None:
         _check(check, ring)
         return
-    store = _store(settings, store_id, endpoint)
+    store = _store(settings, store_id, endpoint, secret_names)
     transports = [store.transport]
     if both:
         transports = [Transport.BACKPORT, Transport.NDJSON]
@@ -66,13 +75,16 @@ def certify(
         raise SystemExit(1)
 
 
-def _store(settings: Settings, store_id: str, endpoint: str | None) -> Store:
+def _store(settings: Settings, store_id: str, endpoint: str | None, secret_names: tuple[str, ...]) -> Store:
     try:
         store = store_called(settings.stores, store_id)
     except NotFound:
         raise click.UsageError(f"{store_id} is not the id of a store that is told of decisions") from None
     if store.kind is not Kind.WEBHOOK:
         raise click.UsageError(f"{store_id} is of kind {store.kind.value}; certify is for webhooks, `test` for all")
+    if secret_names:
+        table = ConfigTable("--secret", "certify", 1, {"secrets": list(secret_names)}, {})
+        store = replace(store, secrets=read_secrets(table, store.kind, Path(), os.environ))
     return store if endpoint is None else replace(store, endpoint=endpoint)
 
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from clients.receiver_kit.memory import Memory
+from clients.receiver_kit.receiver import Receiver
+from clients.receiver_kit.server import make_server
 from consent.certify.case import Case
 from consent.certify.cases import CASES
-from consent.certify.line import HttpLine
+from consent.certify.line import LIMITS, HttpLine
 from consent.certify.outcome import Outcome
 from consent.certify.run import certify
 from consent.store_config import Store, Transport
 from outbound.breaker import Breaker
 from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
+from outbound.limits import Limits
 from sandbox.store.config import StoreConfig
 from sandbox.store.server import start
 from tests.pure.consent.stores import CANCERLINQ_STORE, DISCOVERY, EARLY_SIGNS_STORE, SECRET, TEMPUS
@@ -46,10 +52,10 @@ def kit(store: Store, folder: Path) -> Iterator[str]:
         process.communicate(timeout=10)
 
 
-def certified(store: Store, endpoint: str, cases: tuple[Case, ...]) -> list[Outcome]:
+def certified(store: Store, endpoint: str, cases: tuple[Case, ...], limits: Limits = LIMITS) -> list[Outcome]:
     http = OutboundClient(AllowList([destination(endpoint, private=True)]), breaker=Breaker(threshold=1_000_000))
     try:
-        return list(certify(store, HttpLine(http, endpoint), lambda: datetime.now(UTC), "run-1", cases))
+        return list(certify(store, HttpLine(http, endpoint, limits), lambda: datetime.now(UTC), "run-1", cases))
     finally:
         http.close()
 
@@ -90,3 +96,34 @@ def test_each_kind_of_sandbox_store_passes(template: Store, role: str, transport
         running.stop()
     assert failed(outcomes) == {}
     assert len(outcomes) == len([case for case in SMALL if case.only in (None, store.basis)])
+
+
+class OneAtATime(HTTPServer):
+    """A server that does one request after the other."""
+
+
+PATIENT = Limits(read_seconds=2, total_seconds=4, max_bytes=4_000_000)
+
+
+@pytest.mark.parametrize(
+    ("server", "largest", "case", "limits"),
+    [(OneAtATime, 10**8, "slow", PATIENT), (ThreadingHTTPServer, 10_000, "large", LIMITS)],
+    ids=["one-at-a-time", "takes-little"],
+)
+def test_what_only_a_network_shows(server: type[HTTPServer], largest: int, case: str, limits: Limits) -> None:
+    """SUB-07: one that serves one at a time fails on a slow message, one that takes little fails on a large one."""
+    receiver = Receiver("tempus", [SECRET], Memory(":memory:"), ["urn:invented"])
+    made = make_server(receiver, 0, test=True)
+    made.server_close()
+    running = server(("127.0.0.1", 0), type("Handler", (made.RequestHandlerClass,), {"largest": largest}))  # type: ignore[arg-type]
+    thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    endpoint = f"http://localhost:{running.server_address[1]}/notifications"
+    wanted = tuple(each for each in CASES if each.id in ("version-back", case))
+    try:
+        assert set(failed(certified(TEMPUS, endpoint, wanted, limits))) == {case}
+    finally:
+        running.shutdown()
+        running.server_close()
+        thread.join()
+        receiver.memory.close()
