@@ -69,7 +69,7 @@ def donors(session: Session, effort: Effort, now: datetime, texts: Texts = PUBLI
     everyone = sorted({person for group in groups for person in group})
     history: dict[UUID, list[Decision]] = {}
     for row in session.execute(_DECISIONS, {"persons": everyone}).mappings():
-        decision = decision_of(row)  # type: ignore[arg-type]
+        decision = decision_of(row)  # type: ignore[arg-type]  # a row is read by its columns' names
         history.setdefault(decision.person_id, []).append(decision)
     found = []
     for group in groups:

@@ -31,7 +31,7 @@ class Entry:
 def read_history(session: Session, persons: Sequence[UUID]) -> tuple[Entry, ...]:
     """All decisions of these (linked) persons, newest first; one query."""
     rows = session.execute(_READ, {"persons": list(persons)}).mappings()
-    return tuple(Entry(decision_of(row), row["position"]) for row in rows)  # type: ignore[arg-type]
+    return tuple(Entry(decision_of(row), row["position"]) for row in rows)  # type: ignore[arg-type]  # a row is read by its columns' names
 
 
 def read_standing(session: Session, persons: Sequence[UUID], now: datetime) -> Standing:

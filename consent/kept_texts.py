@@ -27,7 +27,7 @@ def refuse_edited_texts(session: Session, texts: Iterable[ConsentText]) -> None:
         newest[text_id] = max(version, newest.get(text_id, 0))
     for each in texts:
         row = kept.get((each.id, each.version, each.language))
-        other = differs(each, row) if row is not None else None  # type: ignore[arg-type]
+        other = differs(each, row) if row is not None else None  # type: ignore[arg-type]  # a row is read by its columns' names
         if other is not None:
             raise ConfigError(
                 f"consent text {each.id}, version {each.version}, language {each.language}",

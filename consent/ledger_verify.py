@@ -131,7 +131,7 @@ def _some(
     report: Report,
 ) -> int:
     """Audit the positions from `first` up to `last`; returns how many rows there were."""
-    rows = [audited(row) for row in session.execute(_ROWS, {"start": first, "stop": last}).mappings()]  # type: ignore[arg-type]
+    rows = [audited(row) for row in session.execute(_ROWS, {"start": first, "stop": last}).mappings()]  # type: ignore[arg-type]  # a row is read by its columns' names
     stored = _genuine_heads(session, audit, public_keys, first, last)
     kept = _tiles(session, first, last)
     for tile in range(first, last, WIDTH):

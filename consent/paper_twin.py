@@ -60,7 +60,7 @@ def twin_codes(ring: KeyRing, decision: Decision, position: int | None, head: Si
         "head": head.as_json() if head is not None else None,
         "key": key.id,
     }
-    packed = zlib.compress(rfc8785.dumps(document), 9)  # type: ignore[arg-type]
+    packed = zlib.compress(rfc8785.dumps(document), 9)  # type: ignore[arg-type]  # rfc8785 names JSON more narrowly
     signed = Ed25519PrivateKey.from_private_bytes(key.raw).sign(PREFIX + packed) + packed
     letters = base45(signed)
     parts = [letters[start : start + MOST_LETTERS] for start in range(0, len(letters), MOST_LETTERS)]

@@ -167,7 +167,7 @@ def _carry(
     that stores which know a new name of theirs hear of them.
     """
     rows = session.execute(HISTORY, {"persons": list(among), "form": ""}).mappings().all()
-    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]
+    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]  # a row is read by its columns' names
     newest: dict[tuple[UUID, object], Decision] = {}
     for decision in sorted((d for d in history if not d.by_the_clock), key=lambda d: d.version):
         newest[decision.person_id, decision.subject] = decision

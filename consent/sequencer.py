@@ -34,4 +34,4 @@ def sequence_once(database: Database, now: datetime, most: int = 5_000) -> int:
         if not session.scalar(_LOCK, {"key": LOCK_KEY}):
             return 0
         moved = session.execute(_MOVE, {"most": most, "now": now})
-        return int(moved.rowcount)  # type: ignore[attr-defined]
+        return int(moved.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has a rowcount

@@ -129,13 +129,13 @@ class _PinnedHttps(_Pinned, HTTPSConnection):
 class _HttpPool(HTTPConnectionPool):
     def __init__(self, *args: Any, dialer: Dialer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.ConnectionCls = partial(_Pinned, dialer=dialer)  # type: ignore[assignment]
+        self.ConnectionCls = partial(_Pinned, dialer=dialer)  # type: ignore[assignment]  # urllib3 declares a class and only calls it
 
 
 class _HttpsPool(HTTPSConnectionPool):
     def __init__(self, *args: Any, dialer: Dialer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.ConnectionCls = partial(_PinnedHttps, dialer=dialer)  # type: ignore[assignment]
+        self.ConnectionCls = partial(_PinnedHttps, dialer=dialer)  # type: ignore[assignment]  # urllib3 declares a class and only calls it
 
 
 class PinnedTransport(HTTPAdapter):

@@ -50,11 +50,11 @@ _NEWEST = (
     " AND n.store_id = m.store_id AND n.state IN ('due', 'settled'))"
 )
 _RECORD_CHANGED = text(
-    "UPDATE delivery_to_effort m SET state = 'due', next_try_at = :now, made_at = :now, attempts = 0"  # noqa: S608
+    "UPDATE delivery_to_effort m SET state = 'due', next_try_at = :now, made_at = :now, attempts = 0"  # noqa: S608 - constants of this file; values are bound
     f" WHERE m.person_id = :person AND m.state IN ('due', 'settled') AND {_NEWEST}"
 )
 _MISSED = text(
-    "UPDATE delivery_to_effort m SET state = 'due', next_try_at = :now, made_at = :now, attempts = 0"  # noqa: S608
+    "UPDATE delivery_to_effort m SET state = 'due', next_try_at = :now, made_at = :now, attempts = 0"  # noqa: S608 - constants of this file; values are bound
     f" FROM (SELECT person_id, max(finished_at) AS finished FROM retrieval WHERE finished_at > :since"
     f" GROUP BY person_id) r WHERE r.person_id = m.person_id AND m.state = 'settled' AND r.finished > m.made_at"
     f" AND {_NEWEST}"

@@ -46,7 +46,7 @@ _TAIL = (
     " || to_char(t.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') || '\"}}'"
 )
 _GIVERS = text(
-    f"SELECT DISTINCT d.person_id FROM ({_DECIDED} WHERE {_RUN}) d WHERE d.effort_id = :effort AND d.answer = 'yes'"  # noqa: S608
+    f"SELECT DISTINCT d.person_id FROM ({_DECIDED} WHERE {_RUN}) d WHERE d.effort_id = :effort AND d.answer = 'yes'"  # noqa: S608 - constants of this file; values are bound
     f" AND {CONCERNS} AND NOT EXISTS (SELECT FROM store_subject s WHERE s.store_id = :store"
     " AND s.person_id = d.person_id)"
 )
@@ -104,7 +104,7 @@ def _named(where: str) -> TextClause:
     head = _HEAD.format(system="a.name_system")
     tail = _TAIL.format(choice="cancerlinq", effort="'null'", categories="'[]'")
     return text(
-        f"SELECT t.position, t.version, t.person_id::text, a.id::text, a.value_sealed, {head}, {tail}"  # noqa: S608
+        f"SELECT t.position, t.version, t.person_id::text, a.id::text, a.value_sealed, {head}, {tail}"  # noqa: S608 - constants of this file; values are bound
         f" FROM ({_DECIDED} WHERE {where} AND {CONCERNS} OFFSET 0) t CROSS JOIN LATERAL ({_ALIAS}) a"
         " ORDER BY t.position, a.created_at, a.id"
     )
@@ -116,7 +116,7 @@ def _coded(where: str) -> TextClause:
     head = _HEAD.format(system=f"CAST('{SUBJECT_SYSTEM}' AS text)")
     tail = _TAIL.format(choice="donation", effort="to_json(CAST(:effort AS text))", categories=_GIVEN)
     return text(
-        f"SELECT t.position, t.version, t.person_id::text, {head} || to_json(s.subject) || {tail}"  # noqa: S608
+        f"SELECT t.position, t.version, t.person_id::text, {head} || to_json(s.subject) || {tail}"  # noqa: S608 - constants of this file; values are bound
         f" FROM ({_DECIDED} WHERE {where} AND {CONCERNS} OFFSET 0) t CROSS JOIN LATERAL ({_CODE}) s"
         " ORDER BY t.position"
     )

@@ -20,7 +20,7 @@ Events = tuple[StoreEvent, ...] | tuple[LineEvent, ...]
 def number(told: Sequence[Told] | Sequence[Line], store: Store, first: int) -> Events:
     if told and isinstance(told[0], Line):
         return tuple(map(LineEvent._make, zip(count(first), *zip(*told, strict=True), strict=False)))
-    return tuple(numbered(told, store, first))  # type: ignore[arg-type]
+    return tuple(numbered(told, store, first))  # type: ignore[arg-type]  # all are Told when the first is no Line
 
 
 def rebuild(

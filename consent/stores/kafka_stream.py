@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 try:
     import confluent_kafka as kafka
 except ImportError:  # the extra `streams`; stores.toml is refused without it
-    kafka = None  # type: ignore[assignment,unused-ignore]
+    kafka = None  # type: ignore[assignment,unused-ignore]  # the client may not be installed
 
 from consent.receipts import MAX_ANSWER_BYTES, StoreReceipt
 from consent.store_config import Store

@@ -22,7 +22,7 @@ try:
     import nats.errors
     import nats.js.errors
 except ImportError:  # the extra `streams`; stores.toml is refused without it
-    nats = None  # type: ignore[assignment,unused-ignore]
+    nats = None  # type: ignore[assignment,unused-ignore]  # the client may not be installed
 
 from consent.receipts import MAX_ANSWER_BYTES, StoreReceipt
 from consent.store_config import Store

@@ -64,7 +64,7 @@ def test_test_results_are_never_swallowed() -> None:
 
 def test_one_version_of_uv() -> None:
     """Wherever uv is pinned, it is the same release."""
-    pinned = {re.search(r"UV_VERSION=(\S+)", BOOTSTRAP).group(1)}  # type: ignore[union-attr]
+    pinned = {re.search(r"UV_VERSION=(\S+)", BOOTSTRAP).group(1)}  # type: ignore[union-attr]  # no match would fail here
     dockerfile = ROOT / "Dockerfile"
     if dockerfile.exists():
         pinned |= set(re.findall(r"uv==([\d.]+)", dockerfile.read_text()))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # xdist has no types
 
 ALONE = "tests/journeys/test_other_server.py"  # has a portal of its own
 JOURNEYS = "tests/journeys/"
@@ -25,7 +25,7 @@ LONGEST_FIRST = (
 )
 
 
-class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
+class LongestFirst(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """A file stays in one process, and so do the journeys in the demo."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -49,7 +49,7 @@ class World:
         return record_decision(self.database.web, self.database.keyring, what, self.clock())
 
     def press(self, who: UUID, *more: object, **also: object) -> Recorded:
-        return self.record(asked(who, *more, **also))  # type: ignore[arg-type]
+        return self.record(asked(who, *more, **also))  # type: ignore[arg-type]  # passed on as they are
 
     def sequence(self) -> int:
         return sequence_once(self.database.worker, self.clock())

@@ -43,7 +43,7 @@ class Receiver:
     store_id: str
     secret: str
     clock: Clock
-    misbehave: Callable[[str, list[Event], Answer], Answer] | None = None
+    misbehave: Callable[[str, list[Event], Answer], Answer | None] | None = None
     heard: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     effects: list[tuple[str, int, str]] = field(default_factory=list)
     held: dict[tuple[str, str, str | None], tuple[int, str]] = field(default_factory=dict)

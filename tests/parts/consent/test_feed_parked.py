@@ -87,7 +87,7 @@ def test_a_name_that_breaks_while_its_batch_waits(world: World, platform: Receiv
 def test_a_task_for_a_parked_item_opens_once_and_closes(world: World, platform: Receiver) -> None:
     """Decisions (Order and position): parked, named to a human once however often it fails, closed when taken."""
     rosa, ben = person(world.database, 1), person(world.database, 2)
-    platform.misbehave = lambda _, events, good: (500, {}, b"") if any(e.value == "MRN-1" for e in events) else None  # type: ignore[assignment,return-value]
+    platform.misbehave = lambda _, events, good: (500, {}, b"") if any(e.value == "MRN-1" for e in events) else None
     world.press(rosa)
     world.press(ben)
     for _ in range(4):

@@ -34,7 +34,7 @@ def test_a_paused_store_waits_and_catches_up(world: World, platform: Receiver) -
     assert platform.answers() == {"MRN-1": "no"}
     assert lags(world)
     with world.database.worker.begin(as_propagation()) as session:
-        assert open_pause(session, "cancerlinq").who == "dana"  # type: ignore[union-attr]
+        assert open_pause(session, "cancerlinq").who == "dana"  # type: ignore[union-attr]  # None would fail here
         with pytest.raises(Conflict):
             pause(session, store, "eve", "again", world.clock())
         resume(session, store, "sam", world.clock())

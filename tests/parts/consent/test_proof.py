@@ -192,7 +192,7 @@ def test_a_later_head_continues_the_receipts(world: World) -> None:
     answer = {"first": 1, "second": 2, "proof": steps, "head": later.as_json()}
     key = next(iter(head_keys(world.database.keyring).values()))
     assert verify_receipt.check_later(proof.as_json(), answer, key).startswith("Proven")
-    forked = {**answer, "head": {**answer["head"], "root": "00" * 32}}  # type: ignore[dict-item]
+    forked = {**answer, "head": {**answer["head"], "root": "00" * 32}}  # type: ignore[dict-item]  # an answer is plain JSON
     assert verify_receipt.check_later(proof.as_json(), forked, key).startswith("NOT PROVEN")
 
 

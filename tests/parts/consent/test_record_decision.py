@@ -227,7 +227,7 @@ def test_preview_says_what_recording_does(database: TestDatabase) -> None:
 def test_what_may_not_be_recorded(database: TestDatabase, change: dict[str, object], error: type[Exception]) -> None:
     """HIP-10, HIP-12, SMART-65: refused with a typed error, and nothing is written."""
     rosa = person(database, 1)
-    what = replace(asked(rosa, donation_to("living-well"), Answer.YES), **change)  # type: ignore[arg-type]
+    what = replace(asked(rosa, donation_to("living-well"), Answer.YES), **change)  # type: ignore[arg-type]  # values that nobody should be able to ask for
     with pytest.raises(error):
         record(database, what)
     assert counts(database) == (0, 0, 0)
@@ -249,7 +249,7 @@ def test_care_team_may_only_opt_out(
     """SMART-65, X-05: staff never donate, withdraw or lift; an opt-out needs a reason."""
     rosa = person(database, 1)
     with pytest.raises(error):
-        record(database, asked(rosa, subject, answer, actor=nurse(rosa), reason=reason))  # type: ignore[arg-type]
+        record(database, asked(rosa, subject, answer, actor=nurse(rosa), reason=reason))  # type: ignore[arg-type]  # values that nobody should be able to ask for
 
 
 def test_rows_of_another_are_out_of_reach(database: TestDatabase) -> None:

@@ -117,7 +117,7 @@ def test_forged_late_receipts(world: World, store: str, body: bytes, secret: str
 def test_parked_and_unplaced_are_with_staff(world: World, platform: Receiver) -> None:
     """Decisions: what a store could not place, or would not take, is said to be with staff."""
     rosa, ben = person(world.database, 1), person(world.database, 2)
-    platform.misbehave = lambda _, events, good: (500, {}, b"") if any(e.value == "MRN-1" for e in events) else None  # type: ignore[assignment,return-value]
+    platform.misbehave = lambda _, events, good: (500, {}, b"") if any(e.value == "MRN-1" for e in events) else None
     world.press(rosa)
     world.press(ben)
     world.drain("cancerlinq")

@@ -120,7 +120,7 @@ def test_as_told_then_whatever_was_learnt_since(world: World, platform: Receiver
 
 def test_a_parked_event_can_be_fetched(world: World, platform: Receiver) -> None:
     """SUB-05, SUB-07: the gap that a parked item leaves is filled when the store asks."""
-    platform.misbehave = lambda _, sent, good: (500, {}, b"") if any(e.value == "MRN-1" for e in sent) else None  # type: ignore[assignment,return-value]
+    platform.misbehave = lambda _, sent, good: (500, {}, b"") if any(e.value == "MRN-1" for e in sent) else None
     tell(world, 2)
     assert platform.answers() == {"MRN-2": "no"}
     bundle = events(world, {"eventsSinceNumber": "1", "eventsUntilNumber": "1"})

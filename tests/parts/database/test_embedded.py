@@ -86,9 +86,9 @@ def test_password_is_needed_everywhere(server: EmbeddedServer, folder: Path, mon
     ]
     for place in places:
         with pytest.raises(psycopg.OperationalError, match="no password supplied"):
-            psycopg.connect(dbname="postgres", user="postgres", **place)  # type: ignore[arg-type]
+            psycopg.connect(dbname="postgres", user="postgres", **place)  # type: ignore[arg-type]  # a place is keywords of several types
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-            psycopg.connect(dbname="postgres", user="postgres", password="guess", **place)  # type: ignore[arg-type]
+            psycopg.connect(dbname="postgres", user="postgres", password="guess", **place)  # type: ignore[arg-type]  # a place is keywords of several types
     with psycopg.connect(server.superuser_url) as connection:
         methods = connection.execute("select distinct auth_method from pg_hba_file_rules").fetchall()
         stored = connection.execute("select rolpassword from pg_authid where rolname = 'postgres'").fetchone()

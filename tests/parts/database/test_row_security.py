@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from consent.tables import Person
 from database.context import as_nobody, as_persons, as_propagation
@@ -95,7 +96,7 @@ def test_a_row_for_someone_else_cannot_be_written(database: TestDatabase, two_pe
     first, second = two_people
     change = text("UPDATE person SET language = 'es' WHERE id = :id")
     with database.web.begin(as_persons(first)) as session:
-        assert session.execute(change, {"id": second}).rowcount == 0  # type: ignore[attr-defined]
+        assert session.execute(change, {"id": second}).rowcount == 0  # type: ignore[attr-defined]  # a change's result has a rowcount
     with pytest.raises(DBAPIError, match="row-level security"), database.web.begin(as_persons(first)) as session:
         session.add(Person(id=uuid4(), language=None, zone=None, created_at=_now(session)))
 
@@ -132,5 +133,5 @@ def test_history_is_append_only(database: TestDatabase, table: str, verb: str) -
             session.execute(text(change))
 
 
-def _now(session: object) -> object:
-    return session.scalar(text("SELECT now()"))  # type: ignore[attr-defined]
+def _now(session: Session) -> object:
+    return session.scalar(text("SELECT now()"))

@@ -33,5 +33,5 @@ def listen() -> Iterator[Listen]:
 def way_to(*urls: str, **options: object) -> OutboundClient:
     return OutboundClient(
         AllowList(destination(url, private=True) for url in urls),
-        **{"limits": QUICK, **options},  # type: ignore[arg-type]
+        **{"limits": QUICK, **options},  # type: ignore[arg-type]  # options are keywords by name
     )

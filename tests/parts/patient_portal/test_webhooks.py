@@ -138,7 +138,7 @@ def test_stop_start_and_help_over_the_network(texts: Texts) -> None:
     ):
         count = len(texts.to())
         texts.phone.text_from(NUMBER, words)
-        wait_until(lambda count=count: len(texts.to()) == count + 1)  # type: ignore[misc]
+        wait_until(lambda count=count: len(texts.to()) == count + 1)  # type: ignore[misc]  # a default in a lambda has no type
         assert answer in texts.to()[-1]
         off = words != "start"
         assert ("We do not text you." in client.get("/notifications").text) is off

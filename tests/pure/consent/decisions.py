@@ -39,4 +39,4 @@ def decided(
         salt=b"s" * 32,
         categories=given_categories,
     )
-    return replace(decision, **more)  # type: ignore[arg-type]
+    return replace(decision, **more)  # type: ignore[arg-type]  # changes are fields by name

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from consent.authorization import ELEMENTS, check_can_activate, load_texts, missing_elements
+from consent.authorization import ELEMENTS, ConsentText, check_can_activate, load_texts, missing_elements
 from consent.efforts import SANDBOX_EFFORTS
 from vocabulary.errors import Conflict
 
@@ -65,9 +65,9 @@ def test_invented_efforts_say_so() -> None:
 
 
 @pytest.mark.parametrize("text", [t for t in TEXTS.all if t.language == "en"], ids=lambda t: t.id)
-def test_plain_words(text: object) -> None:
+def test_plain_words(text: ConsentText) -> None:
     """HIP-11 (c)(3), A11Y: Flesch-Kincaid grade of at most 7 by a simple count (goal 6)."""
-    body = " ".join(text.parts.values())  # type: ignore[attr-defined]
+    body = " ".join(text.parts.values())
     sentences = [s for s in re.split(r"[.:!?]\s", body) if re.search("[a-z]", s)]
     words = re.findall(r"[A-Za-z']+", body)
     syllables = sum(max(1, len(re.findall(r"[aeiouy]+", re.sub(r"e\b", "", word.lower())))) for word in words)

@@ -7,9 +7,10 @@ import itertools
 import pytest
 
 from consent.coverage import Change, KnownAs, alias_reaches, effects, stores_concerned, told_answer
-from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
+from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, Subject, donation_to
 from consent.may_use import Purpose, Reason, may_use
 from consent.standing import standing
+from consent.store_config import Store
 from tests.pure.consent.decisions import NOW, decided
 from tests.pure.consent.stores import (
     ALL_STORES,
@@ -40,9 +41,9 @@ def test_only_stores_that_know_or_would_receive_the_person() -> None:
 
 @pytest.mark.parametrize("subject", [CANCERLINQ, donation_to("living-well"), donation_to("early-signs")])
 @pytest.mark.parametrize("answer", list(Answer))
-def test_who_is_told_what(subject: object, answer: Answer) -> None:
+def test_who_is_told_what(subject: Subject, answer: Answer) -> None:
     """X-06, decisions: operations stores hear of CancerLinQ, an effort of itself, a registry of nothing."""
-    decision = decided(1, subject, answer)  # type: ignore[arg-type]
+    decision = decided(1, subject, answer)
     told = {store.id: told_answer(store, decision) for store in ALL_STORES}
     assert told["registry"] is None
     if subject == CANCERLINQ:
@@ -97,10 +98,10 @@ NOTHING = frozenset[SensitiveClass]()
 
 @pytest.mark.parametrize("store", ALL_STORES, ids=lambda store: store.id)
 @pytest.mark.parametrize("purpose", list(Purpose))
-def test_unreadable_standing_permits_nothing_but_the_law(store: object, purpose: Purpose) -> None:
+def test_unreadable_standing_permits_nothing_but_the_law(store: Store, purpose: Purpose) -> None:
     """CON-10: error means deny, whatever the store and purpose; the law's report goes on (X-06)."""
     answer = may_use(
-        store,  # type: ignore[arg-type]
+        store,
         DataCategory.CLINICAL,
         NOTHING,
         purpose,

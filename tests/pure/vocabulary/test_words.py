@@ -42,7 +42,7 @@ def test_only_nobody_is_not_signed_in() -> None:
     assert not ANONYMOUS.signed_in
     assert all(Actor(kind, uuid4()).signed_in for kind in ActorKind if kind is not ActorKind.ANONYMOUS)
     with pytest.raises(FrozenInstanceError):
-        ANONYMOUS.kind = ActorKind.PATIENT  # type: ignore[misc]
+        ANONYMOUS.kind = ActorKind.PATIENT  # type: ignore[misc]  # that it cannot be set is the test
     assert ANONYMOUS.persons == ()
 
 

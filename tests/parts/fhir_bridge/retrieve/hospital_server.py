@@ -107,7 +107,7 @@ class Everything:
 def hospital(httpserver: HTTPServer) -> Hospital:
     made = Hospital(httpserver)
     httpserver.expect_request("/elsewhere").respond_with_handler(
-        lambda request: made.foreign.append(request.url) or Response("{}")  # type: ignore[func-returns-value]
+        lambda request: made.foreign.append(request.url) or Response("{}")  # type: ignore[func-returns-value]  # append answers None, so the or answers
     )
     httpserver.expect_request(re.compile("/fhir.*")).respond_with_handler(made.answer)
     return made

@@ -114,25 +114,25 @@ def follow(truth: Truth, snapshot: Snapshot, step: tuple[object, ...], row: int)
     kind, *rest = step
     if kind == "decide":
         person, subject, answer, starts, ends, categories, sensitive = rest
-        own = truth.histories[person]  # type: ignore[index]
+        own = truth.histories[person]  # type: ignore[index]  # what a step carries depends on its kind
         yes = answer is Answer.YES and subject != CANCERLINQ
         more = {"categories": categories, "sensitive": sensitive} if yes else {}
         own.append(
-            decided(len(own) + 1, subject, answer, UUID(int=person), starts_at=starts, expires_at=ends, **more)  # type: ignore[arg-type]
+            decided(len(own) + 1, subject, answer, UUID(int=person), starts_at=starts, expires_at=ends, **more)  # type: ignore[arg-type]  # what a step carries depends on its kind
         )
         for _ in range(2):
-            snapshot.decide(person, len(own), text_of(own[-1]))  # type: ignore[arg-type]
+            snapshot.decide(person, len(own), text_of(own[-1]))  # type: ignore[arg-type]  # what a step carries depends on its kind
     elif kind == "link":
         pair, on = rest
-        truth.links[pair] = on  # type: ignore[index,assignment]
-        snapshot.link(row, pair[1], pair[0], on)  # type: ignore[index,arg-type]
-        snapshot.link(row - 1, pair[0], pair[1], not on)  # type: ignore[index]
+        truth.links[pair] = on  # type: ignore[index,assignment]  # what a step carries depends on its kind
+        snapshot.link(row, pair[1], pair[0], on)  # type: ignore[index,arg-type]  # what a step carries depends on its kind
+        snapshot.link(row - 1, pair[0], pair[1], not on)  # type: ignore[index]  # what a step carries depends on its kind
     elif kind == "name":
         person, name = rest
-        truth.names[person].add(name)  # type: ignore[index,arg-type]
-        snapshot.name(person, name)  # type: ignore[arg-type]
+        truth.names[person].add(name)  # type: ignore[index,arg-type]  # what a step carries depends on its kind
+        snapshot.name(person, name)  # type: ignore[arg-type]  # what a step carries depends on its kind
     else:
-        truth.now += timedelta(seconds=rest[0])  # type: ignore[arg-type]
+        truth.now += timedelta(seconds=rest[0])  # type: ignore[arg-type]  # what a step carries depends on its kind
         snapshot.advance(micros(truth.now))
         snapshot.advance(micros(truth.now) - 5_000_000)
 
@@ -162,7 +162,7 @@ def test_reduced_history_is_short() -> None:
     entries = ()
     for version in range(1, 1000):
         subject = SUBJECTS[version % 4]
-        entries = added(entries, entry_of(decided(version, subject, list(Answer)[version % 3 == 0])))  # type: ignore[assignment]
+        entries = added(entries, entry_of(decided(version, subject, list(Answer)[version % 3 == 0])))  # type: ignore[assignment]  # it begins as an empty tuple
     assert len(entries) <= 5
 
 
@@ -176,7 +176,7 @@ def test_cutting_the_history_changes_no_standing(taken: list[tuple[object, ...]]
     for history in truth.histories.values():
         entries = ()
         for decision in history:
-            entries = added(entries, entry_of(decision))  # type: ignore[assignment]
+            entries = added(entries, entry_of(decision))  # type: ignore[assignment]  # it begins as an empty tuple
         whole, cut = standing(history, truth.now), standing_of([settled(entries, micros(truth.now))])
         assert cut.cancerlinq.verdict is whole.cancerlinq.verdict
         for effort in (LIVING_WELL, EARLY_SIGNS):
