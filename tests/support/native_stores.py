@@ -50,10 +50,12 @@ class _KilledAfterDelivery:
         return self._adapter.is_well()
 
 
-def kill_between_store_and_settle(store: Store, worker_url: str, ring: KeyRing, folder: Path) -> None:
+def kill_between_store_and_settle(
+    store: Store, worker_url: str, ring: KeyRing, folder: Path, pace: Pace | None = None
+) -> None:
     """Deliver one batch of what is sequenced, in a process that is killed by -9 before it can settle."""
     ring.save(folder / "ring")
-    given = pickle.dumps((store, worker_url, str(folder / "ring")))
+    given = pickle.dumps((store, worker_url, str(folder / "ring"), pace or Pace(batch=50)))
     command = [sys.executable, "-m", "tests.support.native_stores"]
     ended = subprocess.run(command, input=given, cwd=ROOT, timeout=60, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.returncode
@@ -129,11 +131,11 @@ class SilentServer:
 
 
 def main() -> None:
-    store, worker_url, ring_path = pickle.load(sys.stdin.buffer)
+    store, worker_url, ring_path, pace = pickle.load(sys.stdin.buffer)
     ring = KeyRing.load(Path(ring_path))
     http = OutboundClient(AllowList([destination(store.endpoint, private=True)]))
     adapter = _KilledAfterDelivery(adapter_for(store, http, _now, ring))
-    sender = Sender(Database(worker_url, pool_size=2), ring, adapter, _now, Pace(batch=50))
+    sender = Sender(Database(worker_url, pool_size=2), ring, adapter, _now, pace)
     for _ in range(20):
         if sender.step() is Step.IDLE:
             break

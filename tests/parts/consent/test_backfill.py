@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,9 @@ from consent.feed.sender import Step
 from database.context import as_nobody
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import person
+from tests.parts.consent.receiver import Answer as Answered
 from tests.pure.consent.stores import CANCERLINQ_STORE, LIVING_WELL_STORE, TEMPUS
+from tests.support.native_stores import kill_between_store_and_settle
 from vocabulary.errors import Conflict
 
 SMALL = Pace(first_seconds=1, longest_seconds=60, split_after=2, batch=50, backfill=4)
@@ -84,10 +87,15 @@ def test_a_decision_does_not_wait_for_a_backfill(world: World) -> None:
     ]
 
 
-def test_killed_anywhere_it_goes_on(world: World) -> None:
-    """G3.9: stopped before, while and after each batch, nothing is lost, and none has another number."""
+def test_killed_anywhere_it_goes_on(world: World, tmp_path: Path) -> None:
+    """G3.9: killed by -9 after the store took a batch, cut off after and between batches: nothing is lost, doubled or
+    given another number."""
     decide(world)
     receiver = world.add(NEW)
+    begin_backfill(world.database.worker, world.stores["new-store"], world.clock())
+    kill_between_store_and_settle(
+        world.stores["new-store"], world.database.urls.worker, world.database.keyring, tmp_path, SMALL
+    )
 
     class Killed(BaseException):
         pass
@@ -96,14 +104,17 @@ def test_killed_anywhere_it_goes_on(world: World) -> None:
         if not found.is_done:
             raise Killed
 
+    def hang_up(_: str, __: object, answer: Answered) -> Answered:
+        if answer[0]:
+            raise ConnectionError  # it took the batch, and we never hear of it
+        return answer
+
     for kill in range(20):
-        if kill % 2:  # the store took it, and we die before we know
-            receiver.misbehave = lambda *_: (_ for _ in ()).throw(ConnectionError())
+        receiver.misbehave = hang_up if kill % 2 else None
         try:
             done = fill(world, "new-store", progress=die)
         except Killed:
             done = None
-        receiver.misbehave = None
         world.clock.tick(3600)
         if done is not None and done.is_done:
             break
@@ -112,6 +123,8 @@ def test_killed_anywhere_it_goes_on(world: World) -> None:
         for number in numbers:
             told.setdefault(number, set()).add(message)
     assert sorted(told) == list(range(1, 10))
+    assert all(len(messages) == 1 for messages in told.values()), "a retry is the same message"
+    assert len(receiver.heard) > len(set(receiver.heard)), "some were told twice indeed"
     assert len(receiver.effects) == 9 == len(set(receiver.effects))
 
 
