@@ -17,6 +17,7 @@ from consent.decide.columns import Columns, Question
 from consent.decide.history import micros
 from consent.decide.ledger_view import Head, LedgerView, News
 from consent.decide.names import NameBook
+from consent.decide.sieve import Sieve
 from consent.decide.snapshot import Installation, Snapshot
 from consent.efforts import SANDBOX_EFFORTS, Effort
 from consent.may_use import Permission, Reason
@@ -61,6 +62,15 @@ class Look:
         return self.column[0] is not UNCHECKED
 
 
+@dataclass(frozen=True)
+class Sifted:
+    """Of `asked` names those that are allowed, in order."""
+
+    position: int
+    asked: int
+    allowed: Sequence[bytes] = field(repr=False)
+
+
 class Decider:
     """The snapshot of all persons, kept current. Threads may share one; the clock gives the time of each call."""
 
@@ -78,6 +88,7 @@ class Decider:
         self.stores = {store.id: store for store in stores}
         self._lock = Lock()
         self._head: Head | None = None
+        self._moment = b""
         self._forget()
 
     def close(self) -> None:
@@ -94,6 +105,19 @@ class Decider:
         """The same for many at once, with one look at the ledger."""
         look = self.look(question, names)
         return Answers(look.position, list(map(look.column.__getitem__, look.profiles)))
+
+    def sift(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Sifted | None:
+        """Only those who are allowed, sooner than by `look`; None where that is the way to ask."""
+        store = self.stores.get(question.store)
+        if store is None or store.basis is not Basis.DONATION:
+            return None
+        with self._lock:
+            checked = self._catch_up() if check or self._head is None else True
+            if not checked or not self._knows_names_of(store):
+                return None
+            codes = self._names.codes(store)
+            kept = self._sieve.kept(question, codes, names) if codes is not None else None
+            return None if kept is None else Sifted(self._snapshot.position, len(names), kept)
 
     def look(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Look:
         """The profile of each name and the answer for each profile; without a look at the ledger when not `check`."""
@@ -137,15 +161,24 @@ class Decider:
     def _catch_up(self) -> bool:
         """Bring the snapshot to now; False when that cannot be shown."""
         try:
-            head = self._head or self._read_everything()
-            news = self._view.news(head)
-            if news.head.position < head.position or news.head.xid < head.xid:
-                news = self._view.news(self._read_everything())
+            moment = self._view.moment()
+            if moment != self._moment or self._head is None:
+                self._read_news()
         except Unavailable:
+            self._moment = b""
             return False
+        self._moment = moment  # taken before the news, so they hold at least all of it
+        self._snapshot.advance(micros(self._clock()))
+        self._sieve.note(self._snapshot.moved())
+        return True
+
+    def _read_news(self) -> None:
+        head = self._head or self._read_everything()
+        news = self._view.news(head)
+        if news.head.position < head.position or news.head.xid < head.xid:
+            news = self._view.news(self._read_everything())
         self._snapshot.advance(micros(self._clock()))
         self._apply(news)
-        return True
 
     def _apply(self, news: News) -> None:
         for person, version, text in news.decided:
@@ -160,6 +193,7 @@ class Decider:
             self._names.add_code(store, code, person)
         self._head = news.head
         self._snapshot.position = news.head.position
+        self._sieve.note(self._snapshot.moved(), news.coded)
 
     def _read_everything(self) -> Head:
         """Make the snapshot anew at the ledger's head; what is committed meanwhile comes with the next news."""
@@ -173,6 +207,7 @@ class Decider:
             self._snapshot.decide(person, version, text)
         for row, one, other, linked in self._view.links():
             self._snapshot.link(row, one, other, linked)
+        self._snapshot.moved()
         self._head = head
         return head
 
@@ -180,4 +215,6 @@ class Decider:
         self._head = None
         self._snapshot = Snapshot(self._installation)
         self._columns = Columns(self._snapshot, self.stores, self._efforts)
+        self._sieve = Sieve(self._snapshot, self._columns)
+        self._moment = b""
         self._names = NameBook(self._ring, self.stores, self._installation)

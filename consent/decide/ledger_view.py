@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import pq
 
 from consent.decide.snapshot import Name
 from database.unit_of_work import Database
@@ -61,6 +62,7 @@ LINKS = (
 KEYS = f"SELECT encode({_KEY}, 'hex'), p.person_no FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608
 _CODED = "store_subject c JOIN person p ON p.id = c.person_id"
 CODES = f"SELECT c.subject, p.person_no FROM {_CODED} WHERE c.store_id = %(store)s"  # noqa: S608
+_MOMENT = b"moment"
 LOOK_MS, READ_ALL_MS = 5_000, 1_800_000
 # A look finds a handful of rows by their indexes. The planner cannot know that of a parameter: it takes a third of
 # the ledger to be news and would read all of every table.
@@ -94,14 +96,33 @@ class LedgerView:
         self._database = database
         self._connection: psycopg.Connection[Any] | None = None
         self._cursor: psycopg.Cursor[Any] | None = None
+        self._prepared = False
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._cursor = None
+        self._prepared = False
 
     def head(self) -> Head:
         return Head(*self._rows(HEAD)[0])
+
+    def moment(self) -> bytes:
+        """Which transactions are visible now: while this is the same, nothing was committed, here or elsewhere.
+
+        By libpq's own call, for it is all that most single questions cost."""
+        try:
+            pgconn = self._open().pgconn
+            if not self._prepared:
+                pgconn.prepare(_MOMENT, b"SELECT pg_current_snapshot()::text")
+                self._prepared = True
+            found = pgconn.exec_prepared(_MOMENT, None)
+            if found.status != pq.ExecStatus.TUPLES_OK:
+                raise psycopg.OperationalError("no snapshot")
+        except psycopg.Error as error:
+            self.close()
+            raise Unavailable("ledger-not-read", retry_after_seconds=1) from error
+        return found.get_value(0, 0) or b""
 
     def news(self, since: Head) -> News:
         """What was committed since; the head of an older database (restored) is below `since`."""
@@ -175,6 +196,7 @@ class LedgerView:
                 self._database.url,
                 autocommit=True,
                 connect_timeout=5,
+                tcp_user_timeout=LOOK_MS,
                 application_name="portal-decide",
                 options="-c timezone=UTC -c role=portal_propagation -c default_transaction_read_only=on -c jit=off"
                 " -c plan_cache_mode=force_generic_plan",

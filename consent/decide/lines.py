@@ -18,7 +18,7 @@ from typing import Protocol
 import orjson
 
 from consent.decide.columns import Question
-from consent.decide.decider import Look
+from consent.decide.decider import Look, Sifted
 from consent.may_use import Permission
 from vocabulary.errors import Invalid, Unavailable
 
@@ -43,6 +43,7 @@ class Looks(Protocol):
     """What a run of names is put to: a `Decider`."""
 
     def look(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Look: ...
+    def sift(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Sifted | None: ...
     def now(self) -> datetime: ...
 
 
@@ -62,6 +63,14 @@ class Tally:
             self.asked += count
             self.allowed += count * permission.allowed
             self.reasons[permission.reason.value] += count
+
+    def add_sifted(self, sifted: Sifted) -> None:
+        """Of a filter it is known who is allowed, and of nobody why."""
+        self.position = sifted.position
+        self.asked += sifted.asked
+        self.allowed += len(sifted.allowed)
+        self.reasons["allowed"] += len(sifted.allowed)
+        self.reasons["not-allowed"] += sifted.asked - len(sifted.allowed)
 
 
 def bounded(chunks: Iterable[bytes], most: int, *, gzipped: bool = False) -> Iterator[bytes]:
@@ -148,6 +157,13 @@ def answer_lines(
     for names in runs:
         now = decider.now()
         check = checked_at is None or not timedelta(0) <= now - checked_at < FRESH
+        if form is Form.ALLOWED and (sifted := decider.sift(question, names, check=check)) is not None:
+            checked_at = now if check else checked_at
+            tally.add_sifted(sifted)
+            if tally.asked > most:
+                raise Invalid("too-many-names")
+            yield b"\n".join(sifted.allowed) + b"\n" if sifted.allowed else b""
+            continue
         look = decider.look(question, names, check=check)
         if checked_at is None and not look.checked:
             raise Unavailable("position-not-checked", retry_after_seconds=1)

@@ -49,6 +49,10 @@ class NameBook:
         elif self._keys is None:
             self._keys = dict(view.keys())
 
+    def codes(self, store: Store) -> Mapping[bytes, int] | None:
+        """Every name by which the store knows people, where those are codes of its own; after `read` for it."""
+        return self._codes.get(store.id)
+
     def numbers(self, store: Store, names: Sequence[bytes]) -> Iterable[int]:
         """The person number of each name, 0 for nobody; after `read` for this store."""
         if store.basis is Basis.DONATION:

@@ -84,6 +84,12 @@ class Snapshot:
         self._met: dict[int, set[int]] = {}
         self._groups: dict[int, tuple[int, ...]] = {}
         self._members: list[BitMap] | None = None
+        self._moved: list[int] = []
+
+    def moved(self) -> list[int]:
+        """Whose profile changed since this was last asked."""
+        moved, self._moved = self._moved, []
+        return moved
 
     def decide(self, person: int, version: int, text: str) -> None:
         """Apply one decision (`text` as the ledger view writes it). Seen before: nothing; after a gap: doubt."""
@@ -241,6 +247,7 @@ class Snapshot:
         if self._members is not None:
             self._members[self.shown[person]].discard(person)
             self._members[profile].add(person)
+        self._moved.append(person)
         self.shown[person] = profile
 
     def _reached(self, start: int) -> set[int]:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from consent.decide.columns import Question
-from consent.decide.decider import Answer, Decider
+from consent.decide.decider import Answer, Decider, Sifted
 from consent.decide.snapshot import Installation
 from consent.decision import CANCERLINQ, DataCategory, SensitiveClass, donation_to
 from consent.decision import Answer as Said
@@ -165,17 +165,49 @@ def test_a_ledger_that_went_back_is_read_anew(world: World, decider: Decider) ->
 
 
 def test_one_statement_for_a_call_or_batch(world: World, decider: Decider) -> None:
-    """G4.4: a batch costs one look at the ledger, of the database's own connection none."""
+    """G4.4: a batch costs one look at the ledger when something was committed since the last, else none; of the
+    database's own connections none."""
     codes = [coded(world, person(world.database, number)) for number in range(5)]
     decider.decide_many(LIVING_WELL, codes)
     pooled: list[str] = []
     count_statements(world.database.worker.engine, pooled)
     looks: list[str] = []
     rows = decider._view._rows
-    decider._view._rows = lambda query, bound=None: (looks.append(query), rows(query, bound))[1]  # type: ignore[method-assign,func-returns-value]
+    decider._view._rows = lambda query, bound=None: (looks.append(query), rows(query, bound))[1]  # type: ignore[method-assign,func-returns-value]  # counts the looks on their way
     answers = decider.decide_many(LIVING_WELL, [*codes, b"nobody"] * 100)
     assert [answer.reason for answer in answers.permissions[:6]] == [Reason.NO_DONATION] * 5 + [Reason.NOT_CONCERNED]
+    assert (len(looks), pooled) == (0, []), "nothing was committed since the last look"
+    world.press(person(world.database, 9), DONATE, Said.YES)
+    decider.decide_many(LIVING_WELL, codes)
     assert (len(looks), pooled) == (1, [])
+
+
+def test_a_filter_follows_every_change(world: World, decider: Decider) -> None:
+    """G4.2, G4.4: the kept names of who is allowed follow a withdrawal, a new yes, a date and a new code at once."""
+    rosa, ben = person(world.database, 1), person(world.database, 2)
+    codes = [coded(world, rosa), coded(world, ben)]
+    assert [decider.sift(LIVING_WELL, codes)] == [Sifted(0, 2, [])]
+    world.press(rosa, DONATE, Said.YES)
+    assert _sifted(decider, codes) == codes[:1]
+    world.press(ben, DONATE, Said.YES, expires_at=world.clock() + timedelta(days=40))
+    assert _sifted(decider, codes) == codes
+    world.press(rosa, DONATE, Said.NO)
+    assert _sifted(decider, codes) == codes[1:]
+    world.clock.tick(41 * 86_400)
+    assert _sifted(decider, codes) == []
+    carla = person(world.database, 3)
+    world.press(carla, DONATE, Said.YES)
+    codes.append(coded(world, carla))
+    assert _sifted(decider, codes) == codes[2:]
+    assert decider.sift(PLATFORM, [token(1)]) is None, "names of a hospital are looked up one by one"
+
+
+def _sifted(decider: Decider, codes: list[bytes]) -> list[bytes]:
+    """What the filter keeps, which must be what each name's own answer says."""
+    sifted = decider.sift(LIVING_WELL, codes)
+    assert sifted is not None
+    assert list(sifted.allowed) == [code for code in codes if decider.decide(LIVING_WELL, code).allowed]
+    return list(sifted.allowed)
 
 
 def test_no_stale_yes_under_load(world: World, decider: Decider) -> None:

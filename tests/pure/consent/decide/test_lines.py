@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.decide.columns import Question
-from consent.decide.decider import UNCHECKED, Look
+from consent.decide.decider import UNCHECKED, Look, Sifted
 from consent.decide.lines import BLOCK, Form, Tally, answer_lines, blocks, bounded
 from consent.decision import DataCategory
 from consent.may_use import Permission, Purpose, Reason
@@ -41,6 +41,9 @@ class Fake:
         if not self.checked:
             return Look(3, [0] * len(names), [UNCHECKED])
         return Look(7, [int(name[-1:] in (b"0", b"2", b"4", b"6", b"8")) for name in names], [NO, YES])
+
+    def sift(self, _question: Question, _names: Sequence[bytes], *, check: bool = True) -> Sifted | None:
+        return None
 
 
 def written(names: Iterable[bytes], form: Form, fake: Any = None, **more: Any) -> tuple[bytes, Tally]:

@@ -1,0 +1,62 @@
+"""The names of everyone who is permitted, by question: a filter over many names asks only whether each is among them.
+
+Only for stores that know people by codes of their own, one for each person. Pure; for one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+
+from consent.decide.columns import Columns, Question
+from consent.decide.snapshot import Snapshot
+
+MOST_QUESTIONS = 8
+WORTH_IT = 20
+"""A set is made once a question was put about one person of so many: less is sooner looked up one by one."""
+
+
+class Sieve:
+    """Made when it is worth it, and then kept current with the snapshot."""
+
+    def __init__(self, snapshot: Snapshot, columns: Columns) -> None:
+        self._snapshot, self._columns = snapshot, columns
+        self._asked: Counter[Question] = Counter()
+        self._permitted: OrderedDict[Question, set[bytes]] = OrderedDict()
+        self._code_of: dict[str, dict[int, bytes]] = {}
+
+    def kept(self, question: Question, codes: Mapping[bytes, int], names: Sequence[bytes]) -> list[bytes] | None:
+        """Those of `names` that are permitted, in order; None while it is not worth it."""
+        permitted = self._permitted.get(question)
+        if permitted is None:
+            self._asked[question] += len(names)
+            if self._asked[question] * WORTH_IT < len(codes):
+                return None
+            permitted = self._make(question, codes)
+        return list(filter(permitted.__contains__, names))
+
+    def note(self, persons: Iterable[int], coded: Iterable[tuple[int, str, str]] = ()) -> None:
+        """These persons may stand otherwise than before; `coded` have a new code."""
+        for person, store, code in coded:
+            if store in self._code_of:
+                self._code_of[store][person] = code.encode()
+        touched = {*persons, *(person for person, _, _ in coded)}
+        for question, permitted in self._permitted.items():
+            column, shown = self._columns.column(question), self._snapshot.shown
+            codes = self._code_of[question.store]
+            for person in touched:
+                name = codes.get(person)
+                if name is not None:
+                    (permitted.add if column[shown[person]].allowed else permitted.discard)(name)
+
+    def _make(self, question: Question, codes: Mapping[bytes, int]) -> set[bytes]:
+        if question.store not in self._code_of:
+            self._code_of[question.store] = {person: code for code, person in codes.items()}
+        allowed = [permission.allowed for permission in self._columns.column(question)]
+        shown = self._snapshot.shown
+        made = {code for code, person in codes.items() if allowed[shown[person]]}
+        self._permitted[question] = made
+        if len(self._permitted) > MOST_QUESTIONS:
+            self._permitted.popitem(last=False)
+            self._asked.clear()
+        return made
