@@ -47,6 +47,6 @@ def test_public_pages(running_demo: RunningDemo, visit: Visit, examine: Examiner
     """A11Y-01: pages for everyone, in each shipped language."""
     for language in ("en", "es"):
         visitor = visit(running_demo.url, language=language, width=320)
-        for page in ("privacy", "help", "accessibility", "without-account", "record/nothing-here"):
+        for page in ("privacy", "help", "accessibility", "without-account", "record/nothing", "stores", "operator"):
             visitor.open(f"/{page}?lang={language}")
             examine(visitor, page.replace("/", "-"))

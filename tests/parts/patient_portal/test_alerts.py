@@ -8,12 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from sqlalchemy import text
 
 from consent.feed.run import note_stores
 from database.context import as_propagation
+from patient_portal.cli import portal as command_line
 from patient_portal.operator_reading import count_for_the_operator
 from patient_portal.wiring import now
 from tests.support.portal import Portal
@@ -78,6 +80,18 @@ def test_each_alert_has_an_entry_that_says_what_to_do(rule: dict[str, Any]) -> N
     assert entry is not None
     assert len(entry[1].split()) >= 25
     assert rule["labels"]["severity"] in {"warning", "critical"}
+
+
+def test_the_runbook_names_commands_that_exist() -> None:
+    """Issue 3: who is woken at night types what stands there."""
+    named = set(re.findall(r"`portal ([a-z -]+)", RUNBOOK.read_text("utf-8")))
+    assert len(named) >= 5
+    for command in named:
+        found: click.Command = command_line
+        for word in (each for each in command.split() if not each.startswith("-")):
+            assert isinstance(found, click.Group), command
+            assert word in found.commands, command
+            found = found.commands[word]
 
 
 def test_no_entry_is_left_without_an_alert() -> None:
