@@ -11,6 +11,7 @@ from datetime import date
 
 from consent.duo.match import Aim, Request
 from consent.duo.terms import CANCER
+from vocabulary.phrase import Phrase, phrase
 
 _ON = date(2026, 1, 1)
 _STATED: Mapping[str, Request] = {
@@ -40,3 +41,17 @@ _STATED: Mapping[str, Request] = {
 def stated(effort_id: str, on: date) -> Request:
     """What the effort states, asked on a day. One that states nothing has everything counted against it (CON-10)."""
     return replace(_STATED.get(effort_id, Request(Aim.OTHER, on)), on=on)
+
+
+def says_about_itself(effort_id: str, on: date) -> list[Phrase]:
+    """The same in words, for the page on which a person decides."""
+    states = stated(effort_id, on)
+    told = [phrase("It studies cancer.")] if states.disease == CANCER else []
+    told.append(phrase("A company runs it.") if states.for_profit_organization else phrase("No company runs it."))
+    if states.commercial_use:
+        told.append(phrase("What it learns may be used in products that are sold."))
+    else:
+        told.append(phrase("What it learns is not used in products that are sold."))
+    if states.ethics_approval:
+        told.append(phrase("An ethics board approved it."))
+    return [*told, phrase("It is done in the United States.")] if states.country == "US" else told

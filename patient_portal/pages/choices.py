@@ -17,6 +17,7 @@ from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText
 from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
 from consent.duo.plain_choices import SAYS
+from consent.duo.stated import says_about_itself
 from consent.efforts import Effort
 from consent.kept_texts import signed_text
 from consent.record_decision import read_evidence
@@ -210,6 +211,7 @@ def _effort_page(
         may_sign=text is not None and _reviewed(text),
         refused=refused,
         outside=choices.shut_out(effort),
+        states=says_about_itself(effort.id, now().date()),
         errors=errors,
         chosen=request.form.getlist("categories") if errors else [],
         switched=request.form.getlist("sensitive") if errors else [],
