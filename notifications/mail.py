@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -34,13 +35,14 @@ class Fact:
 @dataclass(frozen=True)
 class Mail:
     """One message to one address. `id` is ours and the same on every try, so that a mail that comes twice is known
-    by its Message-ID (RFC 5322 section 3.6.4). `parts` are paragraphs and facts, in order.
+    by its Message-ID (RFC 5322 section 3.6.4). `parts` are paragraphs and facts, in order; `at` is its Date.
     """
 
     id: str
     to: str
     subject: str
     parts: tuple[str | Fact, ...]
+    at: datetime
     language: str = "en"
 
     def __repr__(self) -> str:
@@ -60,10 +62,11 @@ def as_message(mail: Mail, *, sender: str, sender_name: str) -> EmailMessage:
     """
     if not (is_mail_address(mail.to) and is_mail_address(sender)):
         raise ValueError("not a plain mail address")
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))  # not every server takes eight bits (RFC 6152)
     message["From"] = Address(sender_name, addr_spec=sender)
     message["To"] = Address(addr_spec=mail.to)
     message["Subject"] = " ".join(mail.subject.split())[:LONGEST_SUBJECT]
+    message["Date"] = mail.at
     message["Message-ID"] = f"<{mail.id}@{domain_of(sender)}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = mail.language

@@ -96,6 +96,7 @@ def digest_mail(digest: Digest, help_phone: str, now: datetime) -> Mail:
             " once everything is confirmed.",
             f"This mail names nobody. Please put no names or record numbers in an answer. Questions: {help_phone}.",
         ),
+        now,
     )
 
 

@@ -23,7 +23,8 @@ from outbound.destinations import AllowList, destination
 from outbound.limits import Limits
 from sandbox.post.smtp import HANG_UP, PostOffice, Rules
 
-MAIL = Mail("digest-7", "privacy@store.example", "Not confirmed: 3", ("Höre zu.", Fact("Oldest", "3 hours"), "."))
+AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
+MAIL = Mail("digest-7", "privacy@store.example", "Not confirmed: 3", ("Höre zu.", Fact("Oldest", "3 hours"), "."), AT)
 QUICK = Limits(connect_seconds=1, read_seconds=0.5, total_seconds=0.8)
 LOGIN = ("portal", "p@ss:word")
 Office = Callable[..., PostOffice]
@@ -79,6 +80,8 @@ def test_a_mail_arrives_as_text_and_as_html(office: Office) -> None:
     assert post.mails[0].sender == "no-reply@portal.example.org"
     assert first["Message-ID"] == second["Message-ID"] == "<digest-7@portal.example.org>"
     assert (first["Subject"], first["Auto-Submitted"]) == ("Not confirmed: 3", "auto-generated")
+    assert first["Date"] == "Sun, 22 Nov 2026 08:00:00 +0000"
+    assert post.mails[0].raw.isascii(), "seven bits, for servers that take no more"
     text, html = first.get_body(("plain",)), first.get_body(("html",))
     assert text is not None
     assert html is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from notifications.channels.email import read_mail_server
 from notifications.mail import Fact, Mail, as_html, as_message, as_text, is_mail_address
 from vocabulary.config_file import ConfigError
 
+AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 FROM = "no-reply@portal.example.org"
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=200)
 
@@ -36,7 +38,7 @@ class Words(HTMLParser):
 @given(st.lists(WORDS | st.builds(Fact, WORDS, WORDS), max_size=5), WORDS)
 def test_whatever_is_said_arrives_twice_and_makes_no_element(parts: list[str | Fact], subject: str) -> None:
     """Issue 3: words from outside stay words, in both forms, and break no header."""
-    mail = Mail("digest-1", "privacy@store.example", subject, tuple(parts))
+    mail = Mail("digest-1", "privacy@store.example", subject, tuple(parts), AT)
     read = message_from_bytes(bytes(as_message(mail, sender=FROM, sender_name="My Record Portal")), policy=default)
     assert read["Message-ID"] == "<digest-1@portal.example.org>"
     assert read["To"] == "privacy@store.example"
@@ -66,12 +68,12 @@ def test_only_one_plain_address_is_written_to(address: str) -> None:
     """SEC-05: a contact from a file adds no second recipient and no header."""
     assert not is_mail_address(address)
     with pytest.raises(ValueError, match="address"):
-        as_message(Mail("1", address, "s", ("w",)), sender=FROM, sender_name="Portal")
+        as_message(Mail("1", address, "s", ("w",), AT), sender=FROM, sender_name="Portal")
 
 
 def test_a_mail_shows_nothing_of_itself() -> None:
     """SEC-07: what is printed by mistake names nobody."""
-    assert repr(Mail("digest-1", "rosa@example.org", "Rosa", ("Rosa",))) == "Mail(digest-1)"
+    assert repr(Mail("digest-1", "rosa@example.org", "Rosa", ("Rosa",), AT)) == "Mail(digest-1)"
 
 
 @pytest.mark.parametrize(
