@@ -35,7 +35,7 @@ _PAPERS: Mapping[str, Phrase] = {
 _WHY: Mapping[By, Phrase] = {
     By.CARE_TEAM: phrase("To help you with your choices"),
     By.STORE: phrase("To do what you chose"),
-    By.PROGRAM: phrase("To do what you chose"),
+    By.PROGRAM: phrase("To find out what you chose"),
     By.PERSON: phrase("You asked for it"),
 }
 _MAY = phrase("Asked if it may use your data. The answer was yes.")

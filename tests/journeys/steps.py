@@ -91,6 +91,30 @@ def donate(visitor: Visitor, effort: str, name: str, examine: Examiner) -> None:
     examine(visitor, f"status-donated-{effort}")
 
 
+def leave_out_companies(visitor: Visitor, examine: Examiner) -> None:
+    """Say in plain words what research may be, see which studies follow, and save it: one is left out."""
+    visitor.follow("My choices")
+    visitor.page.locator("#kinds a.usa-button").click()
+    examine(visitor, "kinds-of-research")
+    visitor.press("Show which studies follow")
+    visitor.sees("Choose one of these.")
+    visitor.tick("#scope-any-cancer-research")
+    visitor.tick("#limits-no-companies")
+    visitor.press("Show which studies follow")
+    visitor.sees("Which studies follow from this")
+    examine(visitor, "kinds-of-research-follow")
+    visitor.press("Save this choice")
+    visitor.sees("Left out by your choice")
+    examine(visitor, "choices-with-kinds")
+
+
+def see_who_used(visitor: Visitor, examine: Examiner) -> None:
+    """From the page of what happened to who saw or used the data."""
+    visitor.follow("Who saw or used my data")
+    visitor.sees("Take the list with you")
+    examine(visitor, "uses")
+
+
 def opt_out(visitor: Visitor, examine: Examiner) -> None:
     """Preview what would happen in each store, then leave CancerLinQ."""
     visitor.follow("My choices")

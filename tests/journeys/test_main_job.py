@@ -116,6 +116,8 @@ def _look_back(visitor: Visitor, examine: Examiner) -> None:
         visitor.shows(line)
     visitor.sees("What was sent to research")
     examine(visitor, "activity")
+    steps.see_who_used(visitor, examine)
+    visitor.shows("Living Well After Cancer (invented for this demo)")
 
 
 def _sign_out(visitor: Visitor, examine: Examiner) -> None:
