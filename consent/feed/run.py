@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -33,7 +34,11 @@ from vocabulary.errors import Unavailable
 
 log = structlog.get_logger()
 
-SEQUENCE_EVERY = 0.1
+Rest = float | Callable[[], float]
+"""How many seconds a loop rests when its work says so."""
+
+SEQUENCE_EVERY, SEQUENCE_SOON = 0.1, 0.01
+BUSY_SECONDS = 2.0
 LOOK_EVERY = 1.0
 SEAL_EVERY = 5.0
 DATES_EVERY = 15.0
@@ -113,8 +118,10 @@ def run_feed(
     leases, sealer, fresh = Leases(database), Sealer(database, ring), _Wake()
     ahead = ReadAhead(database, ring, clock)
     nightly = Nightly(database, stores, lambda store: adapter_for(store, http, clock, ring), clock, stop_event)
-    loops: list[tuple[str, Callable[[], bool], float]] = [
-        ("sequencer", lambda: _sequence(database, clock, fresh), SEQUENCE_EVERY),
+    comparing = _comparing(_only_one(leases, "reconcile", nightly.look, clock), stop_event)
+    sequencer = _Sequencing(database, clock, fresh)
+    loops: list[tuple[str, Callable[[], bool], Rest]] = [
+        ("sequencer", sequencer.work, sequencer.rest),
         ("sealer", lambda: sealer.seal_once(clock()) is None, SEAL_EVERY),
         ("dates", _only_one(leases, "dates", Calendar(database).look, clock), DATES_EVERY),
         ("owed", _only_one(leases, "owed", partial(Owed(database).look, stores), clock), COUNT_EVERY),
@@ -131,15 +138,18 @@ def run_feed(
             if isinstance(adapter, TakesReceipts):
                 back = partial(_no_receipts, database, store, adapter)
                 threads.append(threading.Thread(target=_loop, args=(store.id, back, LOOK_EVERY, stop_event, None)))
-    compare = ("reconcile", _only_one(leases, "reconcile", nightly.look, clock), RECONCILE_EVERY, stop_event, None)
-    comparing = threading.Thread(target=_loop, args=compare, name="reconcile", daemon=True)
-    for thread in (*threads, comparing):
+    for thread in (comparing, *threads):
         thread.start()
     for thread in threads:
         thread.join()
-    comparing.join(2)  # a comparison that is cut off has changed nothing, and is made again
     ahead.close()
     leases.close()
+
+
+def _comparing(work: Callable[[], bool], stop: threading.Event) -> threading.Thread:
+    """Not waited for at the end: a comparison that is cut off has changed nothing, and is made again."""
+    arguments = ("reconcile", work, RECONCILE_EVERY, stop, None)
+    return threading.Thread(target=_loop, args=arguments, name="reconcile", daemon=True)
 
 
 class _Wake:
@@ -158,11 +168,22 @@ class _Wake:
             event.set()
 
 
-def _sequence(database: Database, clock: Callable[[], datetime], fresh: _Wake) -> bool:
-    moved = sequence_once(database, clock())
-    if moved:
-        fresh.all()
-    return moved == 0
+class _Sequencing:
+    """Looks for decisions often while there are some, and seldom when nobody decides."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], fresh: _Wake) -> None:
+        self._database, self._clock, self._fresh = database, clock, fresh
+        self._moved_at = float("-inf")
+
+    def work(self) -> bool:
+        moved = sequence_once(self._database, self._clock())
+        if moved:
+            self._moved_at = time.monotonic()
+            self._fresh.all()
+        return moved == 0
+
+    def rest(self) -> float:
+        return SEQUENCE_SOON if time.monotonic() - self._moved_at < BUSY_SECONDS else SEQUENCE_EVERY
 
 
 def _sending(sender: Sender, leases: Leases) -> Callable[[], bool]:
@@ -197,9 +218,7 @@ def _beat(database: Database, clock: Callable[[], datetime]) -> bool:
     return True
 
 
-def _loop(
-    name: str, work: Callable[[], bool], rest_seconds: float, stop: threading.Event, wake: threading.Event | None
-) -> None:
+def _loop(name: str, work: Callable[[], bool], rest: Rest, stop: threading.Event, wake: threading.Event | None) -> None:
     """Call `work` again and again; when it says that it rests (True), wait. An error is logged, never the end."""
     while not stop.is_set():
         try:
@@ -211,7 +230,7 @@ def _loop(
             log.error("feed.loop-failed", loop=name, error=type(error).__name__)  # noqa: TRY400 - a trace names people
             rests = True
         if rests:
-            _rest(rest_seconds, stop, wake)
+            _rest(rest() if callable(rest) else rest, stop, wake)
 
 
 def _rest(seconds: float, stop: threading.Event, wake: threading.Event | None) -> None:
