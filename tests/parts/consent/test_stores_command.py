@@ -155,6 +155,11 @@ def test_a_store_is_certified_and_the_report_checked(run: Run, kit: Receiver, tm
     signed.write_text(signed.read_text()[:-9] + "AAAAAAAA")
     assert run("certify", "tempus", "--check", str(signed)).exit_code == 1
     assert len(list((tmp_path / "reports").iterdir())) == 3
+    kit.secrets = ("whsec_" + "QkJC" * 8,)
+    (tmp_path / "test-secret").write_text(kit.secrets[0])
+    own = ["--secret", f"file:{tmp_path / 'test-secret'}", "--both", "--out", str(tmp_path / "both")]
+    assert run("certify", "tempus", *cases, *own).exit_code == 0
+    assert len(list((tmp_path / "both").glob("*.txt"))) == 2, "one for each form"
     before = kit.memory.rows("SELECT count(*) FROM message")
     other = kit.endpoint.replace("/notifications", "/elsewhere/notifications")  # type: ignore[attr-defined]
     assert run("certify", "tempus", "--endpoint", other).exit_code == 2
