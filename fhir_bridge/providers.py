@@ -18,7 +18,7 @@ ID_TOKEN_ALGS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", 
 _KEYS = (
     "id", "name", "state", "fhir_base_url", "issuer", "origins", "client_id", "client_auth", "client_secret",
     "private_key", "scopes", "care_team", "cancerlinq_participant", "network", "id_token_algs", "practice",
-    "identifier_system", "send_nonce",
+    "identifier_system", "send_nonce", "frame_origins",
 )  # fmt: skip
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 EXAMPLE_SCOPES = "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Condition.rs"
@@ -30,7 +30,8 @@ class Provider:
 
     `fhir_base_url` is exact: it is the `aud` of every launch and the `iss` an EHR launch must bring. `issuer` is the
     id_token's issuer when it is not published at the same host. `origins` lists further hosts of the same
-    authorization server. `practice` and `identifier_system` say whose medical record numbers it gives.
+    authorization server. `frame_origins` may show us in a frame of their
+    chart. `practice` and `identifier_system` say whose medical record numbers it gives.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Provider:
     practice: str | None = None
     identifier_system: str | None = None
     send_nonce: bool = True
+    frame_origins: tuple[str, ...] = ()
     client_secret: str | None = field(default=None, repr=False)
     client_keys: ClientKeys | None = field(default=None, repr=False)
 
@@ -117,6 +119,7 @@ def _provider(table: ConfigTable, folder: Path, environment: Mapping[str, str], 
         practice=optional["practice"],
         identifier_system=optional["identifier_system"],
         send_nonce=table.flag("send_nonce", True),
+        frame_origins=tuple(_frame_origin(table, url) for url in table.texts("frame_origins")),
         client_secret=_client_secret(table, client_auth, folder, environment),
         client_keys=_client_keys(table, client_auth, folder, environment),
     )
@@ -147,6 +150,17 @@ def _address(table: ConfigTable, key: str, url: str, *, private: bool) -> str:
     if target.origin.scheme not in ("http", "https") or target.query:
         raise table.error(key, "must be a web address without a query", "Write it as https://host/path")
     return url
+
+
+def _frame_origin(table: ConfigTable, url: str) -> str:
+    """An origin that may show us in a frame: https and nothing after the host, as a browser compares it (SMART-23)."""
+    try:
+        target = read_url(url)
+    except OutboundRefused as error:
+        raise table.error("frame_origins", f"cannot be used ({error.reason})", "Write https://host") from None
+    if target.origin.scheme != "https" or target.path != "/" or target.query:
+        raise table.error("frame_origins", "must be https and end with the host", "Write https://host")
+    return str(target.origin)
 
 
 def _scopes(table: ConfigTable) -> str:

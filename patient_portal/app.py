@@ -13,6 +13,7 @@ from whitenoise import WhiteNoise
 from database.jobs import job_app
 from patient_portal import catalogs, page_context
 from patient_portal.errors import translate_errors
+from patient_portal.framing import allow_frames
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
 from patient_portal.jobs import JOBS
 from patient_portal.pages import BLUEPRINTS, SIGNED_BLUEPRINTS
@@ -45,6 +46,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["jobs"] = job_app(settings.database_url, JOBS)
     app.session_interface = SessionStore(wiring.database, wiring.keyring, secure=settings.production)
     resolve_actor(app)
+    allow_frames(app)
     stand_at_the_gate(app)
     forms = CSRFProtect(app)
     add_headers(app, https=settings.production, form_targets=form_targets(wiring))

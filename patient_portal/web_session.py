@@ -125,9 +125,11 @@ class SessionStore(SessionInterface):
         if session.sid is None:
             session.sid = secrets.token_urlsafe(ID_BYTES)
             self._end(session.replaced)
+            framed = self.secure and bool(session.get("framed"))
             response.set_cookie(
-                self.cookie_name, session.sid, path="/", secure=self.secure, httponly=True, samesite="Lax"
-            )
+                self.cookie_name, session.sid, path="/", secure=self.secure, httponly=True,
+                samesite="None" if framed else "Lax", partitioned=framed,
+            )  # fmt: skip
         self._write(session.sid, dict(session))
 
     def _write(self, sid: str, content: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ from fhir_bridge.smart.launch import ENTROPY_BYTES
 from patient_portal.another_hospital import FRESH_AT_RETURN, KEPT, come_from, turn_away
 from patient_portal.care_team import NotServed, learn_names, open_chart
 from patient_portal.finding_hospital import MOST_AT_FIRST, at_first, find
+from patient_portal.framing import FRAMED, frame_for
 from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.hospital_patient import learn_at_sign_in, short_name
@@ -107,6 +108,7 @@ def launch() -> AnyResponse:
         return make_response(render_template("errors/launch.html", problem="malformed"), 400)
     for provider in wiring().settings.providers:
         if provider.fhir_base_url == issuer:
+            frame_for(provider)
             try:
                 return _to_hospital(provider, after="", launch=value)
             except LaunchRefused:  # the launch value is longer than any, or no text
@@ -201,7 +203,7 @@ def _finish(provider: Provider) -> AnyResponse:
     chart = open_chart(wiring(), provider, grant, from_chart=attempt.request.ehr_launch)
     language = chart.language if chart else language_code()
     signed_in = bring_home(wiring(), grant, language=language, now=now())
-    kept = {name: session[name] for name in ("language",) if name in session}
+    kept = {name: session[name] for name in ("language", *([FRAMED] if chart else [])) if name in session}
     session.clear()
     session.update(kept | signed_in.as_session())
     _live_session().renew()

@@ -8,9 +8,9 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 CLAIMED = {
     "X": range(1, 7),
-    "SMART": [*range(1, 4), 10, 11, 12, 14, 20, 21, 22, *range(30, 35), 36, *range(40, 49), *range(60, 66)],
+    "SMART": [*range(1, 7), *range(10, 16), *range(20, 24), *range(30, 37), *range(40, 50), *range(60, 66)],
     "LIB": range(1, 7),
-    "FHIR": [1, 2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14, 17, 18],
+    "FHIR": [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 17, 18],
     "MC": range(1, 9),
     "CON": range(1, 14),
     "SUB": [3, 4, 7, 8, 9, 10, 11],

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from patient_portal.app import create_app
+from patient_portal.wiring import Wiring
 from tests.support.actors import Cast, Visitor, begin
 from tests.support.hostile_addresses import HOSTILE_URLS
 from tests.support.refusals import in_spanish, nothing_kept, refused, visitor
@@ -107,3 +110,28 @@ def test_a_launch_with_a_used_or_invented_value(cast: Cast, visitor: Visitor) ->
         sent = visitor.get("/launch", query_string={"iss": base, "launch": value})
         assert sent.status_code in {302, 400}
     assert visitor.get("/care-team").status_code == 303
+
+
+def test_in_the_charts_own_frame(cast: Cast) -> None:
+    """SMART-23: only what opens from the chart may be framed, by that chart's origins alone; only that session's cookie
+    goes along inside another site's frame."""
+    wiring = cast.portal.wiring
+    framing = tuple(
+        replace(each, frame_origins=("https://chart.example",)) if each.id == "riverside" else each
+        for each in wiring.settings.providers
+    )
+    settings = replace(wiring.settings, base_url="https://portal.example.org", providers=framing)
+    browser = create_app(Wiring(settings, wiring.database, wiring.keyring, wiring.http)).test_client()
+    https = {"base_url": "https://portal.example.org"}
+    for place, framed in ((framing[0], True), (framing[1], False)):
+        asked = {"iss": place.fhir_base_url, "launch": "from-the-chart"}
+        sent = browser.get("/launch", query_string=asked, **https)
+        assert sent.status_code == 302, sent.text
+        cookie = next(each for each in sent.headers.getlist("Set-Cookie") if each.startswith("__Host-portal="))
+        ancestors = "https://chart.example" if framed else "'none'"
+        assert f"frame-ancestors {ancestors};" in sent.headers["Content-Security-Policy"]
+        assert ({"SameSite=None", "Secure", "Partitioned"} <= set(cookie.split("; "))) is framed
+        assert ("SameSite=Lax" in cookie) is not framed
+        public = browser.get("/sign-in", **https)
+        assert "frame-ancestors 'none';" in public.headers["Content-Security-Policy"]
+        browser = browser.application.test_client()
