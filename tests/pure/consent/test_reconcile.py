@@ -21,6 +21,7 @@ from consent.stores.adapter import NotDelivered
 from consent.stores.comparable import (
     MOST_NUMBERS,
     MOST_SPANS,
+    Comparable,
     Counts,
     Digest,
     Fact,
@@ -30,6 +31,11 @@ from consent.stores.comparable import (
     read_digests,
     read_facts,
 )
+from consent.stores.fhir_server import FhirStore
+from consent.stores.kafka_stream import KafkaStore
+from consent.stores.nats_stream import NatsStore
+from consent.stores.warehouse import WarehouseStore
+from consent.stores.webhook import WebhookStore
 
 ROSA, BEN = UUID(int=1), UUID(int=2)
 
@@ -202,3 +208,9 @@ def test_each_night_once(hours_gone: int, hour: int, due: bool) -> None:
     """SUB-08: daily; by day only when a night was missed."""
     now = datetime(2026, 11, 22, hour, 30, tzinfo=UTC)
     assert is_due(now - timedelta(hours=hours_gone), now) is due
+
+
+def test_which_kinds_can_be_compared() -> None:
+    """SUB-08: a stream cannot be asked anything, and its run says so; the others can."""
+    assert all(issubclass(kind, Comparable) for kind in (WebhookStore, WarehouseStore, FhirStore))
+    assert not any(issubclass(kind, Comparable) for kind in (NatsStore, KafkaStore))
