@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.harness.arms import Arm, Benchmark, Goal
+from benchmarks.w3_live import hundred, soon
 from benchmarks.w3_ours import build_bundles, bundles, many_stores, one_store
 from benchmarks.w3_peers import procrastinate_jobs, relay
 from benchmarks.w3_world import world
@@ -25,6 +26,9 @@ BENCHMARK = Benchmark(
         Arm(FAILS, many_stores(7, "503")),
         Arm("Bundles built", build_bundles),
         Arm("Bundles sent", bundles),
+        Arm("100 changes among few", hundred(lambda world: world.few)),
+        Arm("100 changes among all", hundred(lambda world: world)),
+        Arm("100 a second", soon),
     ),
     (
         Goal("G3.1 a job per change", ONE, RATE, 200, over="Procrastinate, job per change"),
@@ -35,6 +39,9 @@ BENCHMARK = Benchmark(
         Goal("G3.3 8 stores", EIGHT, RATE, 5, over=FAR),
         Goal("G3.3 one hangs", HANGS, RATE, 0.9, over=SEVEN),
         Goal("G3.3 one answers 503", FAILS, RATE, 0.9, over=SEVEN),
+        Goal("G3.7", "100 changes among all", "seconds", 1.2, over="100 changes among few", at_most=True),
+        Goal("G3.7 idle", "100 changes among all", "ledger_rows_when_idle", 0, at_most=True),
+        Goal("G3.8", "100 a second", "p99_ms", 90, at_most=True),
     ),
     world,
 )

@@ -11,9 +11,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from threading import Thread
 from uuid import UUID
 
@@ -53,6 +54,9 @@ class World:
     small: bool
     http: OutboundClient
     ahead: ReadAhead
+    ring_file: Path
+    people: int
+    others: list[World] = field(default_factory=list)
 
     def manner(self, store: str, **how: object) -> None:
         """How a store behaves from now on; what it took is forgotten."""
@@ -105,6 +109,44 @@ class World:
         known = set(self.expected)
         told = [row[:3] for row in taken if row[:3] in known]
         return Outcome(len(told), digest(told), {"per_second": count / seconds, **more})
+
+    @property
+    def few(self) -> World:
+        """Another one with a hundredth of the people."""
+        return self.others[0]
+
+    def top(self) -> int:
+        with psycopg.connect(self.database.superuser_url) as connection:
+            row = connection.execute("SELECT max(position) + 1 FROM position").fetchone()
+            return int(row[0]) if row else 0
+
+    def answers(self, first: int, count: int) -> list[tuple[object, str, int, str]]:
+        """Person, name, newest version and answer of `count` people from `first` on."""
+        with psycopg.connect(self.database.superuser_url) as connection:
+            return connection.execute(
+                "SELECT DISTINCT ON (p.id) p.id, 'MRN-' || lpad(p.person_no::text, 7, '0'), d.version, d.answer"
+                " FROM person p JOIN decision d ON d.person_id = p.id WHERE person_no >= %s AND person_no < %s"
+                " ORDER BY p.id, d.version DESC",
+                [first, first + count],
+            ).fetchall()
+
+    def forget_from(self, position: int) -> None:
+        """As if nothing had been decided since `position`, for the arms that come after."""
+        with psycopg.connect(self.database.superuser_url, autocommit=True) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(
+                "WITH gone AS (DELETE FROM position WHERE position >= %s RETURNING decision_id)"
+                " DELETE FROM decision WHERE id IN (SELECT decision_id FROM gone)",
+                [position],
+            )
+
+    def at_position(self, stores: Sequence[Store], position: int) -> None:
+        """As if these stores had been told all below `position`."""
+        with psycopg.connect(self.database.superuser_url, autocommit=True) as connection:
+            connection.execute(
+                "UPDATE store_cursor SET position = %s WHERE store_id = ANY (%s)",
+                [position, [store.id for store in stores]],
+            )
 
     def at_start(self, stores: Sequence[Store], changes: int | None = None, **how: object) -> None:
         """As if these stores had been told all but the last `changes`; they behave like `how` from now on."""
@@ -173,7 +215,13 @@ def world(small: bool) -> Iterator[World]:
     """A million people, the last 150,000 of whose changes are told; small: 3,000 changes, and all of them."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     ledger, told = (3_000, 3_000) if small else (1_250_000, 150_000)
-    with bench_server(SETTINGS) as server, receiver() as port, made(server, "w3", ledger, told, port, small) as shared:
+    with (
+        bench_server(SETTINGS) as server,
+        receiver() as port,
+        made(server, "w3", ledger, told, port, small) as shared,
+        made(server, "w3few", ledger // 100 + 1_500, 1_000, port, small) as few,
+    ):
+        shared.others.append(few)
         yield shared
 
 
@@ -190,7 +238,20 @@ def made(server: BenchServer, name: str, ledger: int, changes: int, port: int, s
     fill(database, server.ring, ledger)
     ahead = ReadAhead(database.worker, server.ring, utc_now)
     try:
-        yield World(database, server.ring, stores, backport, port, ledger - changes, changes, small, http, ahead)
+        yield World(
+            database,
+            server.ring,
+            stores,
+            backport,
+            port,
+            ledger - changes,
+            changes,
+            small,
+            http,
+            ahead,
+            server.folder / "keys.json",
+            ledger * 4 // 5,
+        )
     finally:
         ahead.close()
         http.close()
