@@ -34,7 +34,16 @@ from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, now, wire
 from vocabulary.errors import Conflict, NotFound, PortalError
 
-BY = click.option("--by", "who", default=getpass.getuser, help="Who does this, for the audit.  [default: your login]")
+
+def _login() -> str:
+    """Who runs this; in a container there may be no name for the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+BY = click.option("--by", "who", default=_login, help="Who does this, for the audit.  [default: your login]")
 STORE = click.argument("store_id", metavar="ID")
 
 
