@@ -36,7 +36,7 @@ def find_brands(session: Session, words: Sequence[str], *, first: Sequence[str])
         .limit(MOST_FOUND)
     )
     return [
-        Brand(row.fhir_base_url, row.name, tuple(row.known_as), row.city, row.state, row.postal_code, row.logo)
+        Brand(row.fhir_base_url, row.name, tuple(row.known_as), (), row.city, row.state, row.postal_code, row.logo)
         for row in found
     ]
 

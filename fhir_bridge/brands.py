@@ -29,12 +29,16 @@ _MAGIC = {"png": b"\x89PNG", "jpeg": b"\xff\xd8\xff", "gif": b"GIF8", "webp": b"
 
 @dataclass(frozen=True)
 class Brand:
-    """One name under which people know a place that signs in at `fhir_base_url`. `logo` is a small data URL or empty,
-    never an address: a page that shows it tells nobody."""
+    """One name under which people know a place that signs in at `fhir_base_url`.
+
+    `part_of` has the names of what it belongs to, which are searched too. `logo` is a small data URL or empty, never an
+    address: a page that shows it tells nobody.
+    """
 
     fhir_base_url: str
     name: str
     known_as: tuple[str, ...] = ()
+    part_of: tuple[str, ...] = ()
     city: str = ""
     state: str = ""
     postal_code: str = ""
@@ -43,7 +47,7 @@ class Brand:
     @property
     def searched(self) -> str:
         """What a search looks in: folded words, each after a space."""
-        return " ".join(["", *folded(" ".join((self.name, *self.known_as, self.place))).split()])
+        return " ".join(["", *folded(" ".join((self.name, *self.known_as, *self.part_of, self.place))).split()])
 
     @property
     def place(self) -> str:
@@ -98,11 +102,12 @@ def _brands_of(
     bases = next((found for one in line if (found := _bases(one, endpoints))), [])
     called = text(organization.get("name"))
     logo = next((shown for one in line if (shown := _logo(one))), "")
-    known_as = tuple(dict.fromkeys(_other_names(line, called)))
+    known_as = tuple(dict.fromkeys(_names(organization, but=called)))
+    part_of = tuple(dict.fromkeys(name for one in line[1:] for name in _names(one)))
     for base in bases if called else ():
         for where in objects(organization.get("address")) or [{}]:
             city, state, postal = (text(where.get(key)) for key in ("city", "state", "postalCode"))
-            yield Brand(base.rstrip("/"), called[:200], known_as, city[:80], state[:40], postal[:20], logo)
+            yield Brand(base.rstrip("/"), called[:200], known_as, part_of, city[:80], state[:40], postal[:20], logo)
 
 
 def _line_up(organization: Resource, organizations: Mapping[str, Resource]) -> Iterator[Resource]:
@@ -123,13 +128,12 @@ def _bases(organization: Resource, endpoints: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(endpoints[text(each)] for each in named if text(each) in endpoints))
 
 
-def _other_names(line: list[Resource], name: str) -> Iterator[str]:
-    for one in line:
-        for other in (text(one.get("name")), *texts(one.get("alias"))):
-            if other and other != name:
-                yield other[:200]
-        for part in _parts(one, PORTAL, "portalName"):
-            yield text(part.get("valueString"))[:200]
+def _names(organization: Resource, *, but: str = "") -> Iterator[str]:
+    """What an organization is called: by name, by other names, by the name of its portal."""
+    portals = (text(part.get("valueString")) for part in _parts(organization, PORTAL, "portalName"))
+    for name in (text(organization.get("name")), *texts(organization.get("alias")), *portals):
+        if name and name != but:
+            yield name[:200]
 
 
 def _logo(organization: Resource) -> str:

@@ -12,11 +12,16 @@ from pathlib import Path
 import click
 import requests
 
+from database.context import as_nobody
 from database.embedded import EmbeddedServer
 from database.prepare import DatabaseUrls, passwords_in, prepare
+from database.unit_of_work import Database
+from fhir_bridge.brand_search import keep_brands
+from fhir_bridge.brands import read_brands
 from patient_portal.demo.children import Children, PartFailed, wait_until
 from patient_portal.demo.folder import DemoFolder
 from patient_portal.demo.outside import ACCOUNT_SID, SERVICE_SID, Outside, start_outside
+from patient_portal.wiring import now
 
 READY_SECONDS = 90
 WATCH_SECONDS = 1.0
@@ -35,6 +40,7 @@ def run_demo(data: Path, port: int, patients: Path | None) -> None:
         click.echo("Starting the database, two hospitals, seven data stores, a phone network and a post office …")
         server, urls = _database(folder)
         outside = start_outside(folder, children, base_url, patients)
+        _load_brands(urls, outside)
         environment = _environment(folder, urls, outside, base_url)
         for name, more in (("feed", []), ("worker", []), ("serve", ["--port", str(port)])):
             children.start(name, [sys.executable, "-m", "patient_portal", name, *more], environment, says_ready=False)
@@ -53,6 +59,16 @@ def run_demo(data: Path, port: int, patients: Path | None) -> None:
         if server is not None:
             server.stop()
         click.echo("Stopped.")
+
+
+def _load_brands(urls: DatabaseUrls, outside: Outside) -> None:
+    """The names and places of the two hospitals, as they publish them, so that the picker finds their clinics."""
+    database = Database(urls.worker, pool_size=1, application_name="portal-demo")
+    with database.begin(as_nobody()) as session:
+        for name in outside.fhir:
+            bundle = requests.get(f"{outside.urls[name]}/brands.json", timeout=10).json()
+            keep_brands(session, name, read_brands(bundle), now())
+    database.close()
 
 
 def _database(folder: DemoFolder) -> tuple[EmbeddedServer | None, DatabaseUrls]:

@@ -44,11 +44,11 @@ def test_a_brand_with_places_logo_and_names() -> None:
     found = read_brands(bundle(whole, clinic, endpoint("e1", "https://fhir.lake.example/r4/")))
     base = "https://fhir.lake.example/r4"
     assert found == [
-        Brand(base, "Lakeside Health", ("LH", "MyLake"), "Worcester", "MA", "01604", PNG),
-        Brand(base, "Lakeside Breast Clinic", ("Lakeside Health", "LH", "MyLake"), "Léominster", logo=PNG),
+        Brand(base, "Lakeside Health", ("LH", "MyLake"), (), "Worcester", "MA", "01604", PNG),
+        Brand(base, "Lakeside Breast Clinic", (), ("Lakeside Health", "LH", "MyLake"), "Léominster", logo=PNG),
     ]
     assert " leominster" in found[1].searched
-    assert all(f" {word}" in found[1].searched for word in wanted_words("LAKE leo"))
+    assert all(f" {word}" in found[1].searched for word in wanted_words("LAKE leo mylake"))
 
 
 def test_what_cannot_be_signed_in_at_is_no_brand() -> None:
