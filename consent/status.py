@@ -66,7 +66,8 @@ class _Newest:
 
 
 _LOOK = text(
-    "SELECT w.store_id, w.position, coalesce(f.next_position, c.position) AS cursor, CASE WHEN at.place IS NOT NULL THEN b.told_at END AS told_at,"
+    "SELECT w.store_id, w.position, coalesce(f.next_position, c.position) AS cursor,"
+    " CASE WHEN at.place IS NOT NULL THEN b.told_at END AS told_at,"
     " k.resolved_at AS unparked_at, k.id IS NOT NULL AS parked, coalesce(one.detail, whole.detail) AS detail,"
     " coalesce(one.received_at, whole.received_at) AS received_at"
     " FROM unnest(CAST(:stores AS text[]), CAST(:positions AS bigint[])) AS w(store_id, position)"
