@@ -27,11 +27,13 @@ from fhir_bridge.retrieve.plan import CORE_TYPES, EXTRA_TYPES, REFERENCED_TYPES,
 from fhir_bridge.retrieve.references import file_links_in, references_in
 from fhir_bridge.retrieve.run import Retrieved, Sinks, retrieve_all
 from fhir_bridge.smart.client import SmartClient
-from fhir_bridge.smart.client_keys import ClientKeys, public_jwks, read_client_keys
+from fhir_bridge.smart.client_keys import ClientKeys, add_key, public_jwks, read_client_keys
+from fhir_bridge.smart.conformance import Verdict, examine
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ReconnectNeeded
 from fhir_bridge.smart.grant import Grant
 from fhir_bridge.smart.launch import LaunchRequest
+from fhir_bridge.smart.publications import fetch_published
 from fhir_bridge.smart.refresh import Binding
 from outbound.client import OutboundClient, OutboundResponse
 from outbound.destinations import AllowList
@@ -53,7 +55,9 @@ def now() -> datetime:
 
 @pytest.fixture(scope="module")
 def keys() -> ClientKeys:
-    return read_client_keys(json.dumps(ECKey.generate_key("P-384", {"kid": "k1"}).as_dict(private=True)))
+    """Two, as during a rotation: ES384 signs, RS384 is published."""
+    one = json.dumps(ECKey.generate_key("P-384", {"kid": "k1"}).as_dict(private=True))
+    return read_client_keys(add_key(one, "RS384"))
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +125,41 @@ def test_a_whole_launch(hospital: ThirdPartyHospital, http: OutboundClient, keys
     assert get(f"{hospital.fhir}/Patient/{person.id}", fresh.access_token).status_code == 401
     with pytest.raises(ReconnectNeeded):
         client.refresh(place, now(), refresh_token=fresh.refresh_token, binding=binding)
+
+
+def test_the_other_algorithm_and_the_named_issuer(
+    hospital: ThirdPartyHospital, http: OutboundClient, keys: ClientKeys
+) -> None:
+    """SMART-15, SMART-42, SMART-43: the second key of a rotation signs (RS384); the answer names its issuer (RFC 9207),
+    and another's name is refused before any token call."""
+    client, person = SmartClient(http), hospital.patients[0]
+    place = provider(hospital, "private_key_jwt", ClientKeys(keys.keys[::-1]))
+    assert place.client_keys is not None
+    assert place.client_keys.signing.alg == "RS384"
+    request = begin(client, place)
+    back = answer(request.url, REDIRECT, patient=person.id)
+    assert client.configuration(place, now()).response_names_issuer
+    assert back["iss"] == hospital.issuer
+    for wrong in ({"iss": "https://elsewhere.example"}, {"iss": ""}):
+        with pytest.raises(LaunchRefused, match="callback-iss"):
+            client.finish(place, request, back | wrong, now())
+    without = {name: value for name, value in back.items() if name != "iss"}
+    with pytest.raises(LaunchRefused, match="callback-iss"):
+        client.finish(place, request, without, now())
+    assert client.finish(place, request, back, now()).patient == person.id
+
+
+def test_the_conformance_report(hospital: ThirdPartyHospital, http: OutboundClient, keys: ClientKeys) -> None:
+    """SMART-01, SMART-02, SMART-03, SMART-05, SMART-42, SMART-60: a server that is not ours passes what it must, and
+    what it does not offer is named."""
+    place = provider(hospital, "private_key_jwt", keys)
+    findings = examine(place, fetch_published(place, http, now()))
+    verdicts = {(one.id, one.verdict) for one in findings}
+    assert Verdict.MISSING not in {one.verdict for one in findings}
+    for id_ in ("SMART-01", "SMART-02", "SMART-03", "SMART-05", "SMART-42", "SMART-60"):
+        assert (id_, Verdict.OK) in verdicts
+    lacking = {one.found for one in findings if one.verdict is Verdict.LACKING}
+    assert "management_endpoint: no" in lacking
 
 
 def test_what_must_be_refused_is_refused(hospital: ThirdPartyHospital, http: OutboundClient, keys: ClientKeys) -> None:
