@@ -174,6 +174,26 @@ class CancerSummaryRow(Base):
     made_at: Mapped[datetime]
 
 
+class OwnStatement(Base):
+    """What a person says of their own health, sealed; never part of what a hospital sent, and in no donation."""
+
+    __tablename__ = "own_statement"
+    __table_args__ = (Index("ix_own_statement_person_id", "person_id", "said_at"),)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID]
+    sealed: Mapped[bytes]
+    said_at: Mapped[datetime]
+
+
+class ReadingChoice(Base):
+    """What a person would rather open with their doctor (FHIR-19), sealed; no row means that all is shown."""
+
+    __tablename__ = "reading_choice"
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
+    changed_at: Mapped[datetime]
+
+
 class ProviderBrand(Base):
     """A hospital or clinic by the name people know, and the FHIR base at which it signs in; public knowledge.
 
