@@ -64,7 +64,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     "SMART-12": ("launch: state_nonce_and_verifier_are_long_and_apart", "third: what_must_be_refused_is_refused"),
     "SMART-13": ("launch: a_long_request_goes_by_post",),
     "SMART-14": ("portal: the_person_says_no", "refused: a_bad_callback_makes_no_token_call"),
-    "SMART-15": ("sandbox: the_answer_names_its_issuer", "mix-up: a_code_of_one_provider_at_the_callback_of_another"),
+    "SMART-15": (
+        "sandbox: the_answer_names_its_issuer", "third: the_other_algorithm_and_the_named_issuer",
+        "mix-up: a_code_of_one_provider_at_the_callback_of_another",
+    ),
     "SMART-20": ("chart: a_launch_that_cannot_be_read", "sandbox: a_nurse_launches_from_the_chart"),
     "SMART-21": ("chart: an_unknown_hospital_is_never_called", "chart: a_near_miss_of_a_listed_hospital"),
     "SMART-22": ("scopes: what_is_asked_for", "sandbox: a_nurse_launches_from_the_chart"),
@@ -84,7 +87,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     "SMART-36": ("scopes: what_is_asked_for", "launch: a_standalone_request_has_exactly_these_parameters"),
     "SMART-40": ("fake: a_public_client_signs_in", "third: a_whole_launch"),
     "SMART-41": ("fake: a_symmetric_client_sends_its_secret_only_in_the_header", "third: a_whole_launch"),
-    "SMART-42": ("fake: an_asymmetric_client_signs_a_fresh_assertion", "third: a_whole_launch"),
+    "SMART-42": (
+        "fake: an_asymmetric_client_signs_a_fresh_assertion", "third: a_whole_launch",
+        "third: the_other_algorithm_and_the_named_issuer",
+    ),
     "SMART-43": (
         "launch: published_keys_are_public", "sandbox: keys_are_rotated_while_people_sign_in",
         "command: our_keys_are_rotated_in_three_steps", "headers: the_keys_may_be_kept_for_ten_minutes",
