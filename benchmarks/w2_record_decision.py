@@ -1,16 +1,20 @@
 """W2: record a decision durably, with its tamper evidence and without, one at a time and eight at once.
 
-Still to come (G2.1): the whole POST on granian against a bare Flask handler. G2.6 is in `python -m benchmarks scale`.
+G2.1: the whole POST beside a bare handler. G2.5 is the crash harness (docs/reliability), G2.6 `python -m benchmarks
+scale`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
 
 from benchmarks.harness.arms import Arm, Benchmark, Goal, Outcome
 from benchmarks.harness.plans import catching
@@ -18,6 +22,7 @@ from benchmarks.harness.postgres import SETTINGS, bench_server
 from benchmarks.scale.fill import fill
 from benchmarks.scale.paths import wal_flushes
 from benchmarks.scale.site import Site, press
+from benchmarks.w2_post import Servers, presses, sent, servers
 from consent import record_decision as product
 from consent.decision import Decision
 from consent.feed.run import utc_now
@@ -29,16 +34,24 @@ NAME = "w2"
 class World:
     site: Site
     count: int
+    begin_servers: Callable[[], Servers]
+
+    @cached_property
+    def servers(self) -> Servers:
+        """Started when an arm first asks."""
+        return self.begin_servers()
 
 
 @contextmanager
 def _world(small: bool) -> Iterator[World]:
     people = 2_000 if small else 100_000
-    with bench_server(SETTINGS) as bench:
+    with bench_server(SETTINGS) as bench, tempfile.TemporaryDirectory() as folder:
         fill(bench, "w2", people)
         site = Site("w2", people, bench.connect("w2"), bench.ring)
         site.prepare()
-        yield World(site, 20 if small else 300)
+        with ExitStack() as ends:
+            begin = partial(ends.enter_context, servers(bench, site, Path(folder)))
+            yield World(site, 20 if small else 300, begin)
 
 
 def _no_leaf(_decision: Decision) -> bytes:
@@ -73,9 +86,12 @@ BENCHMARK = Benchmark(
     (
         Arm("recorded, one at a time", lambda world, _turn: _run(world, 1, product.leaf_of)),  # type: ignore[attr-defined]
         Arm("without tamper evidence", lambda world, _turn: _run(world, 1, _no_leaf)),
+        Arm("bare handler, c=32", lambda world, _turn: sent(world.servers.bare, presses(world.site, world.count))),
+        Arm("whole POST, c=32", lambda world, _turn: sent(world.servers.product, presses(world.site, world.count))),
         Arm("recorded, eight at once", lambda world, _turn: _run(world, 8, product.leaf_of)),  # type: ignore[attr-defined]
     ),
     (
+        Goal("G2.1", "whole POST, c=32", "per_second", 0.5, over="bare handler, c=32"),
         Goal("G2.3 statements", "recorded, one at a time", "statements", 5, at_most=True),
         Goal("G2.3 flushes at c=1", "recorded, one at a time", "flushes", 1.05, at_most=True),
         Goal("G2.4", "recorded, one at a time", "per_second", 0.85, over="without tamper evidence"),

@@ -5,25 +5,44 @@ No speed is looked at: these tests must hold on any machine (CONTRIBUTING.md).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from benchmarks.__main__ import found
-from benchmarks.harness.arms import run
+from benchmarks.harness.arms import Benchmark, run
 from benchmarks.harness.probes import Probe
 from benchmarks.scale import growth
 from benchmarks.w2_record_decision import BENCHMARK
+from benchmarks.w3_propagate import BENCHMARK as PROPAGATE
 
 CALM = Probe(1, 1, 1, 0)
 
 
 def test_a_decision_takes_the_promised_statements_and_one_flush() -> None:
     """G2.3: what W2 counts does not depend on the machine, so it holds at the small shape too."""
-    result = run(BENCHMARK, 1, lambda: CALM, small=True)
+    result = run(_only(BENCHMARK, "recorded, one at a time", "without tamper evidence"), 1, lambda: CALM, small=True)
     counted = {goal["id"]: goal["passed"] for goal in result.goals if goal["id"].startswith("G2.3")}
     assert counted == {"G2.3 statements": True, "G2.3 flushes at c=1": True}, result.goals
     assert all(outcome.count == 20 for outcome in result.turns[0].values())
+
+
+def test_all_that_propagate_tell_the_same() -> None:
+    """W3: our sender, a job for each change, a relay and Bundles tell the same of the same changes, in order where that
+    is promised; an idle look reads no row of the ledger (G3.7)."""
+    arms = ("Procrastinate, job per change", "one store", "outbox relay", "Bundles sent", "100 changes among few")
+    result = run(_only(PROPAGATE, *arms), 1, lambda: CALM, small=True)
+    assert [outcome.count for outcome in result.turns[0].values()] == [150] * len(arms)
+    assert result.medians["100 changes among few"]["ledger_rows_when_idle"] == 0
+
+
+def _only(benchmark: Benchmark, *names: str) -> Benchmark:
+    """The benchmark with these arms, which need no server of their own; goals of others are left out."""
+    arms = [arm for arm in benchmark.arms if arm.name in names]
+    assert len(arms) == len(names)
+    goals = [goal for goal in benchmark.goals if goal.arm in names and goal.over in (None, *names)]
+    return replace(benchmark, arms=arms, goals=goals)
 
 
 def test_the_scale_run_writes_its_curve(tmp_path: Path) -> None:
@@ -44,4 +63,4 @@ def test_the_scale_run_writes_its_curve(tmp_path: Path) -> None:
 
 def test_each_benchmark_is_found_by_its_file() -> None:
     """Adding one is adding a file."""
-    assert "w2" in found()
+    assert {"w2", "w3", "w4"} <= found().keys()
