@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.harness.arms import Arm, Benchmark, Goal
+from benchmarks.w3_backfill import filled_lines, filled_warehouse, raw_copy, sql_lines
 from benchmarks.w3_live import hundred, soon
 from benchmarks.w3_ours import build_bundles, bundles, many_stores, one_store
 from benchmarks.w3_peers import procrastinate_jobs, relay
@@ -29,6 +30,10 @@ BENCHMARK = Benchmark(
         Arm("100 changes among few", hundred(lambda world: world.few)),
         Arm("100 changes among all", hundred(lambda world: world)),
         Arm("100 a second", soon),
+        Arm("raw COPY to COPY", raw_copy),
+        Arm("warehouse filled", filled_warehouse),
+        Arm("SQL-built lines", sql_lines),
+        Arm("lines filled", filled_lines),
     ),
     (
         Goal("G3.1 a job per change", ONE, RATE, 200, over="Procrastinate, job per change"),
@@ -41,6 +46,9 @@ BENCHMARK = Benchmark(
         Goal("G3.3 one answers 503", FAILS, RATE, 0.9, over=SEVEN),
         Goal("G3.7", "100 changes among all", "seconds", 1.2, over="100 changes among few", at_most=True),
         Goal("G3.7 idle", "100 changes among all", "ledger_rows_when_idle", 0, at_most=True),
+        Goal("G3.4", "warehouse filled", RATE, 0.5, over="raw COPY to COPY"),
+        Goal("G3.5 lines", "lines filled", RATE, 0.5, over="SQL-built lines"),
+        Goal("G3.9 memory", "lines filled", "memory_mb", 150, at_most=True),
         Goal("G3.8", "100 a second", "p99_ms", 90, at_most=True),
     ),
     world,

@@ -115,6 +115,16 @@ class World:
         """Another one with a hundredth of the people."""
         return self.others[0]
 
+    @property
+    def filling(self) -> World:
+        """Another one, from which stores are filled from the beginning."""
+        return self.others[-1]
+
+    @cached_property
+    def standing(self) -> set[tuple[str, int, str]]:
+        """What stands of everyone: value, version, answer."""
+        return {(value, version, answer) for _, value, version, answer in self.answers(1, self.people)}
+
     def top(self) -> int:
         with psycopg.connect(self.database.superuser_url) as connection:
             row = connection.execute("SELECT max(position) + 1 FROM position").fetchone()
@@ -220,8 +230,9 @@ def world(small: bool) -> Iterator[World]:
         receiver() as port,
         made(server, "w3", ledger, told, port, small) as shared,
         made(server, "w3few", ledger // 100 + 1_500, 1_000, port, small) as few,
+        made(server, "w3fill", ledger // 10 + 1_200, 1_000, port, small) as filling,
     ):
-        shared.others.append(few)
+        shared.others.extend([few, filling])
         yield shared
 
 

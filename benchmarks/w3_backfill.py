@@ -1,0 +1,179 @@
+"""The arms of W3 that fill a store with what stands: a warehouse beside raw COPY, lines beside an SQL-built loop."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import requests
+import structlog
+
+from benchmarks.harness.arms import Outcome
+from benchmarks.w3_world import World
+from consent.backfill.run import backfill
+from consent.feed.run import note_stores, utc_now
+from consent.store_config import Kind, Store, Transport
+from consent.stores.adapters import adapter_for
+from consent.stores.warehouse_tables import ddl
+from consent.wire_signature import sign
+from database.keyring import KeyRing
+from database.prepare import create_database, with_database
+from database.unit_of_work import Database
+from outbound.client import OutboundClient
+from outbound.destinations import AllowList, destination
+
+_HELD = "SELECT value, version, answer FROM portal_consent_state"
+_STANDING = (
+    "FROM person p JOIN LATERAL (SELECT version, answer, recorded_at FROM decision d WHERE d.person_id = p.id"
+    " ORDER BY version DESC LIMIT 1) d ON true"
+)
+_VALUE = "'MRN-' || lpad(p.person_no::text, 7, '0')"
+_RAW = (
+    f"COPY (SELECT 'urn:oid:2.16.840.1.113883.19.5', {_VALUE}, d.version, d.answer, d.recorded_at"
+    f" {_STANDING}) TO STDOUT (FORMAT binary)"
+)
+_LINES = (
+    'SELECT string_agg(format(\'{"event":%%s,"subject":{"value":"%%s"},"version":%%s,"answer":"%%s"}\','
+    f" p.person_no, {_VALUE}, d.version, d.answer), E'\\n' ORDER BY p.person_no) || E'\\n'"
+    f" {_STANDING} WHERE p.person_no > %s AND p.person_no <= %s"
+)
+
+
+def filled_warehouse(world: World, _turn: int) -> Outcome:
+    """The product's backfill of an SQL store, names opened and receipts kept."""
+    with _warehouse(world, "w3house") as (store, url):
+        took = _filled(world, store)
+        return _house_outcome(world, url, _HELD, took)
+
+
+def raw_copy(world: World, _turn: int) -> Outcome:
+    """COPY out of one database into a table with a primary key in another; no names to open, no receipts."""
+    with _warehouse(world, "w3raw") as (_, url):
+        with psycopg.connect(url, autocommit=True) as target:
+            target.execute(
+                "CREATE TABLE raw (system text, value text, version int, answer text, at timestamptz,"
+                " PRIMARY KEY (system, value))"
+            )
+        began = time.perf_counter()
+        with (
+            psycopg.connect(world.filling.database.superuser_url) as source,
+            psycopg.connect(url) as target,
+            source.cursor().copy(_RAW) as out,
+            target.cursor().copy("COPY raw FROM STDIN (FORMAT binary)") as into,
+        ):
+            for block in out:
+                into.write(block)
+        took = time.perf_counter() - began
+        return _house_outcome(world, url, "SELECT value, version, answer FROM raw", took)
+
+
+def _house_outcome(world: World, url: str, query: str, took: float) -> Outcome:
+    with psycopg.connect(url) as connection:
+        held = set(connection.execute(query.encode()).fetchall())
+    assert held == world.filling.standing, "the warehouse holds something else"
+    return replace(world.expected_outcome, figures={"per_second": len(held) / took})
+
+
+def filled_lines(world: World, _turn: int) -> Outcome:
+    """The product's backfill of a webhook of lines, in a process of its own whose memory is looked at."""
+    filling = world.filling
+    store = filling.stores[0]
+    _begin_anew(filling, store)
+    context = multiprocessing.get_context("spawn")
+    answer: SimpleQueue[tuple[float, float]] = context.SimpleQueue()
+    arguments = (filling.database.urls.worker, filling.ring_file, store, answer)
+    process = context.Process(target=_in_a_process, args=arguments)
+    process.start()
+    process.join()
+    took, megabytes = answer.get()
+    told = {row[:3] for row in filling.taken(store.id)}
+    assert told == filling.standing, "the store was told something else"
+    figures = {"per_second": len(told) / took, "memory_mb": megabytes}
+    return replace(world.expected_outcome, figures=figures)
+
+
+def sql_lines(world: World, _turn: int) -> Outcome:
+    """Lines built by the database 5,000 at a time and posted signed; no names to open, no receipt read or kept."""
+    filling, at_once = world.filling, 5_000
+    filling.manner("sql-lines")
+    session = requests.Session()
+    session.trust_env = False
+    began = time.perf_counter()
+    with psycopg.connect(filling.database.superuser_url) as connection:
+        for first in range(0, filling.people, at_once):
+            row = connection.execute(_LINES.encode(), [first, first + at_once]).fetchone()
+            body = str(row[0]).encode() if row else b""
+            signed = sign(filling.stores[0].secrets, f"m{first}", body, datetime.now(UTC))
+            headers = {**signed, "content-type": "application/x-ndjson"}
+            session.post(f"http://127.0.0.1:{filling.port}/s/sql-lines", body, headers=headers, timeout=60)
+    took = time.perf_counter() - began
+    told = {row[:3] for row in filling.taken("sql-lines")}
+    assert told == filling.standing, "the store was told something else"
+    return replace(world.expected_outcome, figures={"per_second": len(told) / took})
+
+
+def _filled(world: World, store: Store) -> float:
+    filling = world.filling
+    _begin_anew(filling, store)
+    adapter = adapter_for(store, filling.http, utc_now, filling.ring)
+    began = time.perf_counter()
+    done = backfill(filling.database.worker, filling.ring, adapter, utc_now)
+    assert done.is_done, done
+    return time.perf_counter() - began
+
+
+def _begin_anew(world: World, store: Store) -> None:
+    """As if the store had been told of one person long ago: it then hears of all that stands."""
+    note_stores(world.database.worker, [store], utc_now())
+    world.at_start([store], 0)
+    world.at_position([store], world.top())
+    with psycopg.connect(world.database.superuser_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM store_backfill WHERE store_id = %s", [store.id])
+        connection.execute("UPDATE store_cursor SET event_number = 1 WHERE store_id = %s", [store.id])
+
+
+def _in_a_process(url: str, ring_file: Path, store: Store, answer: SimpleQueue[tuple[float, float]]) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    http = OutboundClient(AllowList([destination(store.endpoint, private=True)]))
+    ring, database = KeyRing.load(ring_file), Database(url)
+    began = time.perf_counter()
+    done = backfill(database, ring, adapter_for(store, http, utc_now, ring), utc_now)
+    took = time.perf_counter() - began
+    assert done.is_done, done
+    answer.put((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    database.close()
+    http.close()
+
+
+@contextmanager
+def _warehouse(world: World, name: str) -> Iterator[tuple[Store, str]]:
+    """An empty warehouse of its own with our login in it; the URL is its owner's."""
+    superuser = world.database.superuser_url
+    owner = with_database(superuser, name)
+    place = urlsplit(superuser).netloc.rpartition("@")[2]
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        connection.execute(f"DROP ROLE IF EXISTS {name}".encode())
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'hunter2'".encode())
+    create_database(superuser, name)
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(ddl(name, name).encode())
+        for line in ddl(name, name).splitlines():
+            if line.startswith("-- GRANT") and "portal_holds" not in line:
+                connection.execute(line.removeprefix("-- ").encode())
+    login = f"postgresql://{name}:hunter2@{place}/{name}"
+    endpoint = f"postgresql://{place}/{name}"
+    store = replace(
+        world.stores[0], id=name, kind=Kind.SQL, transport=Transport.NATIVE, endpoint=endpoint, login=login, secrets=()
+    )
+    yield store, owner
