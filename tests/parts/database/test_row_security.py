@@ -40,6 +40,7 @@ ABOUT_NOBODY = {
     "process_heartbeat": "processes",
     "api_token": "keyed indexes and client ids",
     "api_assertion": "keyed indexes",
+    "faq_reply": "answers in counts",
     "rate_count": "keyed subjects and counts",
     "procrastinate_jobs": "opaque ids only",
     "procrastinate_events": "opaque ids only",
