@@ -124,10 +124,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class MarkerTrend:
-    """A blood tumor marker: its values newest first, in one unit, with the range the laboratory gave."""
+    """A blood tumor marker or another test: its values newest first, with the range the laboratory gave.
+
+    `unit`, `low` and `high` are the newest's; a value in another unit has no `number`.
+    """
 
     marker: str
-    name: Phrase
+    name: Said
     unit: str
     usual: str
     low: float | None

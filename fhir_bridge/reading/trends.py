@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.markers import (
@@ -41,7 +41,7 @@ def trends_from(observations: Iterable[Resource]) -> tuple[MarkerTrend, ...]:
         marker = blood_marker_of(one)
         if marker is not None and value_said(one):
             found[marker].append(one)
-    trends = [_trend(marker, ones) for marker, ones in found.items()]
+    trends = [trend_of(marker, BLOOD_MARKERS[marker], ones) for marker, ones in found.items()]
     return tuple(sorted(trends, key=lambda one: _newest(one.latest), reverse=True))
 
 
@@ -49,13 +49,14 @@ def _newest(measured: Measured) -> str:
     return measured.date.sort.isoformat() if measured.date is not None else ""
 
 
-def _trend(marker: str, observations: list[Resource]) -> MarkerTrend:
+def trend_of(marker: str, name: Said, observations: Sequence[Resource]) -> MarkerTrend:
+    """The values of one test over time, at least one; each has a value."""
     ordered = sorted(observations, key=lambda one: _when(one), reverse=True)
     unit = unit_text(ordered[0].get("valueQuantity"))
     limits = next((found for found in map(reference_range, ordered) if found is not None), None)
     return MarkerTrend(
         marker=marker,
-        name=BLOOD_MARKERS[marker],
+        name=name,
         unit=unit,
         usual=limits.words if limits is not None else "",
         low=limits.low if limits is not None else None,

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
 import orjson
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from consent.audit import by_actor, write_audit
-from database.context import as_persons
-from fhir_bridge.bundle import MEDIA_TYPE, as_bundle
+from fhir_bridge.bundle import MEDIA_TYPE
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.standing import REFUTED
-from fhir_bridge.record import OwnRecord
-from fhir_bridge.record_copy import ask_again, pin, pinned_contents
+from fhir_bridge.record_copy import ask_again
 from fhir_bridge.record_entry import one_file, whole_entry
+from fhir_bridge.record_over_time import has_course
 from fhir_bridge.record_sources import counts, remarks, sources, standing
 from fhir_bridge.record_standing import gap_of, gap_words
 from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.pages.own_record import own_record, own_session, provider_names
 from patient_portal.pages.record_tiles import progress_of, tiles_of, together
 from patient_portal.pages.record_words import FILTERS
 from patient_portal.rate_limits import limited
@@ -43,13 +40,13 @@ FILE_POLICY = "sandbox; default-src 'none'"
 @gate(Gate.PATIENT)
 def overview() -> str:
     """The cancer story, what there is of each kind, and where it came from."""
-    with _own_record() as record:
+    with own_record() as record:
         found, counted = standing(record, now()), counts(record)
     story = together(found.stories)
     tiles, none_there = tiles_of(counted, found.sources)
     return render_template(
         "record/overview.html", story=story, tiles=tiles, none_there=none_there, sources=found.sources,
-        progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=_provider_names(),
+        progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
         lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted),
     )  # fmt: skip
 
@@ -59,12 +56,12 @@ def overview() -> str:
 def progress() -> str:
     """Each type of each hospital: done, being fetched, could not, and everything that was left out, by name."""
     part = request.args.get("part") == "1"
-    with _own_record() as record:
+    with own_record() as record:
         found = sources(record)
         said = {} if part else remarks(record, found)
     rows = [progress_of(one, said) for one in found]
     page = "record/progress_part.html" if part else "record/progress.html"
-    return render_template(page, progress=rows, names=_provider_names(), waiting=any(one.under_way for one in found))
+    return render_template(page, progress=rows, names=provider_names(), waiting=any(one.under_way for one in found))
 
 
 @blueprint.post("/record/again")
@@ -74,7 +71,7 @@ def again() -> AnyResponse:
     """Ask each connected hospital once more."""
     actor = current_actor()
     assert actor.account_id is not None
-    with _session() as session:
+    with own_session() as session:
         asked = ask_again(session, account=actor.account_id, persons=actor.persons, now=now())
         for one in asked:
             defer_bring_in(session, one.person, one.retrieval, one.provider_id)
@@ -92,14 +89,14 @@ def kind(kind: str) -> str | AnyResponse:
     if kind not in {one.value for one in Kind}:
         raise NotFound("kind")
     older_than, newer_than = _mark("older_than"), _mark("newer_than")
-    with _own_record() as record:
+    with own_record() as record:
         page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than)
         found = sources(record)
     if not page.entries and (older_than or newer_than):
         return redirect(url_for("record.kind", kind=kind), 303)
     gap = gap_of(Kind(kind), page.total, found)
     return render_template(
-        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, names=_provider_names(),
+        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, names=provider_names(),
         gap=gap, words=gap_words(gap, page.total), refuted=REFUTED,
     )  # fmt: skip
 
@@ -108,7 +105,7 @@ def kind(kind: str) -> str | AnyResponse:
 @gate(Gate.PATIENT)
 def entry(entry: UUID) -> str:
     """One entry in plain words."""
-    with _own_record() as record:
+    with own_record() as record:
         stored = record.entry(entry)
         whole = whole_entry(record, stored, _base_of(stored.provider_id))
     return render_template(
@@ -116,8 +113,9 @@ def entry(entry: UUID) -> str:
         whole=whole,
         view=whole.view,
         name=KIND_NAMES[whole.view.kind],
-        names=_provider_names(),
+        names=provider_names(),
         refuted=REFUTED,
+        has_course=has_course(stored.resource),
     )
 
 
@@ -125,14 +123,14 @@ def entry(entry: UUID) -> str:
 @gate(Gate.PATIENT)
 def fhir(entry: UUID) -> str | Response:
     """The form the hospital sent: as a page, or with `save=1` as the file itself, byte for byte."""
-    with _own_record() as record:
+    with own_record() as record:
         stored = record.entry(entry)
     if request.args.get("save") == "1":
         return _attached(stored.raw, MEDIA_TYPE, "entry.json")
     printed = orjson.dumps(stored.resource, option=orjson.OPT_INDENT_2).decode()
     return render_template(
         "record/fhir.html", entry=entry, line=read_line(stored.resource), printed=printed[:LONGEST_PRINTED],
-        cut=len(printed) > LONGEST_PRINTED, names=_provider_names(), stored=stored,
+        cut=len(printed) > LONGEST_PRINTED, names=provider_names(), stored=stored,
     )  # fmt: skip
 
 
@@ -140,7 +138,7 @@ def fhir(entry: UUID) -> str | Response:
 @gate(Gate.PATIENT)
 def file(entry: UUID, index: int) -> Response:
     """A file attached to an entry: always saved, never opened here (FHIR-14)."""
-    with _own_record() as record:
+    with own_record() as record:
         stored = record.entry(entry)
         found = one_file(record, stored, index, _base_of(stored.provider_id))
     response = _attached(found.body or b"", "application/octet-stream", found.file_name)
@@ -149,60 +147,12 @@ def file(entry: UUID, index: int) -> Response:
     return response
 
 
-@blueprint.get("/record/download")
-@gate(Gate.PATIENT)
-def download() -> str:
-    """What the file is and what it lacks, before it is made."""
-    with _own_record() as record:
-        found, counted = sources(record), counts(record)
-    tiles, _none = tiles_of(counted, found)
-    return render_template(
-        "record/download.html", sources=found, names=_provider_names(),
-        total=sum(one.count + one.withdrawn for one in counted.values()),
-        lacking=[one for one in tiles if one.lacks], under_way=any(one.under_way for one in found),
-    )  # fmt: skip
-
-
-@blueprint.post("/record/download")
-@gate(Gate.PATIENT)
-@limited("record-download", per_minute=6)
-def take() -> Response:
-    """The whole record as one FHIR Bundle, every resource as it was received (DL-01)."""
-    actor, parts = current_actor(), wiring()
-    with _session() as session:
-        pinned = pin(OwnRecord(session, parts.keyring, actor.persons))
-        write_audit(session, now(), by_actor(actor, "record.downloaded", "R", detail={"format": "fhir-bundle"}))
-    bases = {one.id: one.fhir_base_url for one in parts.settings.providers}
-    return _attached(
-        as_bundle(pinned_contents(parts.database, parts.keyring, pinned, bases)), MEDIA_TYPE, "my-record.json"
-    )
-
-
-@contextmanager
-def _session() -> Iterator[Session]:
-    """A transaction that reaches the signed-in person's rows."""
-    actor = current_actor()
-    with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
-        yield session
-
-
-@contextmanager
-def _own_record() -> Iterator[OwnRecord]:
-    """The signed-in person's record."""
-    with _session() as session:
-        yield OwnRecord(session, wiring().keyring, current_actor().persons)
-
-
 def _attached(body: bytes | Iterator[bytes], media_type: str, name: str) -> Response:
     response = make_response(Response(body, mimetype=media_type))
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Content-Security-Policy"] = FILE_POLICY
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _provider_names() -> dict[str, str]:
-    return {one.id: one.name for one in wiring().settings.providers}
 
 
 def _base_of(provider_id: str) -> str | None:

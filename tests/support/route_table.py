@@ -60,6 +60,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("record.entry", "GET"): Row(PATIENT, ids=ENTRY),
     ("record.fhir", "GET"): Row(PATIENT, ids=ENTRY),
     ("record.file", "GET"): Row(PATIENT, ids=ENTRY, plain={"index": 0}),
+    ("reading.course", "GET"): Row(PATIENT, 303, ids=ENTRY),
     ("record.download", "GET"): Row(PATIENT),
     ("record.take", "POST"): Row(PATIENT),
     ("choices.overview", "GET"): Row(PATIENT),

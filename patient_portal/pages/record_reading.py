@@ -1,0 +1,36 @@
+"""Understanding a record: one test over time."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from fhir_bridge.reading.chart import Chart, chart_of
+from fhir_bridge.reading.summary_model import MarkerTrend
+from fhir_bridge.record_over_time import has_course, over_time
+from patient_portal.gates import Gate, gate
+from patient_portal.languages import direction_of
+from patient_portal.page_context import language_code
+from patient_portal.pages.own_record import own_record, provider_names
+
+blueprint = Blueprint("reading", __name__)
+
+
+@blueprint.app_template_filter("chart")
+def chart(trend: MarkerTrend) -> Chart | None:
+    """The picture of a trend, running the way the reader's language runs."""
+    return chart_of(trend, from_right=direction_of(language_code()) == "rtl")
+
+
+@blueprint.get("/record/entry/<uuid:entry>/over-time")
+@gate(Gate.PATIENT)
+def course(entry: UUID) -> str | Response:
+    """Every value of the test that an entry reports, as a picture and a table; what is no test has its own page."""
+    with own_record() as record:
+        stored = record.entry(entry)
+        found = over_time(record, stored) if has_course(stored.resource) else None
+    if found is None:
+        return redirect(url_for("record.entry", entry=entry), 303)
+    return render_template("record/over_time.html", found=found, entry=entry, names=provider_names())
