@@ -30,13 +30,14 @@ class PersonAlias(Base):
     """One name by which a provider or practice knows a person, sealed; found by its keyed index."""
 
     __tablename__ = "person_alias"
-    __table_args__ = (UniqueConstraint("issued_by", "system", "value_index"),)
+    # The index covers issuer, system and value, so it is unique by itself.
+    __table_args__ = (UniqueConstraint("value_index"),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
     issued_by: Mapped[str]
     practice_id: Mapped[str | None]
     system: Mapped[str]
-    value_index: Mapped[bytes] = mapped_column(index=True)
+    value_index: Mapped[bytes]
     value_sealed: Mapped[bytes]
     created_at: Mapped[datetime]
     added_xid: Mapped[int] = mapped_column(BigInteger, index=True, server_default=ADDED_BY)
