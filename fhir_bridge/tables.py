@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, false
@@ -212,18 +211,3 @@ class ProviderBrand(Base):
     logo: Mapped[str]
     searched: Mapped[str]
     loaded_at: Mapped[datetime]
-
-
-class ExportJob(Base):
-    """A copy of the record being made for its owner, pinned to retrievals."""
-
-    __tablename__ = "export_job"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    person_id: Mapped[UUID]
-    form: Mapped[str]
-    retrieval_ids: Mapped[list[UUID]]
-    state: Mapped[str]
-    content_sealed: Mapped[bytes | None]
-    detail: Mapped[dict[str, Any]]
-    asked_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
