@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 STATIC = ROOT / "patient_portal" / "static"
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 PHYSICAL = re.compile(
-    r"(?<![\w-])(?:(?:margin|padding|border)-(?:left|right)|left|right|float|text-align\s*:\s*(?:left|right))\s*[:;}]"
+    r"(?<![\w-])(?:(?:margin|padding|border)-(?:left|right)|left|right|(?:float|text-align)\s*:\s*(?:left|right))\s*[:;}]"
 )
 
 
