@@ -1,4 +1,4 @@
-"""A name's keyed index is unique by itself: it covers issuer, system and value (docs/benchmarks/scale-findings.md, 6)."""
+"""A name's keyed index is unique by itself: it covers issuer, system and value (scale-findings.md, 6)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,85 @@
+"""Lines that the database builds: byte for byte what the rules and the wire make of the same decisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from consent.decision import CANCERLINQ, Answer, donation_to
+from consent.feed.read_ahead import ReadAhead, run_end
+from consent.feed.read_events import numbered, read_events
+from consent.feed.read_lines import read_lines, read_lines_at
+from consent.feed.rebuild import number
+from consent.person_identity import Alias, add_alias
+from consent.store_config import Store, Transport
+from consent.wire import lines_message, message
+from database.context import as_propagation
+from tests.parts.consent.conftest import World
+from tests.parts.consent.people import RIVERSIDE, person
+from tests.pure.consent.stores import CANCERLINQ_STORE, EARLY_SIGNS_STORE, LIVING_WELL_STORE, TEMPUS
+
+BY_LINES = [replace(store, transport=Transport.NDJSON) for store in (CANCERLINQ_STORE, TEMPUS, LIVING_WELL_STORE)]
+BY_LINES.append(replace(EARLY_SIGNS_STORE, transport=Transport.NDJSON))
+
+
+def _lived(world: World) -> int:
+    """Yes and no, two names, quotes and other scripts in a name, dates, efforts; returns the positions."""
+    rosa, ben, carla = (person(world.database, number) for number in (1, 2, 3))
+    odd = Alias("riverside", RIVERSIDE, 'MRN "1"\\\u00e9\u4e2d\t', "riverside-main")
+    add_alias(world.database.web, world.database.keyring, rosa, odd, world.clock())
+    for who, subject, answer in (
+        (rosa, CANCERLINQ, Answer.NO),
+        (rosa, CANCERLINQ, Answer.YES),
+        (ben, donation_to("living-well"), Answer.YES),
+        (ben, donation_to("early-signs"), Answer.YES),
+        (ben, CANCERLINQ, Answer.NO),
+        (ben, donation_to("living-well"), Answer.NO),
+    ):
+        world.press(who, subject, answer)
+    world.press(carla, donation_to("living-well"), Answer.YES, starts_at=world.clock() + timedelta(days=3))
+    return world.sequence()
+
+
+@pytest.mark.parametrize("store", BY_LINES, ids=lambda store: store.id)
+def test_lines_are_what_the_rules_say(world: World, store: Store) -> None:
+    """SUB-04, SUB-07: the same events, names and bytes as by way of each decision; single positions the same again."""
+    top, now, ring = _lived(world), world.clock(), world.database.keyring
+    with world.database.worker.begin(as_propagation()) as session:
+        lines = read_lines(session, ring, store, 0, top, now)
+        events = numbered(read_events(session, ring, store, 0, top, now), store, 5)
+        again = read_lines_at(session, ring, store, [line.position for line in lines])
+    assert events, "something is told"
+    assert lines_message(_line_events(lines, store)) == message(store, events)
+    assert again == lines
+    assert [(line.version, line.person) for line in lines] == [
+        (event.version, str(event.person_id)) for event in events
+    ]
+
+
+def _line_events(lines: Any, store: Store) -> Any:
+    return number(lines, store, 5)
+
+
+def test_a_run_is_read_once_for_stores_told_alike(world: World) -> None:
+    """SUB-07: the run read ahead is the one read late; the ledger's unfinished end is never kept."""
+    top, ring = _lived(world), world.database.keyring
+    one, other = BY_LINES[1], replace(BY_LINES[1], id="another")
+    ahead = ReadAhead(world.database.worker, ring, world.clock)
+    try:
+        assert ahead.take(one, 0, 4) is None, "nobody began it"
+        for store in (one, other):
+            ahead.begin(store, 0, 4)
+            ahead.wait(store)
+        taken = ahead.take(one, 0, 4)
+        with world.database.worker.begin(as_propagation()) as session:
+            assert taken == read_lines(session, ring, one, 0, 4, world.clock())
+        assert ahead.take(other, 0, 4) is taken
+        ahead.begin(one, 4, 4) if top < 8 else None
+        ahead.wait(one)
+        assert ahead.take(one, 4, 8) is None, "the ledger has not come so far"
+    finally:
+        ahead.close()
+    assert [run_end(start, 1_000) for start in (0, 1, 999, 1_000)] == [1_000, 1_000, 1_000, 2_000]
