@@ -21,8 +21,8 @@ CANCERLINQ = "cancerlinq"
 GIVES_UP = 0.03
 SENDS_AGAIN = 0.05
 DONATES = 0.1
-READS_RECEIPT = 0.1
-BY_THE_PAGE = 0.1
+READS_RECEIPT = 0.05
+BY_THE_PAGE = 0.05
 UNSURE_FOR = 3
 
 
@@ -31,8 +31,8 @@ class Device:
     """One device of one person, who may have two. Now and then a form is sent again after its answer, though another
     device may have changed things since.
 
-    A page is opened for one form in ten; the others are sent with the kept token and a key of the device's own, as an
-    app does. Which version a decision has is read from its receipt for one in ten, after each form given up, and
+    A page is opened for one form in twenty; the others are sent with the kept token and a key of the device's own, as
+    an app does. Which version a decision has is read from its receipt for one in twenty, after each form given up, and
     always by a person with two devices; else it is the one after this device's last, as versions count up per person.
     """
 

@@ -201,7 +201,7 @@ def _drained(world: World, logs: Path, stores: Path) -> tuple[Evidence, Verdict]
 SIZES = {
     "quick": Storm(kills=100, decisions=5_000, seed=7, people=60, second_devices=6),
     "medium": Storm(kills=100, decisions=10_000, seed=7, people=120, second_devices=12),
-    "full": Storm(kills=1_000, decisions=100_000, seed=7, people=300, second_devices=30, most_seconds=7_200),
+    "full": Storm(kills=1_000, decisions=100_000, seed=7, people=600, second_devices=60, most_seconds=7_200),
 }
 
 

@@ -26,7 +26,7 @@ def as_markdown(outcome: Outcome) -> str:
     lines = [
         f"# {kills} kills without warning during {outcome.acknowledged:,} decisions",
         "",
-        f"**{'Passed' if outcome.passed else 'FAILED'}.** Run again with `{COMMAND.format(storm)}` (see the Makefile).",
+        f"**{_said(outcome)}.** Run again with `{COMMAND.format(storm)}` (see the Makefile).",
         "The checker read the people's logs and the stores' contents and nothing else.",
         "",
         f"- Seed {storm.seed}; {storm.people} people on {storm.people + storm.second_devices} devices, {storm.hands} of"
@@ -59,6 +59,19 @@ def _machine() -> str:
 def _statuses(outcome: Outcome) -> str:
     order = sorted(outcome.statuses.items())
     return ", ".join(f"{status}: {count:,}" for status, count in order)
+
+
+def _said(outcome: Outcome) -> str:
+    """Passed, failed, or ended by its time limit with nothing found wrong in what was reached."""
+    if outcome.passed:
+        return "Passed"
+    stopped = len(outcome.trouble) == 1 and outcome.trouble[0].startswith("stopped after")
+    well = not outcome.verdict.violations and all(outcome.planted.values())
+    return (
+        f"Ended by its time limit before all {outcome.storm.decisions:,} decisions; nothing found wrong in these"
+        if (stopped and well)
+        else "FAILED"
+    )
 
 
 def _planted(outcome: Outcome) -> list[str]:
