@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
+from consent.backfill.read_rows import is_filled_by_rows, read_rows
 from consent.feed.read_events import Told, read_events_at, read_standing, standing_positions
 from consent.feed.read_lines import is_told_by_lines, read_lines_at
 from consent.store_config import Basis, Store, Transport
@@ -76,7 +77,9 @@ def next_of_backfill(session: Session, ring: KeyRing, store: Store, now: datetim
     most = min(most, _LARGEST[store.transport])
     run = (row.next_position, min(row.next_position + WINDOW, row.stop_position))
     told: Sequence[Told] | Sequence[Line]
-    if is_told_by_lines(store) and store.basis is Basis.OPERATIONS:  # a donor's code is made where it is read
+    if is_filled_by_rows(store):
+        told, stop = read_rows(session, ring, store, run, row.stop_position, most=most, only_no=row.only_no)
+    elif is_told_by_lines(store) and store.basis is Basis.OPERATIONS:  # a donor's code is made where it is read
         found, stop = standing_positions(session, store, run, row.stop_position, most=most, only_no=row.only_no)
         told = read_lines_at(session, ring, store, found) if found else []
     else:

@@ -21,11 +21,11 @@ from consent.stores import warehouse_tables as tables
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
 from consent.stores.checked_host import CheckedHost, checked_host
 from consent.stores.comparable import Counts, Digest, Fact, Span, read_counts, read_digests, read_facts
+from consent.stores.warehouse_fill import UNSIGNED, fill
 from consent.wire import StoreEvent
 
 CONNECT_SECONDS = 5
 TOTAL_SECONDS = 30.0
-UNSIGNED = "not signed by the store"
 _SERVER_LIMITS = "-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
 # The fault may lie in what we sent: data exception, integrity, a check of theirs (SQLSTATE classes 22, 23, 44, P0).
 _CONTENT = ("22", "23", "44", "P0")
@@ -154,11 +154,15 @@ def _cut_off_after(seconds: float, descriptor: int) -> Iterator[None]:
 
 def _tell(connection: psycopg.Connection[Any], store_id: str, batch: Batch) -> tuple[StoreReceipt, ...]:
     """The batch, in the transaction that is open, and its receipts; a doubt rolls all of it back."""
-    last = batch.events[-1]
+    last = batch.lines[-1] if batch.lines else batch.events[-1]
     bound = {"store": store_id, "event": last.number, "position": last.position, "message": batch.message_id}
     with connection.cursor() as cursor:
         cursor.execute(tables.FIRST_CURSOR, bound)
         cursor.execute(tables.LOCK_CURSOR, bound)
+        if batch.lines:
+            receipts = fill(cursor, batch.lines)
+            cursor.execute(tables.MOVE_CURSOR, bound)
+            return receipts
         cursor.execute(tables.INCOMING)
         with cursor.copy(tables.COPY) as copy:
             for row in tables.rows_of(batch.events):

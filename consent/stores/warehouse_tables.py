@@ -51,6 +51,12 @@ INCOMING = """
     ON COMMIT DELETE ROWS
 """
 COPY = f"COPY portal_incoming ({_NAMES}) FROM STDIN"
+COPY_STRAIGHT = f"COPY portal_consent_state ({_NAMES}) FROM STDIN"
+# Whether a copied row is what stands then: a plain table, and no trigger, rule or policy of theirs.
+IS_PLAIN = """
+    SELECT c.relkind = 'r' AND NOT (c.relhastriggers OR c.relhasrules OR c.relrowsecurity)
+    FROM pg_class c WHERE c.oid = to_regclass('portal_consent_state')
+"""
 FIRST_CURSOR = """
     INSERT INTO portal_cursor (store, event, position, message_id) VALUES (%(store)s, 0, 0, '')
     ON CONFLICT (store) DO NOTHING
@@ -80,6 +86,20 @@ READ_BACK_HOLDS = """
     LEFT JOIN (SELECT system, value, sum(n)::bigint AS n FROM portal_holds
     WHERE (system, value) IN (SELECT system, value FROM portal_incoming) GROUP BY system, value) h
     ON (h.system, h.value) = (i.system, i.value)
+"""
+# Of a part of a backfill: what does not stand as it was told, and who is not held.
+OTHERWISE = """
+    SELECT i.event, s.version, s.answer, i.answer, NULL::bigint
+    FROM portal_incoming i LEFT JOIN portal_consent_state s USING (system, value, choice, effort)
+    WHERE s.version IS DISTINCT FROM i.version OR s.answer IS DISTINCT FROM i.answer
+"""
+OTHERWISE_HOLDS = """
+    SELECT i.event, s.version, s.answer, i.answer, coalesce(h.n, 0)
+    FROM portal_incoming i LEFT JOIN portal_consent_state s USING (system, value, choice, effort)
+    LEFT JOIN (SELECT system, value, sum(n)::bigint AS n FROM portal_holds
+    WHERE (system, value) IN (SELECT system, value FROM portal_incoming) GROUP BY system, value) h
+    ON (h.system, h.value) = (i.system, i.value)
+    WHERE s.version IS DISTINCT FROM i.version OR s.answer IS DISTINCT FROM i.answer OR coalesce(h.n, 0) = 0
 """
 
 # What is in force, for reconciliation: a no of whom entries are held is none.

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from consent.backfill.begin import Backfill
+from consent.backfill.read_rows import escaped
 from consent.backfill.run import backfill
 from consent.decision import Answer
 from consent.feed.pace import Pace
@@ -28,6 +29,7 @@ from consent.stores.adapter import Batch, NotDelivered
 from consent.stores.checked_host import CheckedHost
 from consent.stores.warehouse import WarehouseStore
 from consent.stores.warehouse_tables import ddl
+from consent.wire import LineEvent, StoreEvent
 from database.context import as_propagation
 from database.prepare import create_database, with_database
 from tests.parts.consent.conftest import World
@@ -164,6 +166,42 @@ def test_one_row_it_will_not_take_is_parked_alone(world: World, joined: Warehous
     assert [value for value, *_ in joined.run(HELD)] == ["MRN-0", "MRN-1", "MRN-2", "MRN-4", "MRN-5"]
     with world.database.worker.begin(as_propagation()) as session:
         assert [*session.execute(text("SELECT event_number, reason FROM parked_item"))] == [(4, "sql-23514")]
+
+
+def rows(*told: StoreEvent) -> Batch:
+    """The same events in the form in which a backfill tells them."""
+    made = []
+    for one in told:
+        columns = [escaped(one.system), escaped(one.value), "cancerlinq", "", one.answer.value, "{}"]
+        numbers = [str(one.version), str(one.position), one.decision.recorded_at.isoformat()]
+        row = "\t" + "\t".join([*columns, *numbers]) + "\n"
+        made.append(LineEvent(one.number, one.position, one.version, str(one.person_id), row.encode()))
+    return Batch("m-rows", (), lines=made)
+
+
+def test_rows_of_a_backfill_do_what_events_do(warehouse: Warehouse) -> None:
+    """SUB-08, SUB-09: copied straight or merged, any name as it is; a newer answer stays, a lie is no receipt."""
+    odd = "a\tb\\c\nd\\."
+    told = [event(1, 1), event(2, 1, who=odd), event(3, 1, Answer.YES, who=3)]
+    adapter = warehouse.adapter()
+    first = adapter.deliver(rows(*told))
+    named = "SELECT event, value, answer, version, position, recorded_at FROM portal_consent_state ORDER BY event"
+    assert [row[:2] for row in warehouse.run(named)] == [(1, "MRN-1"), (2, f"MRN-{odd}"), (3, "MRN-3")]
+    before = warehouse.run(named)
+    assert [(r.event, r.version, r.state) for r in first.receipts] == [(n, 1, State.APPLIED) for n in (1, 2, 3)]
+    adapter.deliver(Batch("m-2", [event(4, 2, Answer.YES), event(5, 1, who=2)]))
+    again = adapter.deliver(rows(*told, event(6, 3, who=4)))
+    assert [(r.event, r.version) for r in again.receipts] == [(1, 2), (2, 1), (3, 1), (6, 3)], "a newer one stays"
+    assert [row for row in warehouse.run(named) if row[0] in (2, 3)] == before[1:]
+    assert warehouse.run("SELECT event FROM portal_cursor") == [(6,)]
+    warehouse.run("CREATE TABLE portal_holds AS SELECT system, value, 1 AS n FROM portal_consent_state LIMIT 1")
+    warehouse.run(f"GRANT SELECT ON portal_holds TO {urlsplit(warehouse.store.login or '').username}")
+    assert [r.state for r in adapter.deliver(rows(event(7, 5), event(8, 5, who=3))).receipts].count(State.APPLIED) <= 1
+    warehouse.run("DROP TABLE portal_holds")
+    warehouse.run("CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    warehouse.run("CREATE TRIGGER lie BEFORE INSERT ON portal_consent_state FOR EACH ROW EXECUTE FUNCTION lie()")
+    with pytest.raises(NotDelivered, match="answers-other-events"):
+        adapter.deliver(rows(event(9, 1, who=9)))
 
 
 @pytest.mark.parametrize("lie", ["NULL", "OLD"])

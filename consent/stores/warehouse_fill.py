@@ -1,0 +1,76 @@
+"""A part of a backfill into a warehouse: rows that came as COPY takes them, no object for each.
+
+Rows that are all new are copied into the table as they are; where one stands already they go by the temporary table and
+the upsert of every batch. Either way what is read back, in the same transaction, is what is not as it was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from consent.receipts import State, StoreReceipt
+from consent.stores import warehouse_tables as tables
+from consent.stores.adapter import NotDelivered
+from consent.wire import LineEvent
+
+UNSIGNED = "not signed by the store"
+
+
+def fill(cursor: psycopg.Cursor[Any], events: Sequence[LineEvent]) -> tuple[StoreReceipt, ...]:
+    """Write the rows of `events` in the open transaction, and their receipts; NotDelivered when one is not believed."""
+    body = b"".join([b"%d%b" % (event[0], event[4]) for event in events])
+    holds = bool(_one(cursor, tables.HAS_HOLDS))
+    otherwise: dict[int, Any] = {}
+    if holds or not _one(cursor, tables.IS_PLAIN) or not _copied(cursor, body, len(events)):
+        _upsert(cursor, body)
+        found = cursor.execute(tables.OTHERWISE_HOLDS if holds else tables.OTHERWISE)
+        otherwise = {row[0]: row for row in found.fetchmany(len(events) + 1)}
+    reference, at = cursor.execute("SELECT 'transaction ' || pg_current_xact_id(), now()").fetchone() or ("", None)
+    stamp = at.isoformat(timespec="seconds") if at else None
+    applied = State.APPLIED
+    receipts = [
+        StoreReceipt(number, version, applied, reference=reference, reason=UNSIGNED, at=stamp)
+        for number, _, version, _, _ in events
+    ]
+    for place, event in enumerate(events) if otherwise else ():
+        if event.number in otherwise:
+            receipts[place] = _otherwise(event, otherwise[event.number], receipts[place])
+    return tuple(receipts)
+
+
+def _one(cursor: psycopg.Cursor[Any], statement: str) -> Any:
+    row = cursor.execute(statement.encode()).fetchone()
+    return row[0] if row else None
+
+
+def _copied(cursor: psycopg.Cursor[Any], body: bytes, count: int) -> bool:
+    """Whether all rows were new; if one was not, nothing is left of the others."""
+    try:
+        with cursor.connection.transaction(), cursor.copy(tables.COPY_STRAIGHT) as copy:
+            copy.write(body)
+    except psycopg.errors.UniqueViolation:
+        return False
+    if cursor.rowcount != count:
+        raise NotDelivered("answers-other-events", answered=True)
+    return True
+
+
+def _upsert(cursor: psycopg.Cursor[Any], body: bytes) -> None:
+    cursor.execute(tables.INCOMING)
+    with cursor.copy(tables.COPY) as copy:
+        copy.write(body)
+    cursor.execute(tables.UPSERT)
+
+
+def _otherwise(event: LineEvent, row: Any, receipt: StoreReceipt) -> StoreReceipt:
+    """What stands is newer than what was told, or nothing is held of the person; anything else is not believed."""
+    _, version, answer, told, held = row
+    if version is None:
+        raise NotDelivered("answers-other-events", answered=True)
+    if version < event.version or (version == event.version and answer != told):
+        raise NotDelivered("answers-otherwise", answered=True)
+    state = State.NOTHING_HELD if held == 0 else State.APPLIED
+    return StoreReceipt(event.number, version, state, reference=receipt.reference, reason=receipt.reason, at=receipt.at)
