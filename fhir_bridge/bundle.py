@@ -11,15 +11,20 @@ from vocabulary.resource import Resource
 MEDIA_TYPE = "application/fhir+json"
 
 
-def as_bundle(resources: Iterable[bytes | tuple[str, bytes] | Resource], base: str | None = None) -> Iterator[bytes]:
+def as_bundle(
+    resources: Iterable[bytes | tuple[str, bytes] | Resource], base: str | None = None, head: Resource | None = None
+) -> Iterator[bytes]:
     """The Bundle, piece by piece, so that a long record needs no memory.
 
     Each resource is its JSON text (kept byte for byte, without a byte order mark) or a dictionary; a pair is
     (FHIR base it came from, JSON text), which makes its own fullUrl. `fullUrl` is `base/Type/id`; without a base or an
-    id it is left out, as FHIR R4 bundle.html#bundle-unique requires a URL that is true.
+    id it is left out, as FHIR R4 bundle.html#bundle-unique requires a URL that is true. `head` are more elements of the
+    Bundle itself, such as when it was made.
     Raises ValueError for text that is not one JSON object.
     """
     yield b'{"resourceType":"Bundle","type":"collection"'
+    for name, value in (head or {}).items():
+        yield b"," + orjson.dumps(name) + b":" + orjson.dumps(value)
     opened = False
     for resource in resources:
         source, raw = base, resource

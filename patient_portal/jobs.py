@@ -12,12 +12,14 @@ from database.context import as_nobody, as_propagation
 from database.jobs import CappedWait, sweep_stalled
 from fhir_bridge import login_attempts
 from fhir_bridge.bring_in import FINISHED, Parts, bring_in
+from fhir_bridge.export import jobs, shared_links
 from fhir_bridge.smart.client import SmartClient
 from patient_portal import rate_limits, web_session
 from patient_portal.aliases import learn_aliases
 from patient_portal.donating import record_came_in
 from patient_portal.operator_reading import count_for_the_operator
 from patient_portal.store_mails import mail_channel_of, send_store_mails
+from patient_portal.taking_away import make_copy
 from patient_portal.wiring import Wiring, now
 
 JOBS = procrastinate.Blueprint()
@@ -41,6 +43,12 @@ def bring_in_record(context: JobContext, *, person: str, retrieval: str, provide
         record_came_in(wiring, UUID(person))
 
 
+@JOBS.task(name="make-record-copy", pass_context=True, retry=CappedWait())
+def make_record_copy(context: JobContext, *, person: str, copy: str) -> None:
+    """Make a copy of a person's record that takes too long for a browser to wait."""
+    make_copy(wiring_of(context), UUID(person), UUID(copy), now())
+
+
 @JOBS.periodic(cron="* * * * *")
 @JOBS.task(name="sweep", pass_context=True)
 async def sweep(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
@@ -51,10 +59,12 @@ async def sweep(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - 
 @JOBS.periodic(cron="*/10 * * * *")
 @JOBS.task(name="forget", pass_context=True)
 def forget(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
-    """Delete sessions and launches past their limits."""
+    """Delete sessions, launches, copies of records and shared files past their limits."""
     with wiring_of(context).database.begin(as_propagation()) as session:
         web_session.forget_old(session, now())
         login_attempts.forget_old(session, now())
+        jobs.forget_old(session, now())
+        shared_links.forget_old(session, now())
     with wiring_of(context).database.begin(as_nobody()) as session:
         rate_limits.forget_old(session, now() - timedelta(hours=1))
 

@@ -20,14 +20,18 @@ from patient_portal.pages.public import blueprint as public
 from patient_portal.pages.record import blueprint as record
 from patient_portal.pages.record_reading import blueprint as record_reading
 from patient_portal.pages.research_limits import blueprint as research_limits
+from patient_portal.pages.share import blueprint as share
+from patient_portal.pages.share import holder as health_links
 from patient_portal.pages.sign_in import blueprint as sign_in
 from patient_portal.pages.store_record import blueprint as store_record
+from patient_portal.pages.take_away import blueprint as take_away
 from patient_portal.pages.uses import blueprint as uses
 from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, record_reading, choices, donation, activity, notifications, connection, care_team, papers,
     webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator,
+    take_away, share, health_links,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).
-SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks,)
+SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks, health_links)

@@ -60,6 +60,11 @@ def facts(rows: Sequence[tuple[str, str]], *, exact: frozenset[str] = frozenset(
     return {"kind": "facts", "rows": [[label, value, label in exact] for label, value in rows]}
 
 
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> Part:
+    """Rows under column names that are repeated on each page; `widths` are shares of the line."""
+    return {"kind": "table", "columns": list(columns), "rows": [list(row) for row in rows], "widths": list(widths)}
+
+
 def ticks(*lines: str) -> Part:
     return {"kind": "ticks", "text": list(lines)}
 

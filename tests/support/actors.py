@@ -21,8 +21,12 @@ import requests
 from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
+from database.context import as_persons
 from database.keyring import KeyRing
 from database.unit_of_work import sqlalchemy_url
+from fhir_bridge.export import jobs
+from fhir_bridge.record_copy import EVERYTHING
+from patient_portal.wiring import now
 from tests.support import portal as portal_support
 from tests.support import postgres as postgres_support
 from tests.support.portal import Outside, Portal, signed_in_client
@@ -212,14 +216,27 @@ def _things_of(owner: Visitor) -> dict[str, str]:
     notes = owner.portal.rows(
         "SELECT id FROM record_entry WHERE person_id = :p AND type = 'DocumentReference' ORDER BY id", p=owner.person
     )
+    shared = owner.post("/record/share", {"what": "ips", "lasts": "week", "open": "yes"})
     connection = owner.portal.rows("SELECT id FROM connection WHERE person_id = :p ORDER BY created_at", p=owner.person)
     return {
         "entry": next(str(row.id) for row in notes if _has_a_file(owner, row.id)),
         "decision_id": out.headers["Location"].rsplit("/", 1)[1],
         "donation_id": donated.headers["Location"].rsplit("/", 1)[1],
         "connection_id": str(connection[0].id),
+        "copy_id": str(_copy_asked_for(owner)),
+        "link_id": shared.headers["Location"].rsplit("/", 1)[1],
     }
 
 
 def _has_a_file(owner: Visitor, entry: UUID) -> bool:
     return owner.get(f"/record/entry/{entry}/file/0").status_code == 200
+
+
+def _copy_asked_for(owner: Visitor) -> UUID:
+    """A copy that no worker makes here."""
+    assert owner.person is not None
+    with owner.portal.wiring.database.begin(as_persons(owner.person)) as session:
+        return jobs.ask(
+            session, person=owner.person, persons=(owner.person,), form="pdf", language="en", wanted=EVERYTHING,
+            total=1, now=now(),
+        )  # fmt: skip
