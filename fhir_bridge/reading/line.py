@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fhir_bridge.reading.dates import FhirDate, date_of
+from fhir_bridge.reading.delicate import Delicate, topics_of
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, value_said
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import concept_text, key, obj, objects, text, without_tag
@@ -21,7 +22,8 @@ class LineView:
 
     `key` is `Type/id`; `date_text` the date as received; `sort_date` orders lines as text (UTC, empty when unknown);
     `source` is the author it names (the provider's own name belongs beside it); `flag` is set when a result is out of
-    its range; `mistake` lines are not facts and are shown apart or struck.
+    its range; `mistake` lines are not facts and are shown apart or struck; `topics` are what
+    some would rather open with their doctor.
     """
 
     key: str
@@ -36,6 +38,7 @@ class LineView:
     status: Said
     warning: Phrase | None
     mistake: bool
+    topics: frozenset[Delicate]
 
 
 def read_line(resource: Resource, medication: Resource | None = None) -> LineView:
@@ -57,6 +60,7 @@ def read_line(resource: Resource, medication: Resource | None = None) -> LineVie
         status=status_words(resource),
         warning=warnings[0] if warnings else None,
         mistake=is_mistake(resource),
+        topics=topics_of(resource),
     )
 
 

@@ -11,6 +11,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from fhir_bridge.bundle import MEDIA_TYPE
+from fhir_bridge.own_words import own_words
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.standing import REFUTED
@@ -21,6 +22,7 @@ from fhir_bridge.record_sources import counts, remarks, sources, standing
 from fhir_bridge.record_standing import gap_of, gap_words
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.pages.own_record import own_record, own_session, provider_names
+from patient_portal.pages.record_later import asks_for, asks_of_line
 from patient_portal.pages.record_tiles import progress_of, tiles_of, together
 from patient_portal.pages.record_words import FILTERS
 from patient_portal.rate_limits import limited
@@ -41,13 +43,13 @@ FILE_POLICY = "sandbox; default-src 'none'"
 def overview() -> str:
     """The cancer story, what there is of each kind, and where it came from."""
     with own_record() as record:
-        found, counted = standing(record, now()), counts(record)
+        found, counted, own = standing(record, now()), counts(record), own_words(record)
     story = together(found.stories)
     tiles, none_there = tiles_of(counted, found.sources)
     return render_template(
         "record/overview.html", story=story, tiles=tiles, none_there=none_there, sources=found.sources,
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
-        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted),
+        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), asks=asks_for(own.later),
     )  # fmt: skip
 
 
@@ -91,13 +93,13 @@ def kind(kind: str) -> str | AnyResponse:
     older_than, newer_than = _mark("older_than"), _mark("newer_than")
     with own_record() as record:
         page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than)
-        found = sources(record)
+        found, own = sources(record), own_words(record)
     if not page.entries and (older_than or newer_than):
         return redirect(url_for("record.kind", kind=kind), 303)
     gap = gap_of(Kind(kind), page.total, found)
     return render_template(
         "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, names=provider_names(),
-        gap=gap, words=gap_words(gap, page.total), refuted=REFUTED,
+        gap=gap, words=gap_words(gap, page.total), refuted=REFUTED, asks_of=asks_of_line(own.later),
     )  # fmt: skip
 
 
@@ -108,6 +110,7 @@ def entry(entry: UUID) -> str:
     with own_record() as record:
         stored = record.entry(entry)
         whole = whole_entry(record, stored, _base_of(stored.provider_id))
+        question = asks_of_line(own_words(record).later)(read_line(stored.resource))
     return render_template(
         "record/entry.html",
         whole=whole,
@@ -116,6 +119,7 @@ def entry(entry: UUID) -> str:
         names=provider_names(),
         refuted=REFUTED,
         has_course=has_course(stored.resource),
+        question=question,
     )
 
 

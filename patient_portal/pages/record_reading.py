@@ -1,19 +1,24 @@
-"""Understanding a record: one test over time."""
+"""Understanding a record: one test over time, and what a person would rather open with their doctor."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext
 from werkzeug.wrappers import Response
 
+from fhir_bridge.own_words import keep_choice, own_words
 from fhir_bridge.reading.chart import Chart, chart_of
+from fhir_bridge.reading.delicate import CHOOSABLE, NAMES
 from fhir_bridge.reading.summary_model import MarkerTrend
 from fhir_bridge.record_over_time import has_course, over_time
 from patient_portal.gates import Gate, gate
 from patient_portal.languages import direction_of
 from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import own_record, provider_names
+from patient_portal.rate_limits import limited
+from patient_portal.wiring import now
 
 blueprint = Blueprint("reading", __name__)
 
@@ -34,3 +39,25 @@ def course(entry: UUID) -> str | Response:
     if found is None:
         return redirect(url_for("record.entry", entry=entry), 303)
     return render_template("record/over_time.html", found=found, entry=entry, names=provider_names())
+
+
+@blueprint.get("/record/reading")
+@gate(Gate.PATIENT)
+def choose() -> str:
+    """What stays closed behind a question, as the person set it."""
+    with own_record() as record:
+        later = own_words(record).later
+    topics = {one: NAMES[one] for one in CHOOSABLE}
+    return render_template("record/reading.html", topics=topics, chosen=[one.value for one in later])
+
+
+@blueprint.post("/record/reading")
+@gate(Gate.PATIENT)
+@limited("reading", per_minute=30)
+def keep() -> Response:
+    """Keep what was ticked; nothing ticked means that all is shown."""
+    ticked = set(request.form.getlist("later"))
+    with own_record() as record:
+        keep_choice(record, {one for one in CHOOSABLE if one.value in ticked}, now())
+    flash(gettext("Saved. You can change this at any time."))
+    return redirect(url_for("record.overview"), 303)
