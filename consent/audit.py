@@ -34,6 +34,11 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "receipt.downloaded": frozenset(),
     "paper.downloaded": frozenset({"paper"}),
     "uses.downloaded": frozenset({"format"}),
+    "access.asked": frozenset(),
+    "access.noted": frozenset({"what"}),
+    "file.added": frozenset(),
+    "file.downloaded": frozenset(),
+    "file.deleted": frozenset(),
     "decisions.asked": frozenset({"store", "class", "purpose", "allowed", "count"}),
     "person.linked": frozenset(),
     "person.unlinked": frozenset(),
@@ -44,6 +49,8 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "store.paused": frozenset({"store"}),
     "store.resumed": frozenset({"store"}),
     "store.replayed": frozenset({"store", "first", "last", "count"}),
+    "store.backfilled": frozenset({"store", "last", "why"}),
+    "store.compared": frozenset({"store", "why"}),
 }
 ACTIONS = ("C", "R", "U", "D", "E")
 OUTCOMES = ("0", "4", "8", "12")

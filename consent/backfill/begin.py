@@ -8,11 +8,13 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from consent.audit import Audited, write_audit
 from consent.store_config import Basis, Store
 from database.context import as_propagation
 from database.unit_of_work import Database
 from vocabulary.errors import Invalid
 
+MOST_WORDS = 200
 _COLUMNS = "store_id, next_position, stop_position, only_no, told, begun_at, finished_at"
 _FIRST_CURSOR = text(
     "INSERT INTO store_cursor (store_id, position, event_number, failures, updated_at)"
@@ -53,8 +55,25 @@ class Backfill:
         return self.finished_at is not None
 
 
-def begin_backfill(database: Database, store: Store, now: datetime) -> Backfill:
-    """Begin one, or return the one that is under way; Invalid for a store that is never told.
+@dataclass(frozen=True)
+class Order:
+    """Whose hand a backfill or a comparison was, for the audit: a login name, and why in their words, which may name
+    nobody; up to 200 printable characters each."""
+
+    who: str = "portal"
+    why: str = ""
+
+    def line(self, event: str, **detail: object) -> Audited:
+        """The audit's line; Invalid when a word will not do."""
+        for field, words in (("who", self.who), ("why", self.why)):
+            if len(words) > MOST_WORDS or not words.isprintable() or (field == "who" and not words.strip()):
+                raise Invalid(field, {field: f"up to {MOST_WORDS} printable characters"})
+        said = {"why": self.why} if self.why else {}
+        return Audited(None, event, "E", "operator", actor_reference=self.who, detail={**detail, **said})
+
+
+def begin_backfill(database: Database, store: Store, now: datetime, order: Order | None = None) -> Backfill:
+    """Begin one, which is audited, or return the one that is under way; Invalid for a store that is never told.
 
     The stream jumps to the top of the ledger, and what stood below is told beside it. While a batch of the stream waits
     for its answer there is no jump: the backfill then ends where the stream stands.
@@ -71,6 +90,7 @@ def begin_backfill(database: Database, store: Store, now: datetime) -> Backfill:
         session.execute(_JUMP, {"store": store.id, "stop": stop, "now": now})
         new = cursor.event_number == 0 and not cursor.waiting and store.basis is Basis.OPERATIONS
         bound = {"store": store.id, "stop": stop, "only_no": new, "now": now}
+        write_audit(session, now, (order or Order()).line("store.backfilled", store=store.id, last=stop))
         return Backfill(*session.execute(_BEGIN, bound).one())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from consent.backfill.begin import Backfill, begin_backfill, read_backfill
+from consent.backfill.begin import Backfill, Order, begin_backfill, read_backfill
 from consent.feed.lease import Leases
 from consent.feed.pace import Pace
 from consent.feed.sender import Sender, Step
@@ -25,19 +25,21 @@ def backfill(
     clock: Callable[[], datetime],
     pace: Pace | None = None,
     progress: Callable[[Backfill], None] = lambda _: None,
+    order: Order | None = None,
 ) -> Backfill:
     """Tell the adapter's store all that stands, and return how far it came: `is_done` False when the store stopped
     taking it, or is paused. Called again it goes on there; so does the feed. Killed at any point nothing is lost: at
     most one batch is told twice, under the same numbers.
 
-    `progress` is called after each batch. Conflict("feed-is-sending") while a feed process holds the store's lease:
-    begin it then, and the feed does it. Memory is that of one batch, whatever the number of people.
+    `progress` is called after each batch; `order` is who asked for it, for the audit. Conflict("feed-is-sending") while
+    a feed process holds the store's lease: begin it then, and the feed does it. Memory is that of one batch, whatever
+    the number of people.
     """
     leases = Leases(database)
     try:
         if not leases.hold(adapter.store.id):
             raise Conflict("feed-is-sending")
-        found = begin_backfill(database, adapter.store, clock())
+        found = begin_backfill(database, adapter.store, clock(), order)
         sender = Sender(database, ring, adapter, clock, pace or Pace())
         while not found.is_done:
             step = sender.step()

@@ -11,8 +11,9 @@ import structlog
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
+from consent.audit import write_audit
 from consent.audit_tables import StaffTask
-from consent.backfill.begin import read_backfill
+from consent.backfill.begin import Order, read_backfill
 from consent.feed.pause import open_pause
 from consent.feed.tables import Reconciliation
 from consent.reconcile import ours
@@ -73,16 +74,21 @@ class Run:
     ended_at: datetime
 
 
-def reconcile(database: Database, adapter: StoreAdapter, clock: Callable[[], datetime]) -> Run:
+def reconcile(
+    database: Database, adapter: StoreAdapter, clock: Callable[[], datetime], order: Order | None = None
+) -> Run:
     """Compare what is in force at the adapter's store with what should be, and keep the result.
 
     `database` is the worker's login; `adapter` is one of its own, not the sender's. What is to be told again goes out
-    with the feed. A store that lies, hangs or answers garbage costs the limits of `outbound`, and changes nothing.
+    with the feed. `order`: who asked for it, which is audited; None for the night's own. A store that lies, hangs or
+    answers garbage costs the limits of `outbound`, and changes nothing.
     """
     began = clock()
     run = _compared(database, adapter, clock, began)
     with database.begin(as_propagation()) as session:
         session.execute(insert(Reconciliation).values(vars(run)))
+        if order is not None:
+            write_audit(session, began, order.line("store.compared", store=run.store_id))
     log.info(
         "reconcile.done", store=run.store_id, outcome=run.outcome, reason=run.reason, counted=run.counted,
         differing=run.differing, repaired=run.repaired,

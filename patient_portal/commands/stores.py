@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 import orjson
 
-from consent.backfill.begin import Backfill, begin_backfill
+from consent.backfill.begin import Backfill, Order, begin_backfill
 from consent.backfill.run import backfill as run_backfill
 from consent.certify.greet import KINDS, greet_by, greet_over
 from consent.certify.line import HttpLine
@@ -44,6 +44,7 @@ def _login() -> str:
 
 
 BY = click.option("--by", "who", default=_login, help="Who does this, for the audit.  [default: your login]")
+WHY = click.option("--why", default="", help="Kept with the audit: name no patient.")
 STORE = click.argument("store_id", metavar="ID")
 
 
@@ -198,7 +199,9 @@ def replay(store_id: str, first: int | None, last: int | None, parked: bool, who
 
 @stores.command()
 @STORE
-def backfill(store_id: str) -> None:
+@WHY
+@BY
+def backfill(store_id: str, why: str, who: str) -> None:
     """Bring the store to what stands now, as a set, and then the stream: for a new store, or a change of policy.
 
     While a feed process is sending to the store it does this itself, and the command only begins it.
@@ -207,9 +210,9 @@ def backfill(store_id: str) -> None:
         store = store_called(wiring.settings.stores, store_id)
         try:
             adapter = spoken_to(wiring, store)
-            done = run_backfill(wiring.database, wiring.keyring, adapter, now, progress=_say_how_far)
+            done = run_backfill(wiring.database, wiring.keyring, adapter, now, None, _say_how_far, Order(who, why))
         except Conflict:
-            done = begin_backfill(wiring.database, store, now())
+            done = begin_backfill(wiring.database, store, now(), Order(who, why))
             click.echo(f"Begun up to position {done.stop:,}; the feed does it. See: portal stores status")
             return
     if not done.is_done:
@@ -224,7 +227,9 @@ def _say_how_far(done: Backfill) -> None:
 @stores.command()
 @click.argument("store_ids", metavar="[ID]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def reconcile(store_ids: tuple[str, ...], as_json: bool) -> None:
+@WHY
+@BY
+def reconcile(store_ids: tuple[str, ...], as_json: bool, why: str, who: str) -> None:
     """Compare what is in force in these stores, or in all, with the ledger, now; it is done each night anyway.
 
     What is lost there is told again where that means less sharing; anything else becomes a task for a person. Exits
@@ -234,7 +239,7 @@ def reconcile(store_ids: tuple[str, ...], as_json: bool) -> None:
         known = wiring.settings.stores
         asked = store_ids or tuple(store.id for store in known if store.is_told)
         chosen = [store_called(known, store_id) for store_id in asked]
-        runs = [run_reconcile(wiring.database, spoken_to(wiring, store), now) for store in chosen]
+        runs = [run_reconcile(wiring.database, spoken_to(wiring, store), now, Order(who, why)) for store in chosen]
     if as_json:
         found = {"reconciliations": [vars(run) for run in runs]}
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())

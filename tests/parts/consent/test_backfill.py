@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
-from consent.backfill.begin import Backfill, begin_backfill, read_backfill
+from consent.backfill.begin import Backfill, Order, begin_backfill, read_backfill
 from consent.backfill.run import backfill
 from consent.decision import Answer, donation_to
 from consent.feed.lease import Leases
@@ -22,7 +23,7 @@ from tests.parts.consent.people import person
 from tests.parts.consent.receiver import Answer as Answered
 from tests.pure.consent.stores import CANCERLINQ_STORE, LIVING_WELL_STORE, TEMPUS
 from tests.support.native_stores import kill_between_store_and_settle
-from vocabulary.errors import Conflict
+from vocabulary.errors import Conflict, Invalid
 
 SMALL = Pace(first_seconds=1, longest_seconds=60, split_after=2, batch=50, backfill=4)
 NEW = replace(TEMPUS, id="new-store")
@@ -65,7 +66,13 @@ def test_a_decision_does_not_wait_for_a_backfill(world: World) -> None:
     """I1: what is decided while a backfill runs goes out before the rest of it, and stands in the end."""
     people = decide(world)
     receiver = world.add(NEW)
-    begin_backfill(world.database.worker, world.stores["new-store"], world.clock())
+    order = Order("rosa", "it is new")
+    begin_backfill(world.database.worker, world.stores["new-store"], world.clock(), order)
+    with pytest.raises(Invalid):
+        Order("rosa\n").line("store.compared")
+    with world.database.maintenance.engine.connect() as connection:
+        line = connection.execute(text("SELECT actor_reference, detail FROM audit_event WHERE event LIKE 'store.%'"))
+        assert line.one() == ("rosa", {"store": "new-store", "last": 13, "why": "it is new"})
     sender = replace(world.sender("new-store"), pace=SMALL)
     assert sender.step() is Step.SENT
     world.press(people["6"], answer=Answer.YES)

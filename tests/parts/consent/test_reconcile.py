@@ -14,18 +14,22 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import text
 from werkzeug import Request, Response
 
+from consent.backfill.begin import Order
 from consent.decision import Answer, donation_to
 from consent.feed.run import adapter_for, note_stores
 from consent.reconcile.run import Run, last_runs, reconcile
 from consent.store_config import Transport
+from consent.stores import webhook
 from consent.wire_signature import sign
 from database.context import as_nobody, as_propagation
+from outbound.limits import Limits
 from sandbox.store.config import StoreConfig
 from sandbox.store.hospital_feed import FedPerson, take_in
 from sandbox.store.server import RunningStore, start
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import RIVERSIDE, person
 from tests.pure.consent.stores import CANCERLINQ_STORE, LIVING_WELL_STORE, SECRET
+from tests.support.native_stores import SilentServer
 
 PEOPLE = 12
 HELD = "SELECT answer, count(*) FROM standing GROUP BY answer"
@@ -176,6 +180,26 @@ def signed(body: bytes) -> Callable[[Request], Response]:
         return Response(body, headers=sign([SECRET], request.headers["webhook-id"], body, datetime.now(UTC)))
 
     return answer
+
+
+def test_a_store_that_hangs_is_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threats: one that takes the question and says nothing costs the limits of outbound, and changes nothing."""
+    world.add(CANCERLINQ_STORE)
+    world.press(person(world.database, 1))
+    world.drain("cancerlinq")
+    silent = SilentServer()
+    store = replace(world.stores["cancerlinq"], endpoint=f"http://localhost:{silent.port}/notifications")
+    world.stores["cancerlinq"] = store
+    monkeypatch.setattr(webhook, "LIMITS", Limits(connect_seconds=0.2, read_seconds=0.2, total_seconds=0.4))
+    order = Order("rosa", "asked")
+    made = reconcile(world.database.worker, adapter_for(store, world.http(), world.clock), world.clock, order)
+    silent.close()
+    assert (made.outcome, made.theirs, made.repaired, made.to_people) == ("no-answer", None, 0, 0)
+    with world.database.maintenance.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM store_retelling")).scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM staff_task")).scalar() == 0
+        lines = text("SELECT event, actor_reference, detail FROM audit_event WHERE event LIKE 'store.%'")
+        assert [*connection.execute(lines)] == [("store.compared", "rosa", {"store": "cancerlinq", "why": "asked"})]
 
 
 COUNTS = b'{"store":"cancerlinq","counts":{"total":9,"nos":9,"stray":0}%s}'

@@ -14,6 +14,7 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import text
 from werkzeug import Request, Response
 
+from consent.backfill.run import backfill
 from consent.decision import Answer
 from consent.feed.run import note_stores
 from consent.feed.sender import Step
@@ -102,6 +103,16 @@ def test_decisions_become_the_server_s_own_history(world: World, server: ThirdPa
     assert row.state == "applied"
     assert row.signature.startswith('unsigned: Consent W/"')
     assert row.detail["receipts"][0]["reason"] == "not signed by the store"
+    _filled_again(world)
+    assert versions(server.histories()["MRN-0"]) == [1, 2, 3, 3]
+
+
+def _filled_again(world: World) -> None:
+    """A backfill tells the newest of each person again, which is a version of its own there, and agrees after."""
+    adapter = FhirStore(world.stores["tempus"], world.http(), world.clock, world.database.keyring)
+    done = backfill(world.database.worker, world.database.keyring, adapter, world.clock)
+    assert (done.is_done, done.only_no, done.told) == (True, False, 30)
+    assert reconcile(world.database.worker, adapter, world.clock).outcome == "agrees"
 
 
 def test_told_twice_or_late_makes_no_version(server: ThirdPartyFhir, connect: Callable[[Store], FhirStore]) -> None:
