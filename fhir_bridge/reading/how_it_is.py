@@ -1,6 +1,9 @@
-"""How the cancer and the person are doing: disease status, performance status, history of spread (MC-03, 05, 07)."""
+"""How the cancer and the person are doing: disease status, size, performance status, history of spread, other illnesses
+(MC-03, 05, 07, 11)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.quantity import number, value_said
@@ -13,9 +16,13 @@ from fhir_bridge.reading.shape import (
     has_profile,
     key,
     obj,
+    objects,
+    references,
     searchable,
+    text,
     value_of,
 )
+from fhir_bridge.reading.standing import is_fact
 from fhir_bridge.reading.summary_model import Finding
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource
@@ -90,3 +97,35 @@ def history_of_spread(observation: Resource) -> Finding | None:
     no = observation.get("valueBoolean") is False
     said = phrase("No: the cancer had not spread before") if no else phrase("Yes: a cancer had spread before")
     return Finding(said, clinical_text(code), date_of(observation), key(observation))
+
+
+def tumor_size(observation: Resource) -> Finding | None:
+    """How large the tumor was, and how it was measured; None when the observation is not about that (LOINC 21889-1)."""
+    if "21889-1" not in codes(observation.get("code")) and not has_profile(observation, "mcode-tumor-size"):
+        return None
+    parts = objects(observation.get("component"))
+    ordered = sorted(parts, key=lambda one: "33728-7" not in codes(one.get("code")))  # the longest measure first
+    sizes = [str(said) for said in (value_said(one) for one in ordered) if said] or [str(value_said(observation))]
+    words = " × ".join(filter(None, sizes))
+    how = clinical_text(observation.get("method"))
+    return Finding(words, how, date_of(observation), key(observation)) if words else None
+
+
+def other_illnesses(observation: Resource, find: Callable[[str], Resource | None]) -> tuple[Finding, ...]:
+    """The other illnesses that count for the treatment (mCODE comorbidities); what is absent is said as a no."""
+    if "398192003" not in codes(observation.get("code")) and not has_profile(observation, "mcode-comorbidities"):
+        return ()
+    found = []
+    for one in objects(observation.get("extension")):
+        url = text(one.get("url"))
+        if url.endswith(("mcode-related-condition", "related-condition")):
+            reference = next(iter(references(one.get("valueReference"))), "")
+            condition = find(reference) or {}
+            name = clinical_text(one.get("valueCodeableConcept")) or clinical_text(condition.get("code"))
+            if name and (not condition or is_fact(condition)):
+                found.append(Finding(name, "", date_of(observation), key(condition) if condition else key(observation)))
+        elif url.endswith("related-condition-absent"):
+            name = clinical_text(one.get("valueCodeableConcept"))
+            said = phrase("No: %(illness)s", illness=name)
+            found += [Finding(said, "", date_of(observation), key(observation))] if name else []
+    return tuple(found)

@@ -13,13 +13,13 @@ from fhir_bridge.reading.cancer_cards import NOT_SURE, Card, SpreadFound, cancer
 from fhir_bridge.reading.cancers import site_in
 from fhir_bridge.reading.dates import FhirDate
 from fhir_bridge.reading.histology import histology_said
-from fhir_bridge.reading.how_it_is import disease_status, history_of_spread, performance
+from fhir_bridge.reading.how_it_is import disease_status, history_of_spread, other_illnesses, performance, tumor_size
 from fhir_bridge.reading.shape import codes, extensions, has_profile, key, key_of, references, same_thing
 from fhir_bridge.reading.staging import FoundStage, dated_part, stage_of, stages_in_condition
 from fhir_bridge.reading.standing import is_fact
 from fhir_bridge.reading.summary_model import Cancer, CancerSummary, Finding, Marker, Stage
 from fhir_bridge.reading.treatments import treatments_from
-from fhir_bridge.reading.trends import gene_change, trends_from, tumor_marker
+from fhir_bridge.reading.trends import gene_change, genes_studied, trends_from, tumor_marker
 from vocabulary.resource import Resource
 
 
@@ -33,6 +33,9 @@ class _Observed:
     statuses: list[tuple[Finding, tuple[str, ...]]] = field(default_factory=list)
     performances: list[Finding] = field(default_factory=list)
     histories: list[Finding] = field(default_factory=list)
+    sizes: list[tuple[Finding, tuple[str, ...]]] = field(default_factory=list)
+    studied: list[Finding] = field(default_factory=list)
+    illnesses: list[Finding] = field(default_factory=list)
     histologies: list[tuple[Resource, tuple[str, ...]]] = field(default_factory=list)
 
 
@@ -57,6 +60,9 @@ def summarise(resources: Iterable[Resource]) -> CancerSummary:
         spread_history=_newest(observed.histories),
         disease_status=_newest([one for one, focus in observed.statuses if _owner(focus, cards, None) is None]),
         performance=_newest(observed.performances),
+        tumor_size=_newest([one for one, focus in observed.sizes if _owner(focus, cards, None) is None]),
+        genes_studied=_newest(observed.studied),
+        other_illnesses=tuple({str(one.text): one for one in observed.illnesses}.values()),
         treatments=treatments_from(everything, keys, sites, lambda ref: by_key.get(key_of(ref))),
         trends=trends_from(observations),
         not_confirmed=tuple({one.clinical: one for one in unsure if not _since_confirmed(one, sites)}.values()),
@@ -84,6 +90,10 @@ def _observe(observations: list[Resource], by_key: dict[str, Resource]) -> _Obse
         observed.statuses += [(status, focus)] if status is not None else []
         observed.performances += [active] if active is not None else []
         observed.histories += [history] if history is not None else []
+        size, looked_at = tumor_size(one), genes_studied(one)
+        observed.sizes += [(size, focus)] if size is not None else []
+        observed.studied += [looked_at] if looked_at is not None else []
+        observed.illnesses += other_illnesses(one, lambda ref: by_key.get(key_of(ref)))
         if "31206-6" in codes(one.get("code")) or has_profile(one, "mcode-histologic-behavior-and-type"):
             observed.histologies.append((one, focus))
     return observed
@@ -137,6 +147,7 @@ def _dress(card: Card, cards: list[Card], observed: _Observed, spread: list[Spre
         genes=_unique([one for one, focus in observed.genes if _owner(focus, cards, None) is card]),
         spread=tuple(one.spread for one in spread if _owner(one.related, cards, None) is card),
         disease_status=_newest(statuses),
+        tumor_size=_newest([one for one, focus in observed.sizes if _owner(focus, cards, None) is card]),
     )
 
 

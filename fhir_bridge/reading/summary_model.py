@@ -12,7 +12,7 @@ from fhir_bridge.reading.dates import FhirDate, read_date
 from fhir_bridge.reading.said import Said, said_from_json, said_to_json
 from vocabulary.phrase import Phrase
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Cancer:
     genes: tuple[Marker, ...] = ()
     spread: tuple[Spread, ...] = ()
     disease_status: Finding | None = None
+    tumor_size: Finding | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,9 @@ class CancerSummary:
     spread_history: Finding | None = None
     disease_status: Finding | None = None
     performance: Finding | None = None
+    tumor_size: Finding | None = None
+    genes_studied: Finding | None = None
+    other_illnesses: tuple[Finding, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     trends: tuple[MarkerTrend, ...] = ()
     not_confirmed: tuple[Finding, ...] = ()

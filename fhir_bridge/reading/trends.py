@@ -22,15 +22,16 @@ from fhir_bridge.reading.markers import (
 )
 from fhir_bridge.reading.quantity import flag_of, number, out_of_range, reference_range, unit_text, value_said
 from fhir_bridge.reading.said import Said
-from fhir_bridge.reading.shape import clinical_text, codes, concept_text, key, obj, objects, text, value_of
-from fhir_bridge.reading.summary_model import Marker, MarkerTrend, Measured
-from vocabulary.phrase import Phrase, phrase
+from fhir_bridge.reading.shape import clinical_text, codes, concept_text, has_profile, key, obj, objects, text, value_of
+from fhir_bridge.reading.summary_model import Finding, Marker, MarkerTrend, Measured
+from vocabulary.phrase import phrase
 from vocabulary.resource import Resource
 
 MOST_VALUES = 60
 
-INHERITED = phrase("You were born with it, so it can run in the family.")
-IN_THE_TUMOR = phrase("It is in the tumor only.")
+INHERITED = phrase("You were born with it, so it can run in the family (germline).")
+IN_THE_TUMOR = phrase("It is in the tumor only, so you did not inherit it (somatic).")
+NOT_SAID = phrase("The report does not say if you were born with it or if it is in the tumor only.")
 _SOURCES = {"LA6683-2": INHERITED, "LA6684-0": IN_THE_TUMOR}
 
 
@@ -113,12 +114,23 @@ def gene_change(observation: Resource) -> Marker | None:
         (said for said in (_change(parts.get(code)) for code in (PROTEIN_CHANGE, DNA_CHANGE, VARIANT)) if said), ""
     )
     source = codes(obj(parts.get(SOURCE)).get("valueCodeableConcept"))
-    note: Phrase | None = next((_SOURCES[code] for code in source if code in _SOURCES), None)
+    note = next((_SOURCES[code] for code in source if code in _SOURCES), NOT_SAID)
     value = observation.get("valueCodeableConcept")
     result = result_words(value) if value is not None else ""
     if not gene and not change:
         return None
     return Marker(gene or change, result, change, date_of(observation), key(observation), note)
+
+
+def genes_studied(observation: Resource) -> Finding | None:
+    """The genes that a test looked at, whatever it found there; None when the observation names none."""
+    by_code = "53041-0" in codes(observation.get("code"))
+    if not by_code and not has_profile(observation, "mcode-genomic-region-studied"):
+        return None
+    parts = [part for part in objects(observation.get("component")) if GENE in codes(part.get("code"))]
+    names = filter(None, (concept_text(part.get("valueCodeableConcept")) for part in parts))
+    words = ", ".join(dict.fromkeys(names)) or (str(value_said(observation)) if by_code else "")
+    return Finding(words, "", date_of(observation), key(observation)) if words else None
 
 
 def _change(part: Resource | None) -> str:

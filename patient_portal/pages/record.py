@@ -10,6 +10,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from fhir_bridge.access.added_files import count_added
 from fhir_bridge.bundle import MEDIA_TYPE
 from fhir_bridge.own_words import own_words
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
@@ -43,13 +44,15 @@ FILE_POLICY = "sandbox; default-src 'none'"
 def overview() -> str:
     """The cancer story, what there is of each kind, and where it came from."""
     with own_record() as record:
+        added = count_added(record.session, record.persons)
         found, counted, own = standing(record, now()), counts(record), own_words(record)
     story = together(found.stories)
     tiles, none_there = tiles_of(counted, found.sources)
     return render_template(
         "record/overview.html", story=story, tiles=tiles, none_there=none_there, sources=found.sources,
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
-        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), asks=asks_for(own.later),
+        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=added,
+        asks=asks_for(own.later),
     )  # fmt: skip
 
 
