@@ -39,6 +39,7 @@ EVENTS: Mapping[str, By | None] = {
     "receipt.downloaded": By.PERSON,
     "paper.downloaded": By.PERSON,
     "uses.downloaded": By.PERSON,
+    "file.downloaded": By.PERSON,
 }
 """The audit's events that are uses; None: whoever the line says."""
 _BY_ACTOR: Mapping[str, By] = {"care-team": By.CARE_TEAM, "program": By.PROGRAM}

@@ -1,9 +1,8 @@
-"""One reminder: finish what you began. The person sets it, it survives restarts, and it goes out at most once."""
+"""Reminders: finish what you began, look what became of it. The person sets them; each goes out at most once."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
 from uuid import UUID, uuid4
 
 import structlog
@@ -18,7 +17,8 @@ from vocabulary.errors import Invalid
 
 log = structlog.get_logger()
 
-About = Literal["choices"]
+About = str
+"""An opaque key of what it is about, such as `choices`; no text says it."""
 STALE_AFTER = timedelta(days=2)
 """A reminder that could not go out in two days is no longer of use."""
 FURTHEST = timedelta(days=90)

@@ -12,6 +12,7 @@ from whitenoise import WhiteNoise
 
 from database.jobs import job_app
 from patient_portal import catalogs, page_context
+from patient_portal.body_limits import limit_bodies
 from patient_portal.errors import translate_errors
 from patient_portal.framing import allow_frames
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
@@ -48,6 +49,7 @@ def create_app(wiring: Wiring) -> Flask:
     resolve_actor(app)
     allow_frames(app)
     stand_at_the_gate(app)
+    limit_bodies(app)
     forms = CSRFProtect(app)
     add_headers(app, https=settings.production, form_targets=form_targets(wiring))
     translate_errors(app)

@@ -10,6 +10,7 @@ from consent.store_record import Times, count_confirmations, read_times
 from database.context import as_nobody
 from database.heartbeat import Process, processes
 from database.jobs import JobCounts, count_jobs
+from patient_portal.reached import count_reached
 from patient_portal.wiring import Wiring
 
 NEEDED_PROCESSES = ("worker", "feed")
@@ -51,5 +52,6 @@ def read_standing(wiring: Wiring, now: datetime) -> Reading:
 def count_for_the_operator(wiring: Wiring, now: datetime) -> None:
     """Count what lies across persons, and the receipts that came; `wiring` has the worker's login."""
     count_standing(wiring.database, now)
+    count_reached(wiring.database, now)
     while count_confirmations(wiring.database, now):
         pass

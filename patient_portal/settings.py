@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from consent.store_config import Store, load_stores
 from database.keyring import KeyRing
+from fhir_bridge.access.malware import Scanner, read_scanner
 from fhir_bridge.providers import Provider, load_providers
 from notifications.channels.email import MailServer, read_mail_server
 from notifications.neutral_words import names_illness
@@ -59,6 +60,7 @@ class Settings:
     api_base_url: str
     help_phone: str
     trusted_proxies: int
+    upload_scanner: Scanner | None
 
     @property
     def production(self) -> bool:
@@ -114,6 +116,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         api_base_url=env.url("PORTAL_API_BASE_URL", base_url),
         help_phone=env.text("PORTAL_HELP_PHONE") or "(888) 282-2552",
         trusted_proxies=env.number("PORTAL_TRUSTED_PROXIES", 0),
+        upload_scanner=_upload_scanner(env, production),
     )
     _check_production(settings)
     if settings.twilio is not None:
@@ -246,6 +249,18 @@ def _twilio(env: _Environment) -> Twilio | None:
 def _mail(env: _Environment, production: bool) -> MailServer | None:
     url = env.text("SMTP_URL")
     return read_mail_server(url, env.text("SMTP_FROM"), production=production) if url else None
+
+
+def _upload_scanner(env: _Environment, production: bool) -> Scanner | None:
+    """What looks at files before they are kept; None: in production no file is taken until this is said (SEC-12)."""
+    said = env.text("PORTAL_UPLOAD_SCANNER")
+    if said is None:
+        return None if production else Scanner("none")
+    try:
+        return read_scanner(said)
+    except ValueError:
+        remedy = "Write command:/full/path and its words, clamd:/full/path/of/the.socket, or none"
+        raise ConfigError("PORTAL_UPLOAD_SCANNER", f"is {said!r}, which we cannot read", remedy) from None
 
 
 def _redacted(value: str | None) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from patient_portal.pages.access import blueprint as access
 from patient_portal.pages.activity import blueprint as activity
+from patient_portal.pages.added import blueprint as added
 from patient_portal.pages.care_team import blueprint as care_team
 from patient_portal.pages.choices import blueprint as choices
 from patient_portal.pages.connection import blueprint as connection
 from patient_portal.pages.donation import blueprint as donation
+from patient_portal.pages.get_record import blueprint as get_record
 from patient_portal.pages.health import blueprint as health
 from patient_portal.pages.joined import blueprint as joined
 from patient_portal.pages.ledger import blueprint as ledger
@@ -30,7 +33,8 @@ from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, record_reading, choices, donation, activity, notifications, connection, care_team, papers,
-    webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator,
+    webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
+    get_record,
     take_away, share, health_links,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).

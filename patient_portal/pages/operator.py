@@ -10,6 +10,7 @@ from flask_babel import format_timedelta
 from patient_portal.gates import Gate, gate
 from patient_portal.operator_reading import read_standing
 from patient_portal.pages.health import internal_only
+from patient_portal.reached import PEOPLE, QUESTIONS, SMALLEST_SHOWN, shown
 from patient_portal.runbook import load
 from patient_portal.troubles import troubles
 from patient_portal.wiring import now, wiring
@@ -33,6 +34,17 @@ COMPARISONS: dict[str, Phrase] = {
     "drift": phrase("differs"),
     "no-answer": phrase("no answer"),
     "cannot": phrase("cannot be compared"),
+}
+TASKS: dict[str, Phrase] = {
+    "store-not_found": phrase("A store does not find a person"),
+    "store-ambiguous": phrase("A store finds more than one person"),
+    "store-parked": phrase("A store will not take a choice"),
+    "store-refused": phrase("A store refused a choice"),
+    "store-drift/keeps-out": phrase("A store keeps out a person who said yes"),
+    "store-drift/older-answer": phrase("A store goes by an older choice"),
+    "store-drift/never-told": phrase("A store names a choice that we never sent"),
+    "store-drift/kept-out-unasked": phrase("A store keeps out people we never named"),
+    "tell-the-person": phrase("Tell a person what their care team recorded"),
 }
 KINDS: dict[str, Phrase] = {"worker": phrase("worker"), "feed": phrase("feed")}
 
@@ -63,6 +75,11 @@ def overview() -> str:
         mails=MAILS,
         comparisons=COMPARISONS,
         kinds=KINDS,
+        task_words=TASKS,
+        people=[(words, shown(reading.operations, name)) for name, words in PEOPLE.items()],
+        questions=QUESTIONS,
+        replies=lambda question, answer: shown(reading.operations, f"reply:{question}:{answer}"),
+        smallest=SMALLEST_SHOWN,
         lasting=lasting,
         ago=ago,
     )

@@ -5,13 +5,18 @@ from __future__ import annotations
 import datetime
 from functools import partial
 
-from flask import Blueprint, current_app, render_template, request
-from flask_babel import get_locale
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask_babel import get_locale, gettext
+from werkzeug.wrappers import Response as AnyResponse
 
+from database.context import as_nobody
 from patient_portal.faq import Faq, Names, highlighted, load, search, wanted_words
 from patient_portal.gates import Gate, gate
 from patient_portal.language_help import notices
 from patient_portal.languages import direction_of
+from patient_portal.rate_limits import limited
+from patient_portal.reached import QUESTIONS, keep_reply
+from patient_portal.wiring import now, wiring
 
 blueprint = Blueprint("public", __name__)
 
@@ -51,7 +56,26 @@ def faq() -> str:
         answers=search(questions, query) if query else questions.answers,
         highlighted=partial(highlighted, words=words),
         names=_names(),
+        questions=QUESTIONS,
     )
+
+
+@blueprint.post("/faq/reply")
+@gate(Gate.PUBLIC)
+@limited("faq-reply", per_minute=6)
+def reply() -> AnyResponse:
+    """Count short answers to what the page asks; nobody has to, and who did is kept nowhere."""
+    given = [(each, request.form[each.id]) for each in QUESTIONS if request.form.get(each.id)]
+    if not given:
+        flash(gettext("Choose an answer first, or leave the questions as they are."), "warning")
+        return redirect(url_for("public.faq", _anchor="reply"), 303)
+    with wiring().database.begin(as_nobody()) as session:
+        for question, answer in given:
+            keep_reply(session, question.id, answer, now().date())
+    wrong = [each for each, answer in given if each.right not in (None, answer)]
+    thanks = gettext("Thank you. Your care stays the same, whatever you choose.") if wrong else gettext("Thank you.")
+    flash(thanks)
+    return redirect(url_for("public.faq"), 303)
 
 
 @blueprint.get("/privacy")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -216,6 +217,11 @@ def _things_of(owner: Visitor) -> dict[str, str]:
     notes = owner.portal.rows(
         "SELECT id FROM record_entry WHERE person_id = :p AND type = 'DocumentReference' ORDER BY id", p=owner.person
     )
+    asked = {"name": "Own Name", "born": "1961", "clinic": "Hill Clinic", "scope": "all", "form": "pdf"}
+    letter = owner.post("/access/new", asked | {"key": "the-owners-letter-1"})
+    added = owner.post("/record/added", {"file": (BytesIO(b"A scan as text"), "scan.txt")})
+    assert (letter.status_code, added.status_code) == (303, 303), added.text
+    (file,) = owner.portal.rows("SELECT id FROM added_file WHERE person_id = :p", p=owner.person)
     shared = owner.post("/record/share", {"what": "ips", "lasts": "week", "open": "yes"})
     connection = owner.portal.rows("SELECT id FROM connection WHERE person_id = :p ORDER BY created_at", p=owner.person)
     return {
@@ -225,6 +231,8 @@ def _things_of(owner: Visitor) -> dict[str, str]:
         "connection_id": str(connection[0].id),
         "copy_id": str(_copy_asked_for(owner)),
         "link_id": shared.headers["Location"].rsplit("/", 1)[1],
+        "request_id": letter.headers["Location"].rsplit("/", 1)[1],
+        "file_id": str(file.id),
     }
 
 
