@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from database.keyring import KeyRing
 from fhir_bridge.person_ciphers import cipher_of
+from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.kinds import Kind, kind_of
-from fhir_bridge.reading.line import LineView, read_line
+from fhir_bridge.reading.line import LineView, read_line, sort_date
 from fhir_bridge.reading.titles import medication_reference
 from research.deidentify.delivery import Source
 from research.record_pin import PinnedRecord, pin_record, pinned_sources
@@ -41,7 +42,7 @@ class PreviewItem:
 @dataclass(frozen=True)
 class Preview:
     """What would leave. `counts` by kind, `stays` by reason, of everything read; `items` are one page of what leaves,
-    kind after kind, and of one kind only where that was asked for (`pages` are then that kind's).
+    kind after kind, newest first, and of one kind only where that was asked for (`pages` are then that kind's).
 
     `cut`: the record is longer than is read for a preview, so that the counts are of its first part.
     """
@@ -82,7 +83,8 @@ def page_of(fates: Sequence[Leaving], page: int, *, kind: Kind | None = None, cu
     """One page of what leaves, and the counts of all. Pure. A page past the end is the last one."""
     leaving = [(kind_of(fate.resource), fate) for fate in fates if fate.line is not None]
     counts = Counter(each for each, _ in leaving)
-    listed = [fate for each, fate in sorted(leaving, key=lambda pair: ORDER[pair[0]]) if kind in (None, each)]
+    newest_first = sorted(leaving, key=lambda pair: sort_date(date_of(pair[1].resource)), reverse=True)
+    listed = [fate for each, fate in sorted(newest_first, key=lambda pair: ORDER[pair[0]]) if kind in (None, each)]
     pages = max(1, -(-len(listed) // PAGE_SIZE))
     page = min(max(page, 1), pages)
     medicines = {_key(fate): fate.resource for fate in fates if fate.source.type == "Medication"}

@@ -57,7 +57,7 @@ def facts_of(resource: Resource, elements: tuple[str, ...], resolve: Resolve) ->
             continue
         told.add(name)
         for value in _worded(name, shown(resource.get(name), resolve)[:MOST_VALUES]):
-            found.append(Fact(label_of(name), value))
+            found.append(Fact(label_of(name, resource.get("resourceType")), value))
     found += [Fact(label_of(name[1:]), NOT_RECORDED) for name in resource if _is_absent(resource, name)]
     return tuple(found)
 

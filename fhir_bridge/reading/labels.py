@@ -102,10 +102,17 @@ _CHOICE = re.compile(
 )
 
 
-def label_of(element: str) -> Said:
+_OF_TYPE: dict[tuple[str, str], Phrase] = {
+    ("AllergyIntolerance", "type"): phrase("Allergy or intolerance"),
+    ("AllergyIntolerance", "category"): phrase("To what kind of thing"),
+    ("Encounter", "type"): phrase("What for"),
+}
+
+
+def label_of(element: str, resource_type: object = "") -> Said:
     """The label of an element (`effectiveDateTime` is "When"); its own name in words when we have none."""
     base = _CHOICE.sub("", element) or element
-    found = LABELS.get(element) or LABELS.get(base)
+    found = _OF_TYPE.get((str(resource_type), element)) or LABELS.get(element) or LABELS.get(base)
     return found if found is not None else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", base).capitalize()
 
 
@@ -113,6 +120,7 @@ CODED_ELEMENTS = frozenset({"category", "intent", "gender", "verificationStatus"
 
 CODE_WORDS: dict[str, Phrase] = {
     "amb": phrase("outpatient"),
+    "allergy": phrase("allergy"),
     "assess-plan": phrase("plan of care"),
     "biologic": phrase("from a living thing"),
     "clinical-note": phrase("note"),
@@ -130,6 +138,7 @@ CODE_WORDS: dict[str, Phrase] = {
     "high": phrase("high"),
     "imp": phrase("hospital stay"),
     "inpatient": phrase("in the hospital"),
+    "intolerance": phrase("intolerance (no allergy, but the body does not take it well)"),
     "lab": phrase("laboratory"),
     "laboratory": phrase("laboratory"),
     "low": phrase("low"),

@@ -59,15 +59,34 @@ def _month_of(found: FhirDate | None) -> date | None:
 
 def told(value: object) -> Markup:
     """A fact's value: a date as dates are written, a phrase in the reader's language, else the hospital's words."""
-    return clinical_moment(value) if isinstance(value, FhirDate) else say(value)
+    return clinical_moment(value) if isinstance(value, FhirDate) else theirs(value)
 
 
-FILTERS: dict[str, Callable[..., Markup]] = {
+HOSPITALS_LANGUAGE = "en"
+
+
+def theirs(value: object) -> Markup:
+    """A phrase in the reader's language; the hospital's words marked as in its language (WCAG 3.1.2)."""
+    if not isinstance(value, str) or isinstance(value, Markup) or not value:
+        return say(value)
+    if str(get_locale()) == HOSPITALS_LANGUAGE:
+        return Markup("<bdi>{}</bdi>").format(value)
+    return Markup('<bdi lang="{}">{}</bdi>').format(HOSPITALS_LANGUAGE, value)
+
+
+def short(value: object) -> object:
+    """The hospital's words at the length of a line; a phrase stays whole."""
+    return value[:159].rstrip() + "…" if isinstance(value, str) and len(value) > 160 else value
+
+
+FILTERS: dict[str, Callable[..., object]] = {
     "clinical_date": clinical_date,
     "clinical_moment": clinical_moment,
     "clinical_month": clinical_month,
     "clinical_span": clinical_span,
     "told": told,
+    "theirs": theirs,
+    "short": short,
 }
 
 

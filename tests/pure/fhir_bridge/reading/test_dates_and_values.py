@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_bridge.reading.dates import Precision, date_of, read_date
+from fhir_bridge.reading.entry import read_entry
 from fhir_bridge.reading.line import read_line, sort_date
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, reference_range, value_said
 
@@ -161,3 +162,16 @@ def test_only_out_of_range_is_flagged_in_lists() -> None:
     limits = reference_range(high)
     assert limits is not None
     assert limits.words == "≤ 30"
+
+
+def test_no_label_stands_twice_on_an_allergy() -> None:
+    """FHIR-13: what an allergy is and what it is to are told apart."""
+    allergy = {
+        "resourceType": "AllergyIntolerance", "id": "a", "type": "allergy", "category": ["medication"],
+        "code": {"text": "Penicillin"},
+    }  # fmt: skip
+    facts = read_entry(allergy, lambda _reference: None).facts
+    assert {str(one.label): str(one.value) for one in facts} == {
+        "Allergy or intolerance": "allergy",
+        "To what kind of thing": "medicine",
+    }
