@@ -31,6 +31,7 @@ SAME_IN_SPANISH = {
     "HER2",
     "No",
     "PD-L1",
+    "PDF",
     "final",
 }
 
