@@ -7,6 +7,7 @@ are put in before its clock runs.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ import psycopg
 import requests
 
 from benchmarks.harness.arms import Outcome
+from benchmarks.harness.say import say
 from benchmarks.w3_world import COMPARED, World
 from consent.wire_signature import is_genuine, sign
 from database.embedded.server import free_port
@@ -123,11 +127,21 @@ class Celery:
     """Celery and Redis, made when first asked for; `why_not` says what is missing."""
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="w3-celery-"))
         self.why_not = ""
-        self._redis = self._found_redis()
+
+    @cached_property
+    def _home(self) -> Path:
+        home = Path(tempfile.mkdtemp(prefix="w3-celery-"))
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        return home
+
+    @cached_property
+    def _redis(self) -> tuple[str, dict[str, str]]:
+        """The server and what it needs, with Celery's environment made beside it."""
+        found = self._found_redis()
         if not self.why_not:
             self._make_environment()
+        return found
 
     def _found_redis(self) -> tuple[str, dict[str, str]]:
         """redis-server from PATH, else unpacked from Debian's packages, which needs no right to install."""
@@ -166,6 +180,10 @@ class Celery:
 
     def run(self, world: World, _turn: int) -> Outcome:
         """A task for each change, eight worker processes' worth of threads; in by a pipeline before the clock runs."""
+        server, libraries = self._redis
+        if self.why_not:
+            say(f"Celery and Redis: not run: {self.why_not}")
+            return replace(world.expected_outcome, figures={"not_run": 1.0})
         count = _count(world, JOBS)
         world.manner("celery")
         port = free_port()
@@ -176,7 +194,6 @@ class Celery:
             "ENDPOINT": f"http://127.0.0.1:{world.port}/s/celery",
             "PYTHONPATH": str(PEERS),
         }
-        server, libraries = self._redis
         argv = [server, "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--appendonly", "yes"]
         with _process([*argv, "--dir", str(self._home)], {**os.environ, **libraries}):
             self._put_in(lines(world, count), environment)
@@ -196,9 +213,6 @@ class Celery:
         )
         argv = [str(self._home / "venv/bin/python"), "-c", program]
         subprocess.run(argv, input=orjson.dumps(told), env=environment, check=True, capture_output=True)
-
-    def close(self) -> None:
-        shutil.rmtree(self._home, ignore_errors=True)
 
 
 def _between_first_and_last(world: World, count: int) -> float:

@@ -6,7 +6,7 @@ from benchmarks.harness.arms import Arm, Benchmark, Goal
 from benchmarks.w3_backfill import filled_lines, filled_warehouse, raw_copy, sql_lines
 from benchmarks.w3_live import hundred, soon
 from benchmarks.w3_ours import build_bundles, bundles, many_stores, one_store
-from benchmarks.w3_peers import procrastinate_jobs, relay
+from benchmarks.w3_peers import Celery, procrastinate_jobs, relay
 from benchmarks.w3_world import world
 
 ONE, FAR, EIGHT = "one store", "one store, 20 ms", "8 stores, 20 ms"
@@ -17,6 +17,7 @@ BENCHMARK = Benchmark(
     "w3",
     (
         Arm("Procrastinate, job per change", procrastinate_jobs),
+        Arm("Celery and Redis, task per change", Celery().run),
         Arm(ONE, one_store(0)),
         Arm("outbox relay", relay(0, 1_500)),
         Arm("outbox relay, 20 ms", relay(20, 150)),
