@@ -15,6 +15,7 @@ from fhir_bridge.bundle import MEDIA_TYPE
 from fhir_bridge.own_words import own_words
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
+from fhir_bridge.reading.minimum import TOPIC_NAMES, missing_from
 from fhir_bridge.reading.standing import REFUTED
 from fhir_bridge.record_copy import ask_again
 from fhir_bridge.record_entry import one_file, whole_entry
@@ -45,7 +46,7 @@ def overview() -> str:
     """The cancer story, what there is of each kind, and where it came from."""
     with own_record() as record:
         added = count_added(record.session, record.persons)
-        found, counted, own = standing(record, now()), counts(record), own_words(record)
+        found, counted, own = standing(record, now()), counts(record), own_words(record, statements=True)
     story = together(found.stories)
     tiles, none_there = tiles_of(counted, found.sources)
     return render_template(
@@ -53,6 +54,7 @@ def overview() -> str:
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
         lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=added,
         asks=asks_for(own.later),
+        said=own.statements, topics=TOPIC_NAMES, missing=missing_from(story) if story.cancers else (),
     )  # fmt: skip
 
 

@@ -37,3 +37,24 @@ def test_a_test_over_time_and_what_to_open_with_my_doctor(portal: Portal) -> Non
     assert client.post("/record/reading", {}).status_code == 303
     assert '<details class="later">' not in client.get("/record").text
     assert "Stage" in shown(client, "/record")
+
+
+def test_what_i_say_stands_apart(portal: Portal) -> None:
+    """HIP-05: what is missing is named; what a person adds is sealed, shown as theirs, in no copy, and taken back."""
+    client = signed_in_client(portal, "rv-p02")
+    assert client.post("/record/mine", {"words": " "}).status_code == 422
+    said = {"topic": "cells", "words": "Gleason was <b>7</b>, not 6", "day": "2020", "corrects": "yes"}
+    assert client.post("/record/mine", said).status_code == 303
+    for path in ("/record", "/record/mine"):
+        assert "You said What kind of cells it is made of Gleason was <b>7</b>, not 6" in shown(client, path)
+        assert "<b>7</b>" not in client.get(path).text
+    row = portal.rows("SELECT id, sealed FROM own_statement")[0]
+    assert b"Gleason" not in bytes(row.sealed)
+    assert client.post("/record/mine/letter", {"wrong": "x"}).status_code == 422
+    letter = client.post("/record/mine/letter", {"hospital": "riverside", "wrong": "Gleason 6", "right": "Gleason 7"})
+    assert letter.content_type == "application/pdf"
+    assert letter.data.startswith(b"%PDF")
+    other = signed_in_client(portal, "rv-p01")
+    assert other.post(f"/record/mine/{row.id}/remove").status_code == 404
+    assert client.post(f"/record/mine/{row.id}/remove").status_code == 303
+    assert "Gleason was" not in shown(client, "/record/mine")
