@@ -1,7 +1,8 @@
 """Adds the clock's rows when a yes begins or runs out, so that every store obeys the date (CON-09, ADR 0008).
 
-Set-based: one query finds the persons concerned through an index over the dates, and each transaction does the rows of
-many. Two at once do no harm: the person's lock and the row's key let one of them add it.
+Set-based: ends go as a set (`ends.py`); of the rest one query finds the persons concerned through an index over the
+dates, and each transaction does the rows of many. Two at once do no harm: the person's lock and the row's key let one
+of them add it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from consent.dates import due, row_for
 from consent.decision import Decision
+from consent.feed.ends import add_ends
 from consent.record_decision import LOCK, insert_decisions
 from consent.rows import decision_of
 from database.context import as_persons, as_propagation
@@ -55,7 +57,7 @@ class Calendar:
 
     def look(self, now: datetime) -> int:
         """Add a row for each date that has come; returns how many. `database` is the worker's login."""
-        made, after = 0, _FIRST
+        made, after = add_ends(self._database, self._looked, now), _FIRST
         while persons := self._concerned(after, now):
             made += self._add(persons, now)
             after = persons[-1]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
-from consent.decision import Answer, donation_to
+from consent.dates import due, key_of, row_for
+from consent.decision import Answer, Means, donation_to
 from consent.efforts import LIVING_WELL
-from consent.feed.begin_and_end import Calendar
+from consent.feed.begin_and_end import EVER, Calendar
+from consent.feed.ends import add_ends
 from consent.feed.run import run_feed
 from consent.history import read_history, read_standing
+from consent.leaf import leaf_of
 from consent.person_identity import link_persons
+from consent.rows import FEED_COLUMNS, decision_of
 from consent.standing import Verdict, Why
 from consent.status import Progress
-from database.context import as_persons
+from database.context import as_persons, as_propagation
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import patient, person
 from tests.parts.consent.test_status import status
@@ -110,6 +117,61 @@ def test_an_end_is_not_carried_to_a_linked_person(world: World) -> None:
     assert calendar(world).look(world.clock()) == 1
     link_persons(world.database.web, patient(rosa, there), rosa, there, world.clock())
     assert [row.answer for row in ledger(world) if row.person_id == there] == ["yes"]
+
+
+def test_the_set_of_ends_is_the_rule_s(world: World) -> None:
+    """CON-09, decisions (Merkle leaf): for 25 people's random histories the statement adds what the rule says of each
+    end, no more, with the leaf that an auditor computes from the row."""
+    chance, people = random.Random(11), [person(world.database, number) for number in range(25)]
+    for _ in range(3):
+        for who in people:
+            begins, ends = (world.clock() + timedelta(days=chance.choice(days)) for days in ((0, 1, 5), (6, 8, 40)))
+            dates = {"expires_at": chance.choice([None, ends, ends]), "starts_at": chance.choice([None, begins])}
+            answer = chance.choice([Answer.YES, Answer.YES, Answer.NO])
+            subject = donation_to(chance.choice(["living-well", "early-signs"]))
+            world.press(who, subject, answer, **(dates if answer is Answer.YES else {}))
+        world.clock.tick(2 * DAY)
+        calendar(world).look(world.clock())
+    world.clock.tick(9 * DAY)
+    with world.database.worker.begin(as_propagation()) as session:
+        rows = session.execute(text(f"SELECT {FEED_COLUMNS} FROM decision ORDER BY version")).all()
+    histories = {who: [decision_of(row._asdict()) for row in rows if row.person_id == who] for who in people}
+    items = {who: due(own, world.clock()) for who, own in histories.items()}
+    said = {
+        (who, item.decision.subject.effort, key_of(item.decision, item.means))
+        for who, found in items.items()
+        for item in found
+        if item.means is Means.EXPIRY
+    }
+    assert len(said) > 5
+    assert add_ends(world.database.worker, EVER, world.clock()) == len(said)
+    made = [row for row in ledger(world) if row.recorded_at == world.clock()]
+    assert {(row.person_id, row.effort_id, row.idempotency_key) for row in made} == said
+    ids = {row.id for row in made}
+    with world.database.maintenance.engine.connect() as connection:
+        marks = {row.decision_id: row.leaf for row in connection.execute(text("SELECT * FROM unsequenced"))}
+    for row in made:
+        item = next(one for one in items[row.person_id] if key_of(one.decision, one.means) == row.idempotency_key)
+        decision = decision_of(row._asdict())
+        assert decision == row_for(item, row.id, row.version, row.salt, world.clock())
+        assert marks[row.id] == leaf_of(decision)
+        assert (row.id.version, len(row.salt)) == (7, 32)
+        assert row.version > max(one.version for one in histories[row.person_id])
+    assert len(ids) == len(made) == len({row.salt for row in made})
+    assert add_ends(world.database.worker, EVER, world.clock()) == 0
+    for forbidden in ("UPDATE person SET created_at = now()", _A_YES):  # of the role itself: an end, and nothing else
+        with (
+            pytest.raises(ProgrammingError, match="row-level security"),
+            world.database.worker.begin(as_propagation()) as session,
+        ):
+            session.execute(text(forbidden))
+
+
+_A_YES = (
+    "INSERT INTO decision SELECT gen_random_uuid(), person_id, 99, choice, effort_id, 'yes', categories, sensitive,"
+    " 'system', actor_account, actor_reference, 'expiry', language, text_id, text_version, practice_id, provider_id,"
+    " reason, NULL, confirmed_by_person, asked_at, recorded_at, starts_at, expires_at, 'x', salt FROM decision LIMIT 1"
+)
 
 
 def test_many_at_once_and_against_the_person(world: World) -> None:

@@ -1,0 +1,100 @@
+"""The clock's rows for every yes that has run out, as a set: for an end that comes for a million people at once.
+
+One statement does what `dates.due` and `dates.row_for` say of an end, and `leaf.leaf_of` of its hash; a test holds them
+against each other. What begins on a date stays with the rule itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import CursorResult, text
+
+from consent.record_decision import LOCK
+from database.context import as_propagation
+from database.unit_of_work import Database
+from vocabulary.time_ordered_id import EPOCH
+
+AT_ONCE = 2_000
+_PATIENCE = text("SELECT set_config('statement_timeout', '15min', true)")
+_SAME = "{0}.person_id = d.person_id AND {0}.choice = d.choice AND {0}.effort_id IS NOT DISTINCT FROM d.effort_id"
+# It governs: nothing that the person decided later about the same has begun; and the stores were told yes last.
+_ENDED = (
+    "d.expires_at <= :now AND d.answer = 'yes' AND d.means NOT IN ('beginning', 'expiry')"  # noqa: S608 - constants
+    " AND (d.starts_at IS NULL OR d.starts_at <= :now)"
+    f" AND NOT EXISTS (SELECT 1 FROM decision e WHERE {_SAME.format('e')} AND e.version > d.version"
+    "  AND e.means NOT IN ('beginning', 'expiry')"
+    "  AND (e.answer = 'no' OR e.starts_at IS NULL OR e.starts_at <= :now) OFFSET 0)"
+    f" AND (SELECT t.answer FROM decision t WHERE {_SAME.format('t')}"
+    "  AND NOT (t.answer = 'yes' AND t.starts_at IS NOT NULL AND t.starts_at > t.recorded_at)"
+    "  ORDER BY t.version DESC LIMIT 1) = 'yes'"
+)
+_PERSONS = text(f"SELECT DISTINCT person_id FROM decision d WHERE d.expires_at > :since AND {_ENDED}")  # noqa: S608 - constants
+_UTC = "to_json(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"
+# RFC 8785 of the row as `leaf.row_for_leaf` has it: names in order, and nothing between them.
+_ROW = "|| ',' ||".join(
+    f"'\"{name}\":' || {value}"
+    for name, value in (
+        *(("actor_account", "'null'"), ("actor_kind", "'\"system\"'"), ("actor_reference", "'null'")),
+        *(("answer", "'\"no\"'"), ("asked_at", _UTC.format("d.asked_at")), ("categories", "'[]'")),
+        *(("choice", "to_json(d.choice)"), ("confirmed_by_person", "to_json(d.confirmed_by_person)")),
+        *(("effort", "coalesce(to_json(d.effort_id)::text, 'null')"), ("evidence_sha256", "'null'")),
+        *(("expires_at", "'null'"), ("id", "to_json(d.new_id)"), ("idempotency_key", "to_json(d.key)")),
+        *(("language", "to_json(d.language)"), ("means", "'\"expiry\"'"), ("person", "to_json(d.person_id)")),
+        *(("practice", "coalesce(to_json(d.practice_id)::text, 'null')"), ("provider", "'null'")),
+        *(("reason", "'\"expired\"'"), ("recorded_at", _UTC.format("CAST(:now AS timestamptz)"))),
+        *(("sensitive", "'[]'"), ("starts_at", "'null'")),
+        ("text_id", "coalesce(to_json(d.text_id)::text, 'null')"),
+        ("text_version", "coalesce(to_json(d.text_version)::text, 'null')"),
+        ("version", "d.new_version"),
+    )
+)
+# The id is `time_ordered_id`; the salt has the 244 random bits of two random UUIDs.
+_END = text(
+    "WITH ended AS MATERIALIZED (SELECT d.*, 'expiry-' || d.id AS key,"  # noqa: S608 - constants
+    "  uuid_send(gen_random_uuid()) AS chance, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS pepper,"
+    "  (SELECT max(version) FROM decision m WHERE m.person_id = d.person_id)"
+    "   + row_number() OVER (PARTITION BY d.person_id ORDER BY d.version) AS new_version"
+    f"  FROM (SELECT id, person_id, version, choice, effort_id, language, text_id, text_version, practice_id,"
+    "   confirmed_by_person, asked_at FROM decision d WHERE d.person_id = ANY (:persons)"
+    f"   AND {_ENDED}) d),"
+    " made AS MATERIALIZED (SELECT *, CAST(encode(substring(int8send(CAST(:milliseconds AS bigint)) FROM 3)"
+    "  || set_byte(substring(chance FROM 7), 0, get_byte(chance, 6) & 15 | 112), 'hex') AS uuid) AS new_id FROM ended),"
+    " added AS (INSERT INTO decision (id, person_id, version, choice, effort_id, answer, categories, sensitive,"
+    "  actor_kind, means, language, text_id, text_version, practice_id, reason, confirmed_by_person, asked_at,"
+    "  recorded_at, idempotency_key, salt) SELECT new_id, person_id, new_version, choice, effort_id, 'no', '{}', '{}',"
+    "  'system', 'expiry', language, text_id, text_version, practice_id, 'expired', confirmed_by_person, asked_at,"
+    "  :now, key, pepper FROM made),"
+    " audited AS (INSERT INTO audit_event (person_id, recorded_at, event, action, outcome, actor_kind, detail)"
+    "  SELECT person_id, :now, 'decision.recorded', 'C', '0', 'system', jsonb_build_object('choice', choice, 'effort',"
+    "  effort_id, 'answer', 'no', 'version', new_version, 'means', 'expiry') FROM made)"
+    " INSERT INTO unsequenced (decision_id, person_id, version, leaf) SELECT new_id, person_id, new_version,"
+    "  sha256(decode('00', 'hex') || pepper || convert_to('{' || row || '}', 'UTF8'))"
+    f"  FROM (SELECT d.*, {_ROW} AS row FROM made d) d ORDER BY person_id, new_version"
+)
+
+
+def add_ends(database: Database, since: datetime, now: datetime) -> int:
+    """Add a row for each yes that ran out after `since` and by `now`, and of which no store was told; returns how many.
+
+    `database` is the worker's login. Each transaction locks some persons and ends what has ended for them; a kill costs
+    the one under way. Whom it concerns is read as a stream, so memory does not grow with their number.
+    """
+    made = 0
+    with database.begin(as_propagation()) as reading:
+        reading.execute(_PATIENCE)
+        found = reading.execute(_PERSONS, {"since": since, "now": now}, execution_options={"yield_per": AT_ONCE})
+        for persons in found.scalars().partitions():
+            made += _end(database, persons, now)
+    return made
+
+
+def _end(database: Database, persons: Sequence[UUID], now: datetime) -> int:
+    bound = {"persons": list(persons), "now": now, "milliseconds": (now - EPOCH) // timedelta(milliseconds=1)}
+    with database.begin(as_propagation()) as session:
+        session.execute(LOCK, {"persons": bound["persons"]})
+        added = session.execute(_END, bound)
+        assert isinstance(added, CursorResult)
+        return int(added.rowcount)
