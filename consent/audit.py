@@ -31,6 +31,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "record.read": frozenset({"type"}),
     "record.downloaded": frozenset({"format"}),
     "record.disconnected": frozenset({"provider"}),
+    "record.erased": frozenset(),
     "receipt.downloaded": frozenset(),
     "paper.downloaded": frozenset({"paper"}),
     "uses.downloaded": frozenset({"format"}),

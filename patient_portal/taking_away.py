@@ -76,7 +76,7 @@ NAMES: dict[Form, tuple[Phrase, Phrase]] = {
         phrase("The PDF, the FHIR Bundle and your attached files together."),
     ),
 }
-AT_ONCE: dict[Form, int] = {Form.PDF: 600, Form.PACK: 300}
+AT_ONCE: dict[Form, int] = {Form.PDF: 1000, Form.PACK: 1000}
 OTHERWISE = 4000
 """The most entries of which a copy is made while the browser waits; more, and a worker makes it."""
 EVERY = 500

@@ -9,6 +9,7 @@ from patient_portal.pages.activity import blueprint as activity
 from patient_portal.pages.added import blueprint as added
 from patient_portal.pages.care_team import blueprint as care_team
 from patient_portal.pages.choices import blueprint as choices
+from patient_portal.pages.close_account import blueprint as close_account
 from patient_portal.pages.connection import blueprint as connection
 from patient_portal.pages.donation import blueprint as donation
 from patient_portal.pages.get_record import blueprint as get_record
@@ -36,7 +37,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, record_reading, record_mine, choices, donation, activity, notifications, connection, care_team,
     papers, webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
     get_record,
-    take_away, share, health_links,
+    take_away, share, health_links, close_account,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks, health_links)

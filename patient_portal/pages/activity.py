@@ -32,6 +32,7 @@ SAYS: dict[str, Phrase] = {
     "record.read": phrase("Your record was opened"),
     "record.downloaded": phrase("A copy of your record was downloaded"),
     "record.disconnected": phrase("A hospital was disconnected"),
+    "record.erased": phrase("The copy of your record was deleted and your account closed"),
     "receipt.downloaded": phrase("A receipt was downloaded"),
     "paper.downloaded": phrase("A paper copy was downloaded"),
     "uses.downloaded": phrase("The list of who saw or used your data was downloaded"),

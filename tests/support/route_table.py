@@ -76,6 +76,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("share.make", "POST"): Row(PATIENT, 303, form={"what": "ips", "lasts": "day", "open": "yes"}),
     ("share.link", "GET"): Row(PATIENT, ids={"link_id": "link_id"}),
     ("share.end", "POST"): Row(PATIENT, 303, ids={"link_id": "link_id"}, ends=True),
+    ("close_account.ask", "GET"): Row(PATIENT),
+    ("close_account.close", "POST"): Row(PATIENT, 422),
+    ("close_account.done", "GET"): Row(PUBLIC),
     ("share.what_it_is", "GET"): Row(PUBLIC),
     # A secret that opens nothing: whoever asks, there is no such link.
     ("shl.manifest", "POST"): Row(PUBLIC, 422, plain={"token": "none"}),

@@ -1,0 +1,38 @@
+"""Delete my copy and close my account (decisions, Data at rest): what goes at once, and what stays and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from consent.audit import by_actor, write_audit
+from database.context import Context
+from fhir_bridge.connections import ENDED
+from fhir_bridge.disconnect import connections_of, disconnect
+from fhir_bridge.erase_record import erase_record
+from fhir_bridge.smart.client import SmartClient
+from notifications.contact import Agreement, remove_number
+from patient_portal.texting import texting_of
+from patient_portal.web_session import end_all_of_account
+from patient_portal.wiring import Wiring
+from vocabulary.actor import Actor
+
+
+def close_account(wiring: Wiring, actor: Actor, agreement: Agreement, now: datetime) -> None:
+    """Give every grant back, delete the record and the number, end every session; in this order, so that nothing comes
+    in again after it was deleted. Done again after a crash it does what is left."""
+    assert actor.account_id is not None
+    smart = SmartClient(wiring.http)
+    for each in connections_of(wiring.database, actor.account_id, actor.persons):
+        provider = next((one for one in wiring.settings.providers if one.id == each.provider_id), None)
+        if each.state != ENDED and provider is not None and each.person_id in actor.persons:
+            disconnect(
+                wiring.database, wiring.keyring, smart, provider, account=actor.account_id, persons=actor.persons,
+                connection=each.id, now=now,
+            )  # fmt: skip
+    for person in actor.persons:
+        remove_number(texting_of(wiring, actor), person, agreement=agreement, now=now)
+    with wiring.database.begin(Context(persons=actor.persons, account=actor.account_id)) as session:
+        erase_record(session, actor.persons)
+        for person in actor.persons:
+            write_audit(session, now, by_actor(actor, "record.erased", "D", person=person))
+        end_all_of_account(session, actor.account_id, now)
