@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,6 +15,7 @@ from fhir_bridge.reading.delicate import CHOOSABLE, NAMES
 from fhir_bridge.reading.summary_model import MarkerTrend
 from fhir_bridge.record_over_time import has_course, over_time
 from patient_portal.gates import Gate, gate
+from patient_portal.glossary import glossary, terms_in
 from patient_portal.languages import direction_of
 from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import own_record, provider_names
@@ -27,6 +29,18 @@ blueprint = Blueprint("reading", __name__)
 def chart(trend: MarkerTrend) -> Chart | None:
     """The picture of a trend, running the way the reader's language runs."""
     return chart_of(trend, from_right=direction_of(language_code()) == "rtl")
+
+
+@blueprint.app_template_filter("meaning")
+def meaning(term: str) -> tuple[str, str]:
+    """What a word of the glossary means, and in which language that is said."""
+    return glossary()[term].meaning(language_code())
+
+
+@blueprint.app_template_filter("terms")
+def terms(texts: Iterable[object]) -> list[tuple[str, tuple[str, str]]]:
+    """The glossary's words in texts of a page, with what they mean."""
+    return [(word, term.meaning(language_code())) for word, term in terms_in(str(one) for one in texts if one)]
 
 
 @blueprint.get("/record/entry/<uuid:entry>/over-time")
