@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from flask_babel import format_date
 
-from fhir_bridge.access.clock import Doubt, EventKind, Stage, Standing, Wrong
+from fhir_bridge.access.clock import Doubt, Event, EventKind, Stage, Standing, Wrong
 from vocabulary.phrase import Phrase, phrase
 
 STAGES: dict[Stage, tuple[str, Phrase]] = {
@@ -66,6 +67,16 @@ WRONG: dict[Wrong, Phrase] = {
 NO_DAY = phrase("Choose the day.")
 UNREADABLE_DAY = phrase("We cannot read this day. Write it like 2026-12-31.")
 LONG_REASON = phrase("This is too long. Make it shorter.")
+
+
+WRITTEN = phrase("You wrote the letter")
+
+
+def happened(written_on: date, events: Sequence[Event]) -> list[tuple[date, Phrase, date | None]]:
+    """What became of a letter by the day on which it happened: the day, what, and until when if that was said."""
+    lines: list[tuple[date, Phrase, date | None]] = [(written_on, WRITTEN, None)]
+    lines += [(event.on, HISTORY[event.kind], event.until) for event in events]
+    return sorted(lines, key=lambda line: line[0])
 
 
 def lead_of(stands: Standing) -> Phrase:

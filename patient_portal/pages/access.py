@@ -172,11 +172,12 @@ def _status(request_id: UUID, errors: dict[str, str], given: dict[str, str]) -> 
         kept = own_request(session, parts.keyring, actor.persons, request_id)
         files = [one for one in added_files(session, parts.keyring, actor.persons) if one.request == kept.id]
     texting, today = texting_of(parts, actor), _today()
-    stands = kept.stands(today)
+    stands, written_on = kept.stands(today), kept.written_at.astimezone(EASTERN).date()
     return render_template(
         "access/status.html", one=kept, stands=stands, lead=words.lead_of(stands), stage=words.STAGES[stands.stage],
         doubts=[words.DOUBTS[doubt] for doubt in stands.doubts], summaries=words.SUMMARIES, days=words.DAYS,
-        history=words.HISTORY, files=files, errors=errors, given=given, today=today, form=new_form(), law=law,
+        happened=words.happened(written_on, kept.events),
+        files=files, errors=errors, given=given, today=today, form=new_form(), law=law,
         letters=languages_of_letter(language_code()), can_remind=texts_can_remind(texting, kept.person),
         reminder=next_reminder(texting, kept.person, kept.id),
     )  # fmt: skip

@@ -123,14 +123,15 @@ def _kept(sent: FileStorage, content: bytes) -> tuple[str, int]:
 
 
 def _page(errors: dict[str, str]) -> str:
-    actor, parts = current_actor(), wiring()
+    actor, parts, scanner = current_actor(), wiring(), wiring().settings.upload_scanner
     with parts.database.begin(_own()) as session:
         files = added_files(session, parts.keyring, actor.persons)
         letters = own_requests(session, parts.keyring, actor.persons)
     return render_template(
         "added/overview.html", files=files, letters={one.id: one.letter.clinic for one in letters}, errors=errors,
         chosen=str(_request(request.values.get("request", "")) or ""), kinds=[kind.name for kind in KINDS.values()],
-        can_add=parts.settings.upload_scanner is not None,
+        can_add=scanner is not None,
+        checked=scanner is not None and scanner.kind != "none",
     )  # fmt: skip
 
 

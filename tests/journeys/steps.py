@@ -108,6 +108,26 @@ def leave_out_companies(visitor: Visitor, examine: Examiner) -> None:
     examine(visitor, "choices-with-kinds")
 
 
+def ask_by_letter(visitor: Visitor, examine: Examiner) -> None:
+    """From the own record: write to a clinic that is not connected, and say when it got the letter."""
+    visitor.follow("My record")
+    visitor.follow("Records I asked for")
+    visitor.follow("Write a letter to a clinic")
+    visitor.fill("Your full name", "Carmen Ruiz")
+    visitor.fill("Your date of birth", "1961")
+    visitor.fill("Name of the clinic or hospital", "Hill Clinic")
+    visitor.tick("#scope-all")
+    visitor.tick("#form-pdf")
+    visitor.press("Write the letter")
+    visitor.page.locator("#asked-on").fill(datetime.now(UTC).date().isoformat())
+    visitor.press("Save")
+    visitor.sees("the clinic has time")
+    examine(visitor, "access-asked")
+    visitor.follow("My record")
+    visitor.follow("Scans and files you added")
+    examine(visitor, "added")
+
+
 def see_who_used(visitor: Visitor, examine: Examiner) -> None:
     """From the page of what happened to who saw or used the data."""
     visitor.follow("Who saw or used my data")

@@ -35,6 +35,7 @@ def test_patient_in_spanish_at_320_px(running_demo: RunningDemo, visit: Visit, e
         lambda: any("Hay una novedad" in text for text in steps.texts_on(outside, demo, NUMBER)),
         again="Look again",
     )
+    steps.ask_by_letter(carmen, examine)
     carmen.follow("Who used my data")
     examine(carmen, "activity")
     steps.see_who_used(carmen, examine)
@@ -49,6 +50,16 @@ def test_public_pages(running_demo: RunningDemo, visit: Visit, examine: Examiner
     """A11Y-01: pages for everyone, in each shipped language."""
     for language in ("en", "es"):
         visitor = visit(running_demo.url, language=language, width=320)
-        for page in ("privacy", "help", "accessibility", "without-account", "record/nothing", "stores", "operator"):
+        for page in (
+            "privacy",
+            "help",
+            "accessibility",
+            "without-account",
+            "record/nothing",
+            "stores",
+            "operator",
+            "get-your-record",
+            "get-your-record/letter",
+        ):
             visitor.open(f"/{page}?lang={language}")
             examine(visitor, page.replace("/", "-"))
