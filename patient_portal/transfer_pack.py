@@ -12,17 +12,18 @@ from patient_portal.wiring import Wiring
 from vocabulary.phrase import phrase
 
 PAPER, BUNDLE = "record-to-read.pdf", "record-fhir-bundle.json"
+ABOUT = {
+    PAPER: phrase("Give this to the new doctor, or print it."),
+    BUNDLE: phrase("The new doctor’s computer system can read this in."),
+    "files/": phrase("Notes, pictures and other files, as your hospital sent them."),
+}
 
 
 def pack_files(
     wiring: Wiring, pinned: Pinned, facts: CopyFacts, say: Say, *, pdf: Callable[[], bytes], bundle: Iterable[bytes]
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """The files of the pack; attached ones byte for byte as the hospital gave them (DL-04)."""
-    about = [
-        f"{PAPER}: {say(phrase('Give this to the new doctor, or print it.'))}",
-        f"{BUNDLE}: {say(phrase('The new doctor’s computer system can read this in.'))}",
-        f"files/: {say(phrase('Notes, pictures and other files, as your hospital sent them.'))}",
-    ]
+    about = [f"{name}: {say(words)}" for name, words in ABOUT.items()]
     yield "README.txt", [read_me(facts, say, about)]
     yield PAPER, [pdf()]
     yield BUNDLE, bundle

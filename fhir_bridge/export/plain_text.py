@@ -13,6 +13,7 @@ from fhir_bridge.record_copy import Copied
 from vocabulary.phrase import phrase
 
 WIDE = 80
+_NO_DATE = phrase("no date")
 _MISTAKE = phrase("Marked as a mistake by your hospital. It does not count.")
 
 
@@ -40,7 +41,8 @@ def _head(facts: CopyFacts, say: Say) -> list[str]:
 
 def _entry(one: Copied, medications: Medications, facts: CopyFacts, say: Say) -> list[str]:
     line = line_of(one, medications)
-    lines = ["", *_wrapped(f"{day_of(line.date) or say(phrase('no date'))}  {say(line.title)}", "    ", first="")]
+    when = day_of(line.date) or say(_NO_DATE)
+    lines = ["", *_wrapped(f"{when}  {say(line.title)}", "    ", first="")]
     details = [say(line.value_text), say(line.flag) if line.flag else "", line.clinical, say(line.status)]
     details += [say(line.warning) if line.warning else "", say(_MISTAKE) if line.mistake else ""]
     for detail in dict.fromkeys(filter(None, (*details, say(line.source), facts.name(one.provider_id)))):

@@ -6,16 +6,20 @@ reach them.
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import logging
 import os
 import re
 import shutil
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import orjson
 import pytest
@@ -28,6 +32,8 @@ from database.unit_of_work import Database
 from fhir_bridge.reading.kinds import Kind
 from fhir_bridge.record_standing import ASKED_TYPES
 from fhir_bridge.retrieve.plan import REFERENCED_TYPES
+from patient_portal.taking_away import make_copy
+from patient_portal.wiring import now
 from sandbox.hospital.configuration import HospitalConfig
 from sandbox.hospital.matching import references
 from sandbox.hospital.records import Chart, ChartEntry
@@ -142,14 +148,36 @@ def held_for(chart: Chart) -> tuple[dict[str, dict[str, Any]], set[str]]:
 
 def downloaded(client: Client) -> dict[str, dict[str, Any]]:
     """The Bundle that the person takes along, by `Type/id`."""
-    response = client.post("/record/download")
-    assert response.status_code == 200
-    bundle = orjson.loads(response.data)
+    bundle = orjson.loads(taken(client, "fhir-bundle"))
     assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "collection")
     resources = [entry["resource"] for entry in bundle["entry"]]
     found = {f"{one['resourceType']}/{one['id']}": one for one in resources}
     assert len(found) == len(resources), "an entry is in the copy twice"
     return found
+
+
+def taken(client: Client, form: str) -> bytes:
+    """A file in one form; a long record is made by the worker."""
+    response = client.post("/record/download", {"form": form})
+    if response.status_code == 303:
+        page = response.headers["Location"]
+        make_copy(client.portal.worker, client.person, UUID(page.rsplit("/", 1)[1]), now())
+        response = client.get(f"{page}/file")
+    assert response.status_code == 200
+    return bytes(response.data)
+
+
+def taken_in_other_forms(client: Client, copy: dict[str, dict[str, Any]]) -> None:
+    """DL-01, DL-03, MC-12: read again, lines and tables hold as many of each type, and the others what they must."""
+    lines = zipfile.ZipFile(io.BytesIO(taken(client, "ndjson")))
+    held = [name for name in lines.namelist() if name.endswith(".ndjson")]
+    assert {name[:-7]: len(lines.read(name).splitlines()) for name in held} == by_type(copy)
+    tables = zipfile.ZipFile(io.BytesIO(taken(client, "csv")))
+    bodies = [tables.read(name).decode("utf-8-sig") for name in tables.namelist() if name.endswith(".csv")]
+    assert by_type(row["Entry"] for body in bodies for row in csv.DictReader(io.StringIO(body))) == by_type(copy)
+    for form, count in (("ips", 1), ("mcode", 1)):
+        types = by_type(one["resource"]["resourceType"] for one in orjson.loads(taken(client, form))["entry"])
+        assert types["Patient"] == count
 
 
 def tiles(client: Client, partial: set[str]) -> dict[str, int]:
@@ -191,6 +219,7 @@ def test_everybody_sees_their_record(portal: Portal, file: str) -> None:
     assert sum(shown.values()) == len(held)
     if file in CLOSELY:
         read_closely(client, shown)
+        taken_in_other_forms(client, copy)
 
 
 def read_closely(client: Client, shown: dict[str, int]) -> None:
