@@ -29,20 +29,14 @@ MARGIN = timedelta(hours=1)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 AT_ONCE = 200
 
-# A date that came while no later row told the stores something else. What only looks due is sorted out by the rule.
+# A beginning that came while no later row told the stores something else. What only looks due the rule sorts out.
 _DUE = text(
-    "SELECT DISTINCT person_id FROM ("
-    " SELECT d.person_id FROM decision d WHERE d.expires_at > :since AND d.expires_at <= :now AND d.answer = 'yes'"
-    "  AND d.person_id > :after AND NOT EXISTS (SELECT 1 FROM decision e WHERE e.person_id = d.person_id"
-    "   AND e.choice = d.choice AND e.effort_id IS NOT DISTINCT FROM d.effort_id AND e.version > d.version"
-    "   AND (e.answer = 'no' OR e.starts_at IS NULL OR e.starts_at <= e.recorded_at))"
-    " UNION ALL"
-    " SELECT d.person_id FROM decision d WHERE d.starts_at > d.recorded_at AND d.starts_at > :since"
+    "SELECT DISTINCT d.person_id FROM decision d WHERE d.starts_at > d.recorded_at AND d.starts_at > :since"
     "  AND d.starts_at <= :now AND d.answer = 'yes' AND d.person_id > :after"
     "  AND NOT EXISTS (SELECT 1 FROM decision e WHERE e.person_id = d.person_id AND e.choice = d.choice"
     "   AND e.effort_id IS NOT DISTINCT FROM d.effort_id AND e.version > d.version AND e.means <> 'expiry'"
     "   AND (e.answer = 'no' OR e.starts_at IS NULL OR e.starts_at <= e.recorded_at))"
-    ") found ORDER BY person_id LIMIT :most"
+    " ORDER BY d.person_id LIMIT :most"
 )
 _HISTORY = text("SELECT * FROM decision WHERE person_id = ANY (:persons) ORDER BY person_id, version")
 _FIRST = UUID(int=0)

@@ -17,21 +17,23 @@ from database.context import as_propagation
 from database.unit_of_work import Database
 from vocabulary.time_ordered_id import EPOCH
 
-AT_ONCE = 2_000
+AT_ONCE = 5_000
 _PATIENCE = text("SELECT set_config('statement_timeout', '15min', true)")
 _SAME = "{0}.person_id = d.person_id AND {0}.choice = d.choice AND {0}.effort_id IS NOT DISTINCT FROM d.effort_id"
-# It governs: nothing that the person decided later about the same has begun; and the stores were told yes last.
-_ENDED = (
+# The stores were told yes last; and it governs: nothing that the person decided later about the same has begun.
+_RAN_OUT = (
     "d.expires_at <= :now AND d.answer = 'yes' AND d.means NOT IN ('beginning', 'expiry')"  # noqa: S608 - constants
-    " AND (d.starts_at IS NULL OR d.starts_at <= :now)"
-    f" AND NOT EXISTS (SELECT 1 FROM decision e WHERE {_SAME.format('e')} AND e.version > d.version"
-    "  AND e.means NOT IN ('beginning', 'expiry')"
-    "  AND (e.answer = 'no' OR e.starts_at IS NULL OR e.starts_at <= :now) OFFSET 0)"
     f" AND (SELECT t.answer FROM decision t WHERE {_SAME.format('t')}"
     "  AND NOT (t.answer = 'yes' AND t.starts_at IS NOT NULL AND t.starts_at > t.recorded_at)"
     "  ORDER BY t.version DESC LIMIT 1) = 'yes'"
 )
-_PERSONS = text(f"SELECT DISTINCT person_id FROM decision d WHERE d.expires_at > :since AND {_ENDED}")  # noqa: S608 - constants
+_ENDED = (
+    f"{_RAN_OUT} AND (d.starts_at IS NULL OR d.starts_at <= :now)"  # noqa: S608 - constants
+    f" AND NOT EXISTS (SELECT 1 FROM decision e WHERE {_SAME.format('e')} AND e.version > d.version"
+    "  AND e.means NOT IN ('beginning', 'expiry')"
+    "  AND (e.answer = 'no' OR e.starts_at IS NULL OR e.starts_at <= :now) OFFSET 0)"
+)
+_PERSONS = text(f"SELECT DISTINCT person_id FROM decision d WHERE d.expires_at > :since AND {_RAN_OUT}")  # noqa: S608 - constants
 _UTC = "to_json(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"
 # RFC 8785 of the row as `leaf.row_for_leaf` has it: names in order, and nothing between them.
 _ROW = "|| ',' ||".join(

@@ -200,11 +200,14 @@ def test_many_at_once_and_against_the_person(world: World) -> None:
 
 def test_more_than_one_page_of_persons(world: World, monkeypatch: Any) -> None:
     """Threats (growth): the look goes on page by page, whatever it finds on each."""
+    monkeypatch.setattr("consent.feed.ends.AT_ONCE", 2)
     monkeypatch.setattr("consent.feed.begin_and_end.AT_ONCE", 2)
     for number in range(5):
-        world.press(person(world.database, number), GIVE, Answer.YES, expires_at=world.clock() + timedelta(days=1))
+        who, tomorrow = person(world.database, number), world.clock() + timedelta(days=1)
+        world.press(who, GIVE, Answer.YES, expires_at=tomorrow)
+        world.press(who, donation_to("early-signs"), Answer.YES, starts_at=tomorrow)
     world.clock.tick(DAY)
-    assert calendar(world).look(world.clock()) == 5
+    assert calendar(world).look(world.clock()) == 10
 
 
 def test_the_feed_process_looks_by_itself(world: World) -> None:

@@ -33,7 +33,8 @@ INSERT INTO reconciliation (store_id, outcome, through_event, counted, theirs, d
 INSERT INTO parked_item (store_id, person_id, position, event_number, reason, attempts, parked_at)
   VALUES ('cancerlinq', gen_random_uuid(), 0, 1, 'status-500', 1, now() - interval '3 hours');
 INSERT INTO staff_task (id, store_id, kind, detail, opened_at)
-  VALUES (gen_random_uuid(), 'cancerlinq', 'store-parked', '{}', now() - interval '3 days');
+  VALUES (gen_random_uuid(), 'cancerlinq', 'store-parked', '{}', now() - interval '3 days'),
+  (gen_random_uuid(), 'cancerlinq', 'store-drift', '{"event": 3, "why": "keeps-out"}', now() - interval '1 day');
 INSERT INTO confirm_time (store_id, month, bucket, events, seconds, slowest, first_at) VALUES
   ('cancerlinq', date_trunc('month', now())::date, 3, 9000, 30000, 4, '2026-01-05Z'),
   ('cancerlinq', date_trunc('month', now())::date, 40, 12, 30000, 5000, '2026-01-05Z'),
@@ -99,7 +100,8 @@ def test_each_trouble_is_named_with_its_entry(portal: Portal, words: Page) -> No
                               "NoMailServer", "StoreNotCompared"}  # fmt: skip
     assert set(found) <= {entry.title for entry in load()}
     for each in ("1,234", "1,300", "timeout", "status-500", "smtp-550", "handed over 2 times", "differences: 41",
-                  "for a person: 2", "they move to a new address", "store-parked"):  # fmt: skip
+                  "for a person: 2", "they move to a new address", "store-parked",
+                  "A store keeps out a person who said yes"):  # fmt: skip
         assert each in said, each
     assert "login-canary" not in said, "who paused is no matter of this page"
 
