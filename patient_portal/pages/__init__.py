@@ -23,6 +23,7 @@ from patient_portal.pages.proof_of_no import blueprint as proof_of_no
 from patient_portal.pages.public import blueprint as public
 from patient_portal.pages.record import blueprint as record
 from patient_portal.pages.record_mine import blueprint as record_mine
+from patient_portal.pages.record_pack import blueprint as record_pack
 from patient_portal.pages.record_reading import blueprint as record_reading
 from patient_portal.pages.research_limits import blueprint as research_limits
 from patient_portal.pages.share import blueprint as share
@@ -34,7 +35,8 @@ from patient_portal.pages.uses import blueprint as uses
 from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
-    public, sign_in, record, record_reading, record_mine, choices, donation, activity, notifications, connection, care_team,
+    public, sign_in, record, record_reading, record_mine, record_pack, choices, donation, activity, notifications,
+    connection, care_team,
     papers, webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
     get_record,
     take_away, share, health_links, close_account,

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from fhir_bridge.access.added_files import count_added
 from fhir_bridge.bundle import MEDIA_TYPE
 from fhir_bridge.own_words import own_words
+from fhir_bridge.reading.cancers import SITE_NAMES
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.minimum import TOPIC_NAMES, missing_from
@@ -23,12 +24,14 @@ from fhir_bridge.record_over_time import has_course
 from fhir_bridge.record_sources import counts, remarks, sources, standing
 from fhir_bridge.record_standing import gap_of, gap_words
 from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import own_record, own_session, provider_names
 from patient_portal.pages.record_later import asks_for, asks_of_line
 from patient_portal.pages.record_tiles import progress_of, tiles_of, together
 from patient_portal.pages.record_words import FILTERS
 from patient_portal.rate_limits import limited
 from patient_portal.sign_in import defer_bring_in
+from patient_portal.trusted_links import links_for
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 
@@ -54,6 +57,7 @@ def overview() -> str:
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
         lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=added,
         asks=asks_for(own.later),
+        links=links_for([one.site for one in story.cancers], language_code()), site_names=SITE_NAMES,
         said=own.statements, topics=TOPIC_NAMES, missing=missing_from(story) if story.cancers else (),
     )  # fmt: skip
 

@@ -90,6 +90,11 @@ FILTERS: dict[str, Callable[..., object]] = {
 }
 
 
+def plain_day(found: FhirDate | None) -> str:
+    """The same without markup, for papers."""
+    return _day(found)
+
+
 def _day(found: FhirDate | None) -> str:
     if found is None or found.value is None:
         return found.text if found else ""

@@ -74,6 +74,11 @@ def blanks(*labels: str) -> Part:
     return {"kind": "blanks", "text": list(labels)}
 
 
+def new_page() -> Part:
+    """What follows begins on a page of its own."""
+    return {"kind": "page"}
+
+
 def codes(pictures: Sequence[tuple[str, str]], width_cm: float) -> Part:
     """Pictures side by side: (SVG, what it is in words)."""
     return {"kind": "codes", "width": width_cm, "images": [{"svg": svg, "alt": alt} for svg, alt in pictures]}

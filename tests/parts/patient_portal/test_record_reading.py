@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.parts.patient_portal.test_record import lines_of, shown
+from tests.support.pdf import Pdf
 from tests.support.portal import Portal, signed_in_client
 
 
@@ -58,3 +59,17 @@ def test_what_i_say_stands_apart(portal: Portal) -> None:
     assert other.post(f"/record/mine/{row.id}/remove").status_code == 404
     assert client.post(f"/record/mine/{row.id}/remove").status_code == 303
     assert "Gleason was" not in shown(client, "/record/mine")
+
+
+def test_the_pack_for_an_appointment(portal: Portal) -> None:
+    """A11Y-04: two tagged pages in two languages; what is to be opened with the doctor stays out of it."""
+    client = signed_in_client(portal, "rv-p01")
+    assert "cancer.gov/espanol/tipos/seno" in client.get("/record?lang=es").text
+    client.post("/record/reading", {"later": ["stage"]})
+    made = client.post("/record/appointment", {"questions": "Can I travel?"})
+    assert made.content_type == "application/pdf"
+    story, questions = (" ".join(page.split()) for page in Pdf(made.data).pages)
+    assert "Breast cancer" in story
+    assert "Cáncer" in story
+    assert "IIA" not in story
+    assert "Can I travel?" in questions

@@ -1,0 +1,131 @@
+"""Two pages to take to an appointment: the story and the questions to ask, in two languages for an interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from flask_babel import force_locale, format_date, gettext
+
+from fhir_bridge.reading.dates import FhirDate
+from fhir_bridge.reading.delicate import Delicate
+from fhir_bridge.reading.minimum import TOPIC_NAMES, Topic
+from fhir_bridge.reading.said import Said
+from fhir_bridge.reading.summary_model import Cancer, CancerSummary, Treatment
+from patient_portal.pages.record_words import plain_day
+from patient_portal.papers.typesetting import Paper, Part, facts, heading, new_page, paragraphs, small, ticks
+from vocabulary.phrase import Phrase, phrase
+
+OTHER_LANGUAGE = "en"
+MOST_TREATMENTS, MOST_OWN = 8, 6
+LONGEST = 220
+
+QUESTIONS = (
+    phrase("What do we know about my cancer now, and what do we not know yet?"),
+    phrase("What do my last test results mean?"),
+    phrase("What can I choose between, and what happens if we wait?"),
+    phrase("What is the treatment meant to do: cure, slow the cancer, or ease symptoms?"),
+    phrase("What side effects can I expect, and whom do I call about them at night?"),
+    phrase("Is there a study (clinical trial) that fits me?"),
+    phrase("Should anyone in my family be tested?"),
+    phrase("What will it cost me, and who can help with that?"),
+    phrase("What is the next step, and when?"),
+)
+_MISSING = phrase("My record does not say: %(topics)s. Can you tell me?")
+
+
+def appointment_pack(
+    story: CancerSummary, missing: Sequence[Topic], own: Iterable[str], later: Collection[Delicate], language: str,
+    now: datetime,
+) -> Paper:  # fmt: skip
+    """The pack in `language` and English; in English alone for its readers. `later` topics stay out of it."""
+    tongues = tuple(dict.fromkeys((language, OTHER_LANGUAGE)))
+    with force_locale(language):
+        title, dated = gettext("For my appointment"), format_date(now, "long")
+    rows = [row for cancer in story.cancers for row in _cancer(cancer, story, later, tongues)]
+    rows += _person(story, later, tongues)
+    questions = [_both(one, tongues) for one in QUESTIONS]
+    if missing:
+        questions.append(" / ".join(_asked(missing, code) for code in tongues))
+    questions += [words[:LONGEST] for words in own if words.strip()][:MOST_OWN]
+    parts: list[Part] = [
+        heading(1, _both(phrase("For my appointment"), tongues)),
+        heading(2, _both(phrase("My story"), tongues)),
+        facts(rows or [(_both(phrase("What cancer I have or had"), tongues), "-")]),
+        small(_both(phrase("From what my hospital sent. It may not be complete."), tongues)),
+        new_page(),
+        heading(2, _both(phrase("What I want to ask"), tongues)),
+        ticks(*questions),
+        paragraphs(_both(phrase("What I want to remember:"), tongues)),
+    ]
+    return Paper(title, language, now, f"{title} · {dated}", parts)
+
+
+def _cancer(
+    cancer: Cancer, story: CancerSummary, later: Collection[Delicate], tongues: Sequence[str]
+) -> list[tuple[str, str]]:
+    named = " / ".join(
+        ", ".join(filter(None, (_in(code, cancer.title), _in(code, cancer.side or "")))) for code in tongues
+    )
+    rows = [(phrase("Cancer"), "; ".join(filter(None, (named, cancer.clinical))))]
+    rows.append((phrase("Found"), _day(cancer.found, tongues)))
+    if Delicate.PATHOLOGY not in later:
+        rows.append((phrase("Kind"), _both(cancer.histology or cancer.histology_clinical, tongues)))
+        markers = (*cancer.markers, *story.markers)[:6]
+        rows.append(
+            (phrase("Markers"), "; ".join(f"{_both(m.name, tongues)}: {_both(m.result, tongues)}" for m in markers))
+        )
+    if Delicate.STAGE not in later:
+        stages = (*cancer.stages, *story.stages)[:2]
+        said = (
+            " ".join(filter(None, (one.value, " ".join(one.parts), _both(one.basis or "", tongues)))) for one in stages
+        )
+        rows.append((phrase("Stage"), "; ".join(said)))
+        rows.append((phrase("Has spread to"), "; ".join(_both(one.title, tongues) for one in cancer.spread)))
+    if Delicate.GENOMICS not in later:
+        rows.append((phrase("Genes"), "; ".join(f"{_both(g.name, tongues)} {g.clinical}" for g in cancer.genes[:4])))
+    return [(_both(label, tongues), value[:400]) for label, value in rows if value]
+
+
+def _person(story: CancerSummary, later: Collection[Delicate], tongues: Sequence[str]) -> list[tuple[str, str]]:
+    rows = []
+    for one in story.treatments[-MOST_TREATMENTS:]:
+        rows.append((phrase("Treatment"), _treatment(one, tongues)))
+    status = story.disease_status or next((one.disease_status for one in story.cancers if one.disease_status), None)
+    if status is not None and Delicate.NEW_RESULTS not in later:
+        rows.append((phrase("Now"), f"{_both(status.text, tongues)} ({_day(status.date, tongues)})"))
+    if story.performance is not None:
+        rows.append((phrase("Daily life"), _both(story.performance.text, tongues)))
+    return [(_both(label, tongues), value[:300]) for label, value in rows if value]
+
+
+def _treatment(one: Treatment, tongues: Sequence[str]) -> str:
+    names = ", ".join(one.names)
+    when = " – ".join(filter(None, dict.fromkeys((_day(one.start, tongues[-1:]), _day(one.end, tongues[-1:])))))
+    return " · ".join(filter(None, (_both(one.title, tongues), names, when)))
+
+
+def _asked(missing: Sequence[Topic], code: str) -> str:
+    topics = ", ".join(_in(code, TOPIC_NAMES[one]).lower() for one in missing)
+    return _in(code, Phrase(_MISSING.msgid, (("topics", topics),)))
+
+
+def _both(said: Said, tongues: Sequence[str]) -> str:
+    """In each language, once where they say the same; the hospital's own words stay as they are."""
+    return " / ".join(dict.fromkeys(_in(code, said) for code in tongues))
+
+
+def _in(code: str, said: Said) -> str:
+    if isinstance(said, str):
+        return said
+    with force_locale(code):
+        words = str(gettext(said.msgid))
+    return words % dict(said.values) if said.values else words
+
+
+def _day(found: FhirDate | None, tongues: Sequence[str]) -> str:
+    days = []
+    for code in tongues:
+        with force_locale(code):
+            days.append(plain_day(found))
+    return " / ".join(dict.fromkeys(filter(None, days)))
