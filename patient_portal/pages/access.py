@@ -22,7 +22,7 @@ from patient_portal.access_reminders import next_reminder, remind, stop_remindin
 from patient_portal.choosing import new_form
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code, say
-from patient_portal.pages.get_record import FORM_OPTIONS, letter_answer
+from patient_portal.pages.get_record import form_options, letter_answer
 from patient_portal.papers.request_letter import MEDIA_TYPES, languages_of_letter
 from patient_portal.rate_limits import limited
 from patient_portal.texting import texting_of
@@ -162,7 +162,7 @@ def _day(name: str, errors: dict[str, str], *, needed: bool) -> date | None:
 
 def _form(errors: dict[str, str], given: dict[str, str]) -> str:
     return render_template(
-        "access/new.html", errors=errors, given=given, options=FORM_OPTIONS, form=given.get("key") or new_form()
+        "access/new.html", errors=errors, given=given, options=form_options(), form=given.get("key") or new_form()
     )
 
 

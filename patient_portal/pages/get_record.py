@@ -17,7 +17,6 @@ from patient_portal.wiring import now
 from vocabulary.errors import Invalid
 
 blueprint = Blueprint("get_record", __name__, url_prefix="/get-your-record")
-FORM_OPTIONS = [(form.value, words) for form, words in FORM_WORDS.items()]
 
 
 @blueprint.get("")
@@ -64,5 +63,10 @@ def letter_answer(written: Letter, language: str, ending: str, dated: datetime) 
     return response
 
 
+def form_options() -> list[tuple[str, str]]:
+    """The forms of a record to choose from, in the reader's language."""
+    return [(form.value, say(words)) for form, words in FORM_WORDS.items()]
+
+
 def _form(errors: dict[str, str], given: dict[str, str]) -> str:
-    return render_template("access/letter.html", errors=errors, given=given, options=FORM_OPTIONS)
+    return render_template("access/letter.html", errors=errors, given=given, options=form_options())
