@@ -19,8 +19,8 @@ from vocabulary.resource import Resource
 Medications = Mapping[tuple[str, str], Resource]
 COLUMNS = (
     phrase("Date"), phrase("What"), phrase("Clinical name"), phrase("Code"), phrase("Code system"), phrase("Result"),
-    phrase("Number"), phrase("Unit"), phrase("Out of range"), phrase("Status"), phrase("Hospital"), phrase("Source"),
-    phrase("Marked as a mistake"), phrase("Entry"),
+    phrase("Number"), phrase("Unit"), phrase("Out of range"), phrase("Status"), phrase("Hospital or clinic"),
+    phrase("Source"), phrase("Marked as a mistake"), phrase("Entry"),
 )  # fmt: skip
 _YES = phrase("yes")
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")

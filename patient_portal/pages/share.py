@@ -36,6 +36,7 @@ LASTS: dict[str, tuple[timedelta, Phrase]] = {
     "month": (timedelta(days=30), phrase("1 month")),
     "quarter": (timedelta(days=90), phrase("3 months")),
 }
+CODE_PIXELS = 280  # as wide as the smallest screen allows
 SHORTEST_PASSCODE, LONGEST_PASSCODE = 6, 100
 _SHORT = phrase("Choose a passcode of 6 characters or more. Or tick that no passcode is needed.")
 _LABEL = phrase("My health record")
@@ -137,8 +138,8 @@ def _picture(told: str) -> str:
     """The code as SVG, error correction M as the specification asks."""
     out = BytesIO()
     code = segno.make_qr(told, error="m", boost_error=False)
-    code.save(out, kind="svg", xmldecl=False, border=4, dark="#000", light="#fff", scale=4)
-    return out.getvalue().decode()
+    code.save(out, kind="svg", xmldecl=False, border=4, dark="#000", light="#fff", omitsize=True)
+    return out.getvalue().decode().replace("<svg ", f'<svg width="{CODE_PIXELS}" height="{CODE_PIXELS}" ', 1)
 
 
 holder = Blueprint("shl", __name__)

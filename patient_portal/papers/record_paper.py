@@ -18,7 +18,7 @@ from vocabulary.resource import Resource
 MOST_ROWS = 250
 LONGEST = 300
 TITLE = phrase("My health record")
-COLUMNS = (phrase("Date"), phrase("What"), phrase("Result"), phrase("Hospital"))
+COLUMNS = (phrase("Date"), phrase("What"), phrase("Result"), phrase("Hospital or clinic"))
 _MISTAKE = phrase("marked as a mistake")
 
 

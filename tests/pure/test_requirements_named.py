@@ -11,7 +11,7 @@ CLAIMED = {
     "SMART": [*range(1, 7), *range(10, 16), *range(20, 24), *range(30, 37), *range(40, 50), *range(60, 66)],
     "LIB": range(1, 7),
     "FHIR": [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 17, 18],
-    "MC": range(1, 9),
+    "MC": [*range(1, 9), 12],
     "CON": range(1, 14),
     "SUB": [3, 4, 7, 8, 9, 10, 11],
     "HIP": [1, 2, 3, 4, 10, 11, 12, 13, 20, 21, 22, 23],
@@ -19,7 +19,8 @@ CLAIMED = {
     "SEC": range(1, 14),
     "A11Y": [1, 2, 3],
     "LANG": [2, 3],
-    "DL": [1],
+    "DL": range(1, 6),
+    "SHL": range(1, 4),
 }  # fmt: skip
 # Claimed by nothing yet, each with the reason; the list only gets shorter.
 NOT_YET: dict[str, str] = {}
