@@ -17,6 +17,7 @@ from fhir_bridge.reading.cancers import SITE_NAMES
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.minimum import TOPIC_NAMES, missing_from
+from fhir_bridge.reading.same import folded
 from fhir_bridge.reading.standing import REFUTED
 from fhir_bridge.record_copy import ask_again
 from fhir_bridge.record_entry import one_file, whole_entry
@@ -107,7 +108,8 @@ def kind(kind: str) -> str | AnyResponse:
         return redirect(url_for("record.kind", kind=kind), 303)
     gap = gap_of(Kind(kind), page.total, found)
     return render_template(
-        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, names=provider_names(),
+        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, groups=folded(page.entries),
+        names=provider_names(),
         gap=gap, words=gap_words(gap, page.total), refuted=REFUTED, asks_of=asks_of_line(own.later),
     )  # fmt: skip
 

@@ -94,5 +94,5 @@ def test_no_is_no_and_nothing_is_invented(plain: bool) -> None:
     spread = read(plain, "Condition-secondary-cancer-condition-brain-mets")
     assert spread.cancers == ()
     assert len(spread.spread) == 1
-    unsure = {"verificationStatus": {"coding": [{"code": "provisional"}]}}
-    assert summarise([condition("c", (ICD, "C50.9"), **unsure)]).cancers == ()
+    unsure = condition("c", (ICD, "C50.9"), verificationStatus={"coding": [{"code": "provisional"}]})
+    assert summarise([unsure]).cancers == ()
