@@ -219,7 +219,8 @@ def test_everybody_sees_their_record(portal: Portal, file: str) -> None:
     assert sum(shown.values()) == len(held)
     if file in CLOSELY:
         read_closely(client, shown)
-        taken_in_other_forms(client, copy)
+        if LARGEST not in file:  # its length shows nothing new here, and takes seconds
+            taken_in_other_forms(client, copy)
 
 
 def read_closely(client: Client, shown: dict[str, int]) -> None:
