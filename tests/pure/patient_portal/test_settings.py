@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from database.keyring import KeyRing
+from fhir_bridge.access.malware import read_scanner
 from patient_portal.settings import read_settings
 from vocabulary.config_file import ConfigError
 
@@ -177,6 +178,18 @@ def test_what_every_text_carries_names_no_illness(
 def test_an_address_matters_only_where_texts_go_out(environment: dict[str, str]) -> None:
     """SMS-08: without texts the address of a cancer center is nobody's secret."""
     assert read_settings(environment | {"PORTAL_BASE_URL": "http://127.0.0.1:8000/cancer"}).twilio is None
+
+
+def test_in_production_no_file_is_taken_until_a_scanner_is_named(tmp_path: Path) -> None:
+    """SEC-12: nothing set keeps files out in production; `none` is said on purpose; elsewhere it is the default."""
+    assert read_settings(_environment(tmp_path, production=False)).upload_scanner == read_scanner("none")
+    live = _environment(tmp_path, production=True)
+    assert read_settings(live).upload_scanner is None
+    for said in ("none", "clamd:/run/clamd.ctl"):
+        found = read_settings(live | {"PORTAL_UPLOAD_SCANNER": said}).upload_scanner
+        assert found == read_scanner(said)
+    with pytest.raises(ConfigError, match="PORTAL_UPLOAD_SCANNER"):
+        read_settings(live | {"PORTAL_UPLOAD_SCANNER": "off"})
 
 
 def test_the_document_names_every_setting_and_no_other() -> None:
