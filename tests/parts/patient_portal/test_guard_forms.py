@@ -8,7 +8,11 @@ from patient_portal.gates import Gate, gate_of
 from tests.support.actors import ACTORS, OTHER, OWNER, STAFF, Cast
 from tests.support.route_table import TABLE, path_of, routes
 
-SIGNED_BY_THEIR_SENDER = {"webhooks.inbound", "webhooks.status", "webhooks.receipts"}
+SIGNED_BY_THEIR_SENDER = {
+    "webhooks.inbound", "webhooks.status", "webhooks.receipts",
+    # A viewer of somebody else's holds a link, whose 256-bit secret in the address is asked for instead (SHL-02).
+    "shl.manifest", "shl.direct", "shl.file",
+}  # fmt: skip
 # What may move while somebody only looks: when a session was last used, how often an address asked, and the lines
 # that say who looked.
 MOVES = frozenset({"web_session", "rate_count", "process_heartbeat", "audit_event"})
