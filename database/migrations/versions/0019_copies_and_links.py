@@ -65,7 +65,6 @@ def _links() -> None:
         sa.UniqueConstraint("token_index", name=op.f("uq_shared_link_token_index")),
     )
     op.create_index("ix_shared_link_person_id", "shared_link", ["person_id"])
-    link = {"name": op.f("fk_shared_file_link_id"), "ondelete": "CASCADE"}
     op.create_table(
         "shared_file",
         sa.Column("link_id", sa.Uuid(), nullable=False),
@@ -74,7 +73,9 @@ def _links() -> None:
         sa.Column("token_index", sa.LargeBinary(), nullable=False),
         sa.Column("jwe", sa.Text(), nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
-        sa.ForeignKeyConstraint(["link_id"], ["shared_link.id"], **link),
+        sa.ForeignKeyConstraint(
+            ["link_id"], ["shared_link.id"], name=op.f("fk_shared_file_link_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("link_id", "number", name=op.f("pk_shared_file")),
     )
     op.create_index("ix_shared_file_expires_at", "shared_file", ["expires_at"])
