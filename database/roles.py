@@ -40,6 +40,9 @@ def statements(logins: list[Login], database: str) -> list[str]:
             made.append(f"GRANT portal_web TO {_name(login.name)}")
         if login.purpose == "worker":
             made += [f"GRANT {group} TO {_name(login.name)}" for group in GROUPS[1:]]
+            # It inherits nothing and begins as portal_worker: who reads across persons is named in each transaction.
+            made.append(f"ALTER ROLE {_name(login.name)} NOINHERIT")
+            made.append(f"ALTER ROLE {_name(login.name)} SET role = portal_worker")
         if login.purpose == "maintenance":
             made.append(f"GRANT CREATE, TEMPORARY ON DATABASE {_name(database)} TO {_name(login.name)}")
             made.append(f"GRANT ALL ON SCHEMA public TO {_name(login.name)}")
@@ -50,9 +53,12 @@ def statements(logins: list[Login], database: str) -> list[str]:
 
 def missing(connection: Connection, logins: list[Login]) -> list[str]:
     """Which of the roles and logins are not there, or lack their right, as short sentences."""
-    found = {
-        name: bypass
-        for name, bypass in connection.execute(text("SELECT rolname, rolbypassrls OR rolsuper FROM pg_roles")).all()
+    roles = connection.execute(
+        text("SELECT rolname, rolbypassrls OR rolsuper, rolinherit, rolconfig FROM pg_roles")
+    ).all()
+    found = {name: bypass for name, bypass, _, _ in roles}
+    narrow = {
+        name for name, _, inherits, begins_as in roles if not inherits and "role=portal_worker" in (begins_as or ())
     }
     lacking = [f"role {name} does not exist" for name in GROUPS if name not in found]
     for login in logins:
@@ -62,6 +68,10 @@ def missing(connection: Connection, logins: list[Login]) -> list[str]:
             lacking.append(f"login {login.name} (maintenance) has no BYPASSRLS")
         elif login.purpose != "maintenance" and found[login.name]:
             lacking.append(f"login {login.name} ({login.purpose}) bypasses row security and must not")
+        elif login.purpose == "worker" and login.name not in narrow:
+            lacking.append(
+                f"login {login.name} (worker) inherits the rights of its roles, and must begin as portal_worker"
+            )
     return lacking
 
 

@@ -102,6 +102,13 @@ def test_a_row_for_someone_else_cannot_be_written(database: TestDatabase, two_pe
         session.add(Person(id=uuid4(), language=None, zone=None, created_at=_now(session)))
 
 
+def test_the_worker_inherits_no_wider_sight(database: TestDatabase, two_people: tuple[UUID, UUID]) -> None:
+    """Decisions, roles: unless it takes a wider role by name, the worker's login reaches one person's rows only."""
+    with database.worker.begin(as_persons(two_people[0])) as session:
+        assert session.scalars(text("SELECT id FROM person")).all() == [two_people[0]]
+        assert session.scalar(text("SELECT current_user")) == "portal_worker"
+
+
 @pytest.mark.parametrize("login", ["web", "worker"])
 def test_only_propagation_reads_across_persons(
     database: TestDatabase, two_people: tuple[UUID, UUID], login: str
