@@ -26,7 +26,7 @@ from database.keyring import KeyRing
 REPAIRS_AT_ONCE = 500
 WINDOW = 200_000
 """Positions looked through at once; what stands may be sparse, and a statement has its time limit."""
-_LARGEST = {Transport.NDJSON: 5_000, Transport.BACKPORT: 1_000, Transport.NATIVE: 5_000}
+_LARGEST = {Transport.NDJSON: 2_000, Transport.BACKPORT: 1_000, Transport.NATIVE: 5_000}
 
 _REPAIRS = text("SELECT position FROM store_retelling WHERE store_id = :store ORDER BY position LIMIT :most")
 _REPAIRED = text("DELETE FROM store_retelling WHERE store_id = :store AND position = ANY (:positions)")
