@@ -32,8 +32,9 @@ class Device:
     device may have changed things since.
 
     A page is opened for one form in twenty; the others are sent with the kept token and a key of the device's own, as
-    an app does. Which version a decision has is read from its receipt for one in twenty, after each form given up, and
-    always by a person with two devices; else it is the one after this device's last, as versions count up per person.
+    an app does. Which version a decision has is read from its receipt for one in twenty, after each form given up (the
+    next few, and the next on its subject, whose answer may stand or not), and always by a person with two devices; else
+    it is the one after this device's last, as versions count up per person.
     """
 
     browser: Browser
@@ -45,6 +46,7 @@ class Device:
     answers: dict[str, str] = field(default_factory=dict)
     version: int = 0
     unsure: int = 1
+    doubtful: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._log = ClientLog(self.log_file)
@@ -72,9 +74,11 @@ class Device:
         if decision is None:
             log.write("gave-up", form=form["form"])
             self.unsure = UNSURE_FOR
+            self.doubtful.add(subject)
             return False
-        if reads or self.unsure:
+        if reads or self.unsure or subject in self.doubtful:
             self._read_receipt(form["form"], decision)
+            self.doubtful.discard(subject)
         else:
             self.version += 1
             said = {"version": self.version, "subject": subject, "answer": answer}

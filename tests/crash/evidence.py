@@ -46,13 +46,15 @@ class Answered:
 @dataclass
 class Told:
     """All that one person wrote down, on all devices. `again`: (form, decision) of forms sent after their answer.
-    `listed`: the decisions that the portal lists at the end; None when nobody looked."""
+    `listed`: the decisions that the portal lists at the end; None when nobody looked. `backwards`: decisions that were
+    said to stand on a device that had been told of a newer one about the same."""
 
     name: Name
     forms: dict[str, Form] = field(default_factory=dict)
     answered: list[Answered] = field(default_factory=list)
     again: list[tuple[str, str | None]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    backwards: list[str] = field(default_factory=list)
     listed: list[str] | None = None
 
 
@@ -112,6 +114,7 @@ def read_logs(folder: Path) -> dict[Name, Told]:
 def read_log(lines: Iterable[dict[str, Any]], people: dict[Name, Told]) -> None:
     """Add one device's lines to `people`; its first line says whose they are."""
     told: Told | None = None
+    device = _Device()
     for line in lines:
         kind = line["kind"]
         if kind == "person":
@@ -122,14 +125,33 @@ def read_log(lines: Iterable[dict[str, Any]], people: dict[Name, Told]) -> None:
         if kind == "asked":
             told.forms[line["form"]] = Form(line["form"], line["subject"], line["answer"])
         elif kind == "answered":
-            fields = (line[key] for key in ("form", "decision", "version", "subject", "answer"))
-            told.answered.append(Answered(*fields))
+            device.answered(told, line)
         elif kind == "again":
             told.again.append((line["form"], line["decision"]))
         elif kind == "missing":
             told.missing.append(line["decision"])
         elif kind == "listed":
             told.listed = list(line["decisions"])
+
+
+class _Device:
+    """What one device was told so far: a decision keeps its version, and what stands on a subject gets no older."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+
+    def answered(self, told: Told, line: Mapping[str, Any]) -> None:
+        """A version that the device only counted gives way to the one it was told before for the same decision, as
+        when the answer stood already: such a form made no new one."""
+        decision, subject, version = line["decision"], line["subject"], int(line["version"])
+        if line.get("counted"):
+            version = self._versions.get(decision, version)
+        self._versions.setdefault(decision, version)
+        if version < self._newest.get(subject, 0):
+            told.backwards.append(f"{decision}, version {version}")
+        self._newest[subject] = max(version, self._newest.get(subject, 0))
+        told.answered.append(Answered(line["form"], decision, version, subject, line["answer"]))
 
 
 def read_stores(stores: Path, names: Iterable[Name]) -> tuple[StoreSeen, ...]:

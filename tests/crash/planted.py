@@ -189,6 +189,11 @@ def form_counted_twice(scene: Scene) -> Evidence:
     return scene.person(answered=[*scene.told.answered, again])
 
 
+def older_said_to_stand(scene: Scene) -> Evidence:
+    """A form is answered with a decision older than one this device knows."""
+    return scene.person(backwards=[scene.some().decision])
+
+
 def about_something_else(scene: Scene) -> Evidence:
     one = scene.some()
     answered = [replace(each, answer=OTHER[each.answer]) if each == one else each for each in scene.told.answered]
@@ -248,7 +253,8 @@ PLANTED: dict[Plant, str] = {
     may_be_brought_back: "shared-after-no", effort_keeps_data: "shared-after-no", wrong_person: "lost",
     stranger_told_of: "phantom", wrong_store_told: "phantom", nobody_asked: "phantom", torn: "torn",
     wrong_kind_told: "unreadable", store_gone: "unreadable", versions_skip: "gap", listed_too_many: "gap",
-    second_answer: "second-answer", form_counted_twice: "second-answer", about_something_else: "second-answer",
+    second_answer: "second-answer",
+    older_said_to_stand: "second-answer", form_counted_twice: "second-answer", about_something_else: "second-answer",
     one_version_two_decisions: "second-answer", receipt_gone: "missing", gone_from_the_list: "missing",
     promise_not_taken: "owed",
 }  # fmt: skip

@@ -182,6 +182,8 @@ def _answers(verdict: Verdict, told: Told) -> None:
         verdict.of["second-answer"] += 1
         if first.get(form_key) != decision:
             verdict.add("second-answer", "", name, f"form sent again was answered with {decision}")
+    for decision in told.backwards:
+        verdict.add("second-answer", "", name, f"{decision} was said to stand after a newer one")
     _known(verdict, told)
 
 

@@ -201,6 +201,12 @@ def about_something_else(world: Planted) -> None:
     world.answered(ANN, 1)["answer"] = "yes"
 
 
+def older_decision_said_to_stand(world: Planted) -> None:
+    """A new form is answered with a decision older than one this device was told of."""
+    form = {"form": "late", "subject": "living-well", "answer": "yes"}
+    world.logs[BEN] += [{"kind": "asked", **form}, {**world.answered(BEN, 1), **form, "counted": True}]
+
+
 def one_version_two_decisions(world: Planted) -> None:
     form = {"form": "late", "subject": "cancerlinq", "answer": "no"}
     world.logs[BEN] += [{"kind": "asked", **form}, {**world.answered(BEN, 2), **form, "decision": "another"}]
@@ -222,7 +228,8 @@ PLANTED: dict[Callable[[Planted], None], str] = {
     told_what_it_should_not: "unreadable", torn: "torn", phantom: "phantom", stranger: "phantom",
     unknown_subject: "phantom", version_skipped: "gap", other_answer_to_the_same_form: "second-answer",
     answered_twice: "second-answer", about_something_else: "second-answer",
-    one_version_two_decisions: "second-answer", gone_after_acknowledged: "missing", promised_receipts: "owed",
+    older_decision_said_to_stand: "second-answer", one_version_two_decisions: "second-answer",
+    gone_after_acknowledged: "missing", promised_receipts: "owed",
 }  # fmt: skip
 
 
@@ -237,7 +244,7 @@ def test_a_true_world_passes() -> None:
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_each_planted_fault_is_found(plant: Callable[[Planted], None]) -> None:
-    """I1 to I5, I7: each of 27 planted faults is found under its name."""
+    """I1 to I5, I7: each of 28 planted faults is found under its name."""
     world = Planted()
     plant(world)
     assert PLANTED[plant] in {violation.kind for violation in world.verdict().violations}
