@@ -92,5 +92,5 @@ $(DEV_READY): $(INSTALL_INPUTS)
 crash: $(DEV_READY) $(CATALOGS:.po=.mo) ## Kills without warning while people decide, checked from outside: 100 in 5,000 decisions (some minutes)
 	@$(BIN)/python -m tests.crash.harness --size quick --report docs/reliability/kills.md
 
-crash-full: $(DEV_READY) $(CATALOGS:.po=.mo) ## The same at full size: 1,000 kills in 100,000 decisions (about an hour)
+crash-full: $(DEV_READY) $(CATALOGS:.po=.mo) ## The same at full size: 1,000 kills in 100,000 decisions (an hour or more)
 	@$(BIN)/python -m tests.crash.harness --size full --report docs/reliability/kills-full.md
