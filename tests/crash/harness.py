@@ -24,7 +24,7 @@ from tests.crash.browser import Browser, Line
 from tests.crash.checker import look
 from tests.crash.client import CANCERLINQ, Device, Quota, Room
 from tests.crash.evidence import Evidence
-from tests.crash.killer import Killer, plan
+from tests.crash.killer import Killer, end_what_is_left, plan
 from tests.crash.people import Who, people_of
 from tests.crash.planted import found_of
 from tests.crash.report import as_markdown
@@ -99,9 +99,14 @@ def run(storm: Storm, folder: Path) -> Outcome:
         watch.append(time.monotonic())
     finally:
         world.stop()
+        left = end_what_is_left(folder)
     outcome = Outcome(storm, verdict, gusts.killer.killed, acknowledged=quota.done, still=gusts.still)
     outcome.planted = found_of(evidence, random.Random(storm.seed)) if storm.plants else {}
-    outcome.trouble = [*gusts.trouble, *(room.trouble for room in rooms if room.trouble)]
+    outcome.trouble = [
+        *(f"left running: {line}" for line in left),
+        *gusts.trouble,
+        *(room.trouble for room in rooms if room.trouble),
+    ]
     for room in rooms:
         outcome.statuses.update(room.line.statuses)
     names = ("start and sign-in", "storm", "heal, drain and check")

@@ -90,3 +90,15 @@ def _children(pid: int | None) -> list[int]:
 def _matches(line: Sequence[str], wanted: Sequence[str]) -> bool:
     rest = iter(line)
     return all(any(word in found for found in rest) for word in wanted)
+
+
+def end_what_is_left(folder: Path) -> list[str]:
+    """What still runs out of `folder` after all was stopped: ended, and named by what it was started as."""
+    left = []
+    for place in Path("/proc").glob("[0-9]*"):
+        pid = int(place.name)
+        line = command_line(pid)
+        if pid != os.getpid() and is_alive(pid) and any(word.startswith(f"{folder}/") for word in line):
+            left.append(" ".join(line[1:5]))
+            os.kill(pid, signal.SIGKILL)
+    return left
