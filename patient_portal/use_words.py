@@ -27,6 +27,7 @@ _WHAT: Mapping[str, Phrase] = {
     "record.downloaded": phrase("Downloaded a copy of your record"),
     "receipt.downloaded": phrase("Downloaded a receipt of a choice"),
     "uses.downloaded": phrase("Downloaded this list"),
+    "file.downloaded": phrase("Downloaded a file you added"),
 }
 _PAPERS: Mapping[str, Phrase] = {
     "signed-form": phrase("Downloaded the form you signed"),

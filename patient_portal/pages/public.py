@@ -56,8 +56,14 @@ def faq() -> str:
         answers=search(questions, query) if query else questions.answers,
         highlighted=partial(highlighted, words=words),
         names=_names(),
-        questions=QUESTIONS,
     )
+
+
+@blueprint.get("/faq/reply")
+@gate(Gate.PUBLIC)
+def ask_reply() -> str:
+    """The short questions after the FAQ, on a page of their own: reading the FAQ needs no session and no database."""
+    return render_template("public/reply.html", questions=QUESTIONS)
 
 
 @blueprint.post("/faq/reply")
@@ -68,7 +74,7 @@ def reply() -> AnyResponse:
     given = [(each, request.form[each.id]) for each in QUESTIONS if request.form.get(each.id)]
     if not given:
         flash(gettext("Choose an answer first, or leave the questions as they are."), "warning")
-        return redirect(url_for("public.faq", _anchor="reply"), 303)
+        return redirect(url_for("public.ask_reply"), 303)
     with wiring().database.begin(as_nobody()) as session:
         for question, answer in given:
             keep_reply(session, question.id, answer, now().date())

@@ -126,6 +126,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("get_record.guide", "GET"): Row(PUBLIC),
     ("get_record.letter", "GET"): Row(PUBLIC),
     ("get_record.make", "POST"): Row(PUBLIC, 422),
+    ("public.ask_reply", "GET"): Row(PUBLIC),
     ("public.reply", "POST"): Row(PUBLIC, 303),
     ("access.overview", "GET"): Row(PATIENT),
     ("access.new", "GET"): Row(PATIENT),

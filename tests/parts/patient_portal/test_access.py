@@ -243,7 +243,7 @@ INSERT INTO access_event (request_id, person_id, form, kind, on_date, noted_at)
 def test_the_operator_sees_numbers_and_no_small_ones(portal: Portal) -> None:
     """Issue 4 (right of access): people are counted once, fewer than eleven are hidden, answers are nobody's."""
     browser: Any = portal.app.test_client()
-    token = token_in(browser.get("/faq", base_url=portal.url).text)
+    token = token_in(browser.get("/faq/reply", base_url=portal.url).text)
     for number in range(12):
         form = {"csrf_token": token, "care": "same"} | ({"clear": "no"} if number == 0 else {})
         address = {"REMOTE_ADDR": f"10.0.0.{number}"}
