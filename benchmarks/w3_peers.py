@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -94,7 +95,8 @@ def procrastinate_jobs(world: World, _turn: int) -> Outcome:
             )
             return time.perf_counter() - began
 
-    took = asyncio.run(work())
+    with ThreadPoolExecutor(1) as aside:  # a thread of its own: the caller's may have a loop already
+        took = aside.submit(lambda: asyncio.run(work())).result()
     return world.outcome("procrastinate", count, took, ordered=False)
 
 
