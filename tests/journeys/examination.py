@@ -62,7 +62,7 @@ class Examiner:
 
     def __call__(self, visitor: Visitor, name: str) -> None:
         """Examine the page before `visitor`; `name` is for messages and pictures."""
-        html = visitor.page.content()
+        html = visitor.html
         wrong = self._weight(visitor, html)
         key = without_tokens(html)
         if key not in self._seen:

@@ -63,7 +63,7 @@ def _donate_and_look(visitor: Visitor, outside: Visitor, demo: RunningDemo, exam
 
     visitor.until("the data arrived at the effort", is_there, again="Back")
     (code,) = set(arrived) - set(held)
-    page = outside.page.content()
+    page = outside.html
     assert "Johnson" not in page
     assert "RV-107455" not in page
     assert len(code) >= 16
@@ -125,7 +125,7 @@ def _sign_out(visitor: Visitor, examine: Examiner) -> None:
     visitor.press("Sign out")
     examine(visitor, "signed-out")
     visitor.page.go_back()
-    assert "Living Well After Cancer" not in visitor.page.content()
+    assert "Living Well After Cancer" not in visitor.html
     visitor.open("/record")
     assert "/sign-in" in visitor.page.url
 

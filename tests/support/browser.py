@@ -83,8 +83,15 @@ class Visitor:
         told.wait_for(state="visible", timeout=10_000)
 
     @property
+    def html(self) -> str:
+        """The page as it stands, once it is whole: a click waits only until the next page begins to come."""
+        self.page.wait_for_load_state()
+        return self.page.content()
+
+    @property
     def text(self) -> str:
-        """Everything that the main part shows."""
+        """Everything that the main part shows, once it is whole."""
+        self.page.wait_for_load_state()
         return self.page.locator("main").inner_text()
 
     def until(self, what: str, seen: Callable[[], bool], again: str = "Check again") -> None:
