@@ -51,7 +51,7 @@ def create_app(wiring: Wiring) -> Flask:
     stand_at_the_gate(app)
     limit_bodies(app)
     forms = CSRFProtect(app)
-    add_headers(app, https=settings.production, form_targets=form_targets(wiring))
+    add_headers(app, https=settings.production)
     translate_errors(app)
     catalogs.compile_if_older()
     Babel(app, locale_selector=page_context.language_code, default_translation_directories=str(catalogs.FOLDER))
@@ -66,12 +66,6 @@ def create_app(wiring: Wiring) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask's own docs wrap it
     _serve_files(app, https=settings.production)
     return app
-
-
-def form_targets(wiring: Wiring) -> tuple[str, ...]:
-    """The origins a sign-in may be redirected to."""
-    origins = [str(each.origin) for provider in wiring.settings.providers for each in provider.destinations()]
-    return tuple(dict.fromkeys(origins))
 
 
 def _serve_files(app: Flask, *, https: bool) -> None:

@@ -7,6 +7,7 @@ from wsgiref.headers import Headers
 
 from flask import Flask, Response, g, request
 
+from fhir_bridge.providers import Provider
 from patient_portal.gates import current_actor
 from vocabulary.actor import ActorKind
 
@@ -25,17 +26,23 @@ ALWAYS = {
 ONLY_HTTPS = {"Strict-Transport-Security": f"max-age={YEAR}; includeSubDomains"}
 
 
-def add_headers(app: Flask, *, https: bool, form_targets: tuple[str, ...]) -> None:
-    """Install the hook. `form_targets` are the hospitals' origins a sign-in form is redirected to.
+def forms_go_to(provider: Provider) -> None:
+    """This answer has a form that leads to `provider`: its origins, and no other hospital's, join `form-action`.
 
-    Browsers apply `form-action` to redirects that follow a form's submission, so the hospitals have to be named.
+    Browsers apply `form-action` to redirects that follow a form's submission, so the hospital has to be named; and
+    with hundreds of hospitals only where a form leads there, or the header would outgrow what servers take.
     """
-    form_action = " ".join(("'self'", *form_targets))
+    g.form_targets = tuple(dict.fromkeys(str(each.origin) for each in provider.destinations()))
+
+
+def add_headers(app: Flask, *, https: bool) -> None:
+    """Install the hook."""
 
     @app.after_request
     def harden(response: Response) -> Response:
         headers = response.headers
         ancestors = " ".join(g.get("frame_ancestors", ())) or "'none'"
+        form_action = " ".join(("'self'", *g.get("form_targets", ())))
         headers.setdefault("Content-Security-Policy", CSP.format(ancestors=ancestors, form_action=form_action))
         for name, value in _wanted(https).items():
             headers[name] = value

@@ -23,6 +23,7 @@ from fhir_bridge.what_is_shared import sharing
 from patient_portal.another_hospital import KEPT, Waiting, all_alike, join, names_kept, turn_away
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.hospital_patient import Named
+from patient_portal.security_headers import forms_go_to
 from patient_portal.smart import smart_client
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
@@ -60,6 +61,7 @@ def shared(connection_id: UUID) -> str:
     """What is shared through one connection and what not, and how to share more or less (SMART-33, SMART-06)."""
     found = _own(connection_id)
     provider = _provider_of(found)
+    forms_go_to(provider)
     return render_template(
         "connection/shared.html", connection=found, provider=provider, sharing=sharing(found.scope, provider.scopes),
         manage=_manage_link(provider) if found.state == ACTIVE else None,

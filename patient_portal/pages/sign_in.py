@@ -42,6 +42,7 @@ from patient_portal.hospital_patient import learn_at_sign_in, short_name
 from patient_portal.own_paths import own_path
 from patient_portal.page_context import language_code
 from patient_portal.rate_limits import limited
+from patient_portal.security_headers import forms_go_to
 from patient_portal.sign_in import sign_in as bring_home
 from patient_portal.smart import smart_client
 from patient_portal.web_session import WebSession, end_all_of_account
@@ -76,6 +77,7 @@ def choose() -> str:
 def confirm(provider: str) -> str:
     """One hospital, and a button: a link alone changes nothing (SEC-03)."""
     found, after = wiring().provider(provider), own_path(request.args.get("next"))
+    forms_go_to(found)
     return render_template("sign_in/confirm.html", provider=found, after=after, adding=_adding())
 
 
@@ -185,6 +187,7 @@ def _to_hospital(provider: Provider, *, after: str, launch: str | None, adding: 
     with wiring().database.begin(knowing(state_index(ring, begun.state))) as database:
         save_attempt(database, ring, begun, browser=_browser(make=True), after=after, now=now(), adding=adding)
     if begun.by_post:
+        forms_go_to(provider)
         return make_response(render_template("sign_in/by_post.html", provider=provider, begun=begun))
     return redirect(begun.url, 303 if request.method == "POST" else 302)
 
