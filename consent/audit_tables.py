@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index
+from sqlalchemy import BigInteger, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.base_table import Base
@@ -30,14 +30,28 @@ class AuditEventRow(Base):
 
 
 class StaffTask(Base):
-    """Something only a person can settle: not found, ambiguous, a clinic not linked."""
+    """Something only a person can settle: not found, ambiguous, a clinic not linked.
+
+    `case_no` is what people call it. Who closed it says with what `outcome`; without one it settled by itself.
+    """
 
     __tablename__ = "staff_task"
+    __table_args__ = (
+        UniqueConstraint("case_no"),
+        Index("ix_staff_task_open", "opened_at", "case_no", postgresql_where=text("closed_at IS NULL")),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_no: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
     person_id: Mapped[UUID | None]
     practice_id: Mapped[str | None]
     store_id: Mapped[str | None]
     kind: Mapped[str]
     detail: Mapped[dict[str, Any]]
     opened_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    assigned_to: Mapped[UUID | None]
+    assigned_at: Mapped[datetime | None]
+    escalated_to: Mapped[UUID | None]
     closed_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    closed_by: Mapped[UUID | None]
