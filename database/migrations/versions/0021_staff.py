@@ -1,4 +1,4 @@
-"""Staff: who they are, how they prove it, what they do with a task, what two of them decide, and glass that was broken."""
+"""Staff: who they are, how they prove it, what they do with a task, what takes two, openings without a task."""
 
 from __future__ import annotations
 
