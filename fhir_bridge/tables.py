@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, false
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.base_table import Base
@@ -89,7 +89,10 @@ class PersonKey(Base):
 
 
 class Retrieval(Base):
-    """One fetch of a record from one provider, and its manifest's head."""
+    """One fetch of a record from one provider, and its manifest's head.
+
+    `whole`: everything was asked for; else only what changed since an earlier fetch (FHIR-16).
+    """
 
     __tablename__ = "retrieval"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -99,6 +102,17 @@ class Retrieval(Base):
     state: Mapped[str]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    whole: Mapped[bool] = mapped_column(server_default=true())
+
+
+class RetrievalSearch(Base):
+    """How far one search of a fetch under way is, sealed: a killed fetch goes on from there. Gone when it is over."""
+
+    __tablename__ = "retrieval_search"
+    retrieval_id: Mapped[UUID] = mapped_column(ForeignKey("retrieval.id"), primary_key=True)
+    search_index: Mapped[bytes] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID]
+    sealed: Mapped[bytes]
 
 
 class RetrievalType(Base):
@@ -144,12 +158,14 @@ class RecordEntry(Base):
     """The entry a person sees now: which version is current, with what paging and counting need in plain.
 
     `mistake`: its provider withdrew it (`entered-in-error`), so it is no fact and is not counted (FHIR-13).
+    `code_index`: keyed index of what was measured, for Observations; null where an older program kept the entry.
     """
 
     __tablename__ = "record_entry"
     __table_args__ = (
         UniqueConstraint("person_id", "provider_id", "type", "fhir_id_index"),
         Index("ix_record_entry_page", "person_id", "kind", "clinical_date", "id"),
+        Index("ix_record_entry_code", "person_id", "code_index", "clinical_date", "id"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     person_id: Mapped[UUID]
@@ -161,6 +177,28 @@ class RecordEntry(Base):
     mistake: Mapped[bool] = mapped_column(server_default=false())
     version_id: Mapped[int] = mapped_column(ForeignKey("resource_version.id"))
     retrieval_id: Mapped[UUID]
+    code_index: Mapped[bytes | None]
+
+
+class EntryProvenance(Base):
+    """Which Provenance speaks of which entry (FHIR-08), both by the keyed index of their id at the provider."""
+
+    __tablename__ = "entry_provenance"
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(primary_key=True)
+    target_index: Mapped[bytes] = mapped_column(primary_key=True)
+    provenance_index: Mapped[bytes] = mapped_column(primary_key=True)
+
+
+class RecordCount(Base):
+    """How many entries of a kind a provider gave, kept by a trigger on `record_entry`; `withdrawn` are among them."""
+
+    __tablename__ = "record_count"
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    total: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    withdrawn: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class CancerSummaryRow(Base):

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 
@@ -28,6 +29,47 @@ class Parsed:
 
     value: Any
     text: bytes | None
+
+
+class _Entry(msgspec.Struct):
+    resource: msgspec.Raw
+    search: Any = None
+
+
+class _Bundle(msgspec.Struct):
+    resourceType: str  # noqa: N815 - FHIR's own name
+    entry: list[_Entry] = []
+    link: Any = None
+    total: Any = None
+
+
+_BUNDLES = msgspec.json.Decoder(_Bundle)
+
+
+@dataclass(frozen=True)
+class PlainBundle:
+    """A Bundle in good JSON: (resource, its text byte for byte, `search`) of each entry, and `head`, the rest of it."""
+
+    entries: list[tuple[dict[str, Any], bytes, Any]]
+    head: dict[str, Any]
+
+
+def plain_bundle(body: bytes) -> PlainBundle | None:
+    """Read a Bundle as nearly every server sends it, in one pass; None when anything about it is unusual."""
+    try:
+        bundle = _BUNDLES.decode(body)
+        if bundle.resourceType != "Bundle":
+            return None
+        entries = []
+        for entry in bundle.entry:
+            text = bytes(entry.resource)
+            resource = orjson.loads(text)
+            if not isinstance(resource, dict):
+                return None
+            entries.append((resource, text, entry.search))
+    except (msgspec.MsgspecError, orjson.JSONDecodeError, RecursionError, ValueError):
+        return None
+    return PlainBundle(entries, {"link": bundle.link, "total": bundle.total})
 
 
 def parse(body: bytes) -> Parsed | Unreadable:

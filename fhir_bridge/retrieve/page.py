@@ -10,10 +10,13 @@ from typing import Any
 
 import orjson
 
-from fhir_bridge.retrieve.json_body import Parsed, Unreadable, entry_texts, parse
+from fhir_bridge.retrieve.json_body import Parsed, Unreadable, entry_texts, parse, plain_bundle
 from fhir_bridge.retrieve.states import Dropped, Notice
 from fhir_bridge.retrieve.whose import is_about_another
 from vocabulary.resource import Resource
+
+WRITABLE_DEPTH = 250
+"""Brackets that can stand inside each other before the writer gives up (orjson: 254)."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,17 @@ class Received:
 
 @dataclass(frozen=True)
 class Page:
-    """What one answer held. `error` names why nothing could be read from it."""
+    """What one answer held. `error` names why nothing could be read from it.
+
+    `total`: how many matches the server says there are. A hint for planning; never what a list is judged by (FHIR-05).
+    """
 
     received: tuple[Received, ...] = ()
     notices: tuple[Notice, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     next: str | None = None
     error: str | None = None
+    total: int | None = None
 
 
 @dataclass
@@ -54,6 +61,17 @@ class _Basket:
 
 def read_page(body: bytes, searched: str, patient_id: str, base: str) -> Page:
     """Read one answer to a search for the type `searched` about `patient_id` on the server at `base`. Never raises."""
+    bundle = plain_bundle(body)
+    if bundle is not None:
+        basket = _Basket()
+        for resource, text, search in bundle.entries:
+            _take({"resource": resource, "search": search}, text, searched, patient_id, base, basket)
+        return _page(basket, bundle.head)
+    return _read_with_care(body, searched, patient_id, base)
+
+
+def _read_with_care(body: bytes, searched: str, patient_id: str, base: str) -> Page:
+    """The same for whatever is not a plain Bundle in good JSON."""
     parsed = parse(body)
     if isinstance(parsed, Unreadable):
         return Page(error=parsed.reason)
@@ -69,8 +87,21 @@ def read_page(body: bytes, searched: str, patient_id: str, base: str) -> Page:
     entries = entries if isinstance(entries, list) else []
     texts = _texts(parsed, len(entries))
     for entry, text in zip(entries, texts, strict=True):
-        _take(entry, text, searched, patient_id, base, basket)
-    return Page(tuple(basket.received), tuple(basket.notices), tuple(basket.dropped), _next_link(bundle))
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        same = text is not None and isinstance(resource, dict) and _says(text, resource)
+        _take(entry, text if same else None, searched, patient_id, base, basket)
+    return _page(basket, bundle)
+
+
+def _page(basket: _Basket, bundle: Resource) -> Page:
+    total = bundle.get("total")
+    return Page(
+        tuple(basket.received),
+        tuple(basket.notices),
+        tuple(basket.dropped),
+        _next_link(bundle),
+        total=total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None,
+    )
 
 
 def read_resource(body: bytes, expected: str, patient_id: str, base: str) -> Page:
@@ -81,7 +112,8 @@ def read_resource(body: bytes, expected: str, patient_id: str, base: str) -> Pag
     if isinstance(parsed.value, dict) and parsed.value.get("resourceType") == "OperationOutcome":
         return Page(notices=tuple(notices_of(parsed.value)), error="outcome-only")
     basket = _Basket()
-    _keep(parsed.value, parsed.text, expected, patient_id, base, False, basket)
+    whole = parsed.text if isinstance(parsed.value, dict) else None
+    _keep(parsed.value, whole, expected, patient_id, base, False, basket)
     for one in basket.received:
         if one.type != expected:
             return Page(dropped=(Dropped(one.type, one.id, "unexpected-type"),), error="unexpected-type")
@@ -134,11 +166,20 @@ def _keep(
 
 def _raw(resource: Resource, text: bytes | None) -> bytes | None:
     """The entry's JSON text; None when it is nested too deep to be written again, so it could never be taken along."""
+    if text is not None and text.count(b"{") + text.count(b"[") < WRITABLE_DEPTH:
+        return text
     try:
         written = orjson.dumps(resource)
-        return text if text is not None and orjson.loads(text) == resource else written
     except (orjson.JSONEncodeError, RecursionError):
         return None
+    return written if text is None else text
+
+
+def _says(text: bytes, resource: Resource) -> bool:
+    try:
+        return bool(orjson.loads(text) == resource)
+    except (orjson.JSONDecodeError, RecursionError):
+        return False
 
 
 def _next_link(bundle: Resource) -> str | None:
