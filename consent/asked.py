@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from consent.authority.rules import Relation
 from consent.authorization import ConsentText, check_can_activate
 from consent.decision import CANCERLINQ, Answer, DataCategory, Decision, Means, SensitiveClass, Subject, donation_to
 from consent.duo.limits import shut_out
@@ -129,6 +130,13 @@ def _check_donation(asked: Asked, effort: Effort, now: datetime, *, production: 
         raise Invalid("authority", {"authority": "missing"})
     if asked.expires_at is not None and asked.expires_at <= now:
         raise Invalid("expires-in-the-past", {"expires_at": "in-the-past"})
+
+
+def check_alive(asked: Asked, *, died: bool) -> None:
+    """HIP-16: after a confirmed death what was decided goes on holding, and only who acts for the estate gives anew."""
+    by_estate = asked.actor.kind is ActorKind.PROXY and asked.evidence.get("authority") == Relation.ESTATE.value
+    if died and asked.answer is Answer.YES and not by_estate:
+        raise Refused("person-has-died")
 
 
 def check_standing(

@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from consent.asked import Asked, check_asked, check_standing, first_result, subjects_to_record
+from consent.asked import Asked, check_alive, check_asked, check_standing, first_result, subjects_to_record
 from consent.audit import Audited, audit_values, by_actor, write_audit
 from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Choice, Decision, Subject
 from consent.duo.limits import keep_limits, read_limits
@@ -35,7 +35,7 @@ HISTORY = text(
     " FROM (SELECT DISTINCT ON (person_id, other_person_id) * FROM person_link"
     "       WHERE p.id IN (person_id, other_person_id) ORDER BY person_id, other_person_id, id DESC) l WHERE l.linked)"
     " AS linked, ARRAY(SELECT f.decision_id FROM form_without_change f WHERE f.person_id = p.id AND f.form = :form)"
-    " AS unchanged FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
+    " AS unchanged, p.died_on IS NOT NULL AS died FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
 )
 # A form that found its answer standing adds no decision; without its key on record it would count anew when it is
 # sent again after a change from another device, and an old yes could lift a newer no (I5).
@@ -94,12 +94,16 @@ def record_decision(
 
 @dataclass(frozen=True)
 class _Read:
-    """`unchanged`: this form was answered before without a new decision; `stood` is the one that governed then."""
+    """`unchanged`: this form was answered before without a new decision; `stood` is the one that governed then.
+
+    `died`: the death of the person, or of one linked to them, was confirmed.
+    """
 
     history: tuple[Decision, ...]
     linked: frozenset[UUID]
     unchanged: bool
     stood: Decision | None
+    died: bool
 
 
 def _lock_and_read(session: Session, persons: tuple[UUID, ...], asked: Asked) -> _Read:
@@ -114,6 +118,7 @@ def _lock_and_read(session: Session, persons: tuple[UUID, ...], asked: Asked) ->
         frozenset(other for row in rows for other in row["linked"]),
         bool(answered),
         next((decision for decision in history if decision.id in answered), None),
+        any(row["died"] for row in rows),
     )
 
 
@@ -125,6 +130,7 @@ def _append(
         return _result(before, read.history, asked, now, persons, repeated=True)
     if read.unchanged:
         return Recorded((), standing(read.history, now), True, persons, read.stood)
+    check_alive(asked, died=read.died)
     check_standing(asked, read.history, now, read_limits(session, ring, persons) if asked.donates else ())
     made = []
     for person in persons:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,10 @@ ADDED_BY = text("(pg_current_xact_id()::text::bigint)")
 
 
 class Person(Base):
-    """Whom data and decisions are about. `person_no` is a dense number for bitmaps and never leaves."""
+    """Whom data and decisions are about. `person_no` is a dense number for bitmaps and never leaves.
+
+    `died_on`: the day of a death that staff confirmed; what the person had decided goes on holding (HIP-16).
+    """
 
     __tablename__ = "person"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -24,6 +27,7 @@ class Person(Base):
     language: Mapped[str | None]
     zone: Mapped[str | None]
     created_at: Mapped[datetime]
+    died_on: Mapped[date | None]
 
 
 class PersonAlias(Base):

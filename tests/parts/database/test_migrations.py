@@ -16,6 +16,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
 
 import consent.audit_tables
+import consent.authority.tables
 import consent.duo.tables
 import consent.feed.tables
 import consent.standing_tables
