@@ -35,7 +35,8 @@ HISTORY = text(
     " FROM (SELECT DISTINCT ON (person_id, other_person_id) * FROM person_link"
     "       WHERE p.id IN (person_id, other_person_id) ORDER BY person_id, other_person_id, id DESC) l WHERE l.linked)"
     " AS linked, ARRAY(SELECT f.decision_id FROM form_without_change f WHERE f.person_id = p.id AND f.form = :form)"
-    " AS unchanged, p.died_on IS NOT NULL AS died FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
+    " AS unchanged, p.died_on IS NOT NULL AS died"
+    " FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
 )
 # A form that found its answer standing adds no decision; without its key on record it would count anew when it is
 # sent again after a change from another device, and an old yes could lift a newer no (I5).
