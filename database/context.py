@@ -68,6 +68,11 @@ def knowing(*lookups: bytes, persons: tuple[UUID, ...] = (), account: UUID | Non
     return Context(persons=persons, account=account, lookups=lookups)
 
 
+def as_staff(practices: Iterable[str], account: UUID, *persons: UUID) -> Context:
+    """A member of staff at work: the tasks of these practices (`*` for all), and the people they may open now."""
+    return Context(persons=persons, account=account, practices=tuple(practices))
+
+
 def as_propagation() -> Context:
     """The sequencer and the senders: reads decisions across persons, column by column."""
     return Context(role="portal_propagation")

@@ -19,6 +19,7 @@ from database.keyring import KeyRing
 from database.person_encryption import PersonCipher
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.grant import Grant
+from fhir_bridge.smart.identity import Identity
 from fhir_bridge.smart.refresh import Binding, RefreshedTokens
 from fhir_bridge.tables import Account, Connection, Token
 from vocabulary.errors import NotFound
@@ -55,9 +56,14 @@ def subject_index(ring: KeyRing, issuer: str, subject: str) -> bytes:
 
 def sign_in_account(session: Session, ring: KeyRing, grant: Grant, now: datetime) -> UUID:
     """The account of the verified identity, made at its first sign-in. The context must know its index."""
-    index = subject_index(ring, grant.identity.issuer, grant.identity.subject)
     kind = "care-team" if grant.role is LaunchRole.CARE_TEAM else "person"
-    row = {"id": uuid4(), "issuer": grant.identity.issuer, "subject_index": index, "kind": kind}
+    return account_of(session, ring, grant.identity, kind, now)
+
+
+def account_of(session: Session, ring: KeyRing, identity: Identity, kind: str, now: datetime) -> UUID:
+    """The account of a verified identity that acts as `kind`; as `sign_in_account` for those who are no patients."""
+    index = subject_index(ring, identity.issuer, identity.subject)
+    row = {"id": uuid4(), "issuer": identity.issuer, "subject_index": index, "kind": kind}
     made = (
         insert(Account)
         .values(row | {"created_at": now, "signed_in_at": now})

@@ -103,43 +103,43 @@ def _provider(table: ConfigTable, folder: Path, environment: Mapping[str, str], 
     client_auth = table.text("client_auth", one_of=CLIENT_AUTH)
     optional = {key: table.text(key) if key in table.values else None for key in ("practice", "identifier_system")}
     return Provider(
-        id=_identifier(table),
+        id=identifier_in(table),
         name=table.text("name"),
         state=table.text("state", "") or "",
-        fhir_base_url=_address(table, "fhir_base_url", table.text("fhir_base_url"), private=private),
-        client_id=_client_id(table),
+        fhir_base_url=address_in(table, "fhir_base_url", table.text("fhir_base_url"), private=private),
+        client_id=client_id_in(table),
         client_auth=client_auth,
         scopes=_scopes(table),
-        issuer=_address(table, "issuer", table.text("issuer"), private=private) if "issuer" in table.values else None,
-        origins=tuple(_address(table, "origins", url, private=private) for url in table.texts("origins")),
+        issuer=address_in(table, "issuer", table.text("issuer"), private=private) if "issuer" in table.values else None,
+        origins=tuple(address_in(table, "origins", url, private=private) for url in table.texts("origins")),
         care_team=table.flag("care_team", False),
         cancerlinq_participant=table.flag("cancerlinq_participant", False),
         private=private,
-        id_token_algs=_algorithms(table),
+        id_token_algs=algorithms_in(table),
         practice=optional["practice"],
         identifier_system=optional["identifier_system"],
         send_nonce=table.flag("send_nonce", True),
         frame_origins=tuple(_frame_origin(table, url) for url in table.texts("frame_origins")),
-        client_secret=_client_secret(table, client_auth, folder, environment),
-        client_keys=_client_keys(table, client_auth, folder, environment),
+        client_secret=client_secret_in(table, client_auth, folder, environment),
+        client_keys=client_keys_in(table, client_auth, folder, environment),
     )
 
 
-def _identifier(table: ConfigTable) -> str:
+def identifier_in(table: ConfigTable) -> str:
     value = table.text("id")
     if not _ID.fullmatch(value):
         raise table.error("id", f"is {value!r}", "Use small letters, digits and hyphens; it stands in addresses")
     return value
 
 
-def _client_id(table: ConfigTable) -> str:
+def client_id_in(table: ConfigTable) -> str:
     value = table.text("client_id")
     if not value.isascii() or not value.isprintable() or ":" in value or " " in value:
         raise table.error("client_id", "holds a character that cannot be sent", "Copy it as the hospital gave it")
     return value
 
 
-def _address(table: ConfigTable, key: str, url: str, *, private: bool) -> str:
+def address_in(table: ConfigTable, key: str, url: str, *, private: bool) -> str:
     try:
         target = read_url(url)
         destination(url, private=private)
@@ -171,7 +171,7 @@ def _scopes(table: ConfigTable) -> str:
     return scopes
 
 
-def _algorithms(table: ConfigTable) -> tuple[str, ...]:
+def algorithms_in(table: ConfigTable) -> tuple[str, ...]:
     algorithms = table.texts("id_token_algs", ("RS256",))
     for each in algorithms:
         if each not in ID_TOKEN_ALGS:
@@ -181,7 +181,7 @@ def _algorithms(table: ConfigTable) -> tuple[str, ...]:
     return algorithms
 
 
-def _client_secret(table: ConfigTable, client_auth: str, folder: Path, environment: Mapping[str, str]) -> str | None:
+def client_secret_in(table: ConfigTable, client_auth: str, folder: Path, environment: Mapping[str, str]) -> str | None:
     if client_auth != "client_secret_basic":
         if "client_secret" in table.values:
             raise table.error("client_secret", f"is not used with {client_auth}", "Remove it or change client_auth")
@@ -192,7 +192,7 @@ def _client_secret(table: ConfigTable, client_auth: str, folder: Path, environme
     return secret
 
 
-def _client_keys(
+def client_keys_in(
     table: ConfigTable, client_auth: str, folder: Path, environment: Mapping[str, str]
 ) -> ClientKeys | None:
     if client_auth != "private_key_jwt":

@@ -27,6 +27,8 @@ class Gate(StrEnum):
     SIGNED_IN = "signed-in"
     PATIENT = "patient"
     CARE_TEAM = "care-team"
+    STAFF = "staff"
+    LEAD = "lead"
     SIGNATURE = "signature"
     INTERNAL = "internal"
 
@@ -35,8 +37,12 @@ PASSES: dict[Gate, frozenset[ActorKind]] = {
     Gate.SIGNED_IN: frozenset({ActorKind.PATIENT, ActorKind.PROXY, ActorKind.CARE_TEAM}),
     Gate.PATIENT: frozenset({ActorKind.PATIENT}),
     Gate.CARE_TEAM: frozenset({ActorKind.CARE_TEAM}),
+    Gate.STAFF: frozenset({ActorKind.STAFF, ActorKind.LEAD}),
+    Gate.LEAD: frozenset({ActorKind.LEAD}),
 }
 OPEN_TO_ALL = frozenset({Gate.PUBLIC, Gate.SIGNATURE, Gate.INTERNAL})
+# Where somebody who is not signed in is sent; everybody else signs in at a hospital.
+SIGN_IN_OF: dict[Gate, str] = {Gate.STAFF: "staff_sign_in.choose", Gate.LEAD: "staff_sign_in.choose"}
 
 
 def gate(kind: Gate) -> Callable[[View], View]:
@@ -101,5 +107,6 @@ def stand_at_the_gate(app: Flask) -> None:
             return None
         if not actor.signed_in:
             after = request.full_path.rstrip("?") if request.method in {"GET", "HEAD"} else ""
-            return redirect(url_for("sign_in.choose", next=after) if after else url_for("sign_in.choose"), 303)
+            door = SIGN_IN_OF.get(wanted, "sign_in.choose") if wanted is not None else "sign_in.choose"
+            return redirect(url_for(door, next=after) if after else url_for(door), 303)
         raise Refused("wrong-kind-of-actor")

@@ -22,7 +22,7 @@ def resolve_actor(app: Flask) -> None:
 
 def actor_of(content: dict[str, object]) -> Actor:
     """The actor a session's content stands for."""
-    persons = content.get("persons")
+    persons, practices = content.get("persons"), content.get("practices")
     return Actor(
         kind=ActorKind(str(content["kind"])),
         account_id=UUID(str(content["account"])),
@@ -30,4 +30,5 @@ def actor_of(content: dict[str, object]) -> Actor:
         persons=tuple(UUID(str(each)) for each in persons) if isinstance(persons, list) else (),
         connection_id=UUID(str(content["connection"])) if content.get("connection") else None,
         provider_id=str(content["provider"]) if content.get("provider") else None,
+        practices=tuple(str(each) for each in practices) if isinstance(practices, list) else (),
     )

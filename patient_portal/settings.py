@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from consent.store_config import Store, load_stores
 from database.keyring import KeyRing
 from fhir_bridge.access.malware import Scanner, read_scanner
+from fhir_bridge.identity_providers import IdentityProvider, load_identities
 from fhir_bridge.providers import Provider, load_providers
 from notifications.channels.email import MailServer, read_mail_server
 from notifications.neutral_words import names_illness
@@ -47,6 +48,7 @@ class Settings:
     database_url_maintenance: str | None = field(repr=False)
     keys: Path
     providers: tuple[Provider, ...]
+    identities: tuple[IdentityProvider, ...]
     stores: tuple[Store, ...]
     operator_role: str
     baa_confirmed: bool
@@ -75,6 +77,7 @@ class Settings:
         """The settings in effect with secrets left out, for `portal settings`."""
         plain = {item.name: str(getattr(self, item.name)) for item in fields(self) if item.repr}
         plain["providers"] = ", ".join(provider.id for provider in self.providers)
+        plain["identities"] = ", ".join(identity.id for identity in self.identities)
         plain["clients"] = ", ".join(client.id for client in self.clients)
         plain["stores"] = ", ".join(store.id for store in self.stores)
         plain["twilio"] = f"{self.twilio.account_sid} via {self.twilio.api_base}" if self.twilio else "not set"
@@ -92,6 +95,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     providers = load_providers(
         Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml")), environment, production=production
     )
+    identities = load_identities(
+        Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml")), environment, production=production,
+        passkeys=has_a_name(base_url),
+    )  # fmt: skip
     stores = load_stores(
         Path(env.needed("PORTAL_STORES", "the path of stores.toml")), environment, production=production
     )
@@ -103,6 +110,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url_maintenance=env.text("DATABASE_URL_MAINTENANCE"),
         keys=Path(env.needed("PORTAL_KEYS", "the key ring; make one with `portal keys new FILE`")),
         providers=providers,
+        identities=identities,
         stores=stores,
         operator_role=_checked_role(env, production),
         baa_confirmed=env.text("BAA_CONFIRMED") in {"1", "true", "yes"},
@@ -126,6 +134,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def is_production(base_url: str) -> bool:
     return base_url.startswith("https://")
+
+
+def has_a_name(base_url: str) -> bool:
+    """Whether the address is a name and no number: browsers make passkeys for names only (WebAuthn, RP ID)."""
+    host = urlsplit(base_url).hostname or ""
+    return not (host.replace(".", "").isdecimal() or ":" in host)
 
 
 def _check_production(settings: Settings) -> None:

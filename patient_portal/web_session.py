@@ -32,6 +32,8 @@ IDLE_PATIENT = timedelta(minutes=15)
 IDLE_STAFF = timedelta(minutes=10)
 IDLE_ANONYMOUS = timedelta(hours=1)
 ABSOLUTE = timedelta(hours=12)
+ABSOLUTE_STAFF = timedelta(hours=8)
+OF_STAFF = frozenset({"care-team", "staff", "lead"})
 TOUCH_EVERY = timedelta(seconds=30)
 ID_BYTES = 32
 # Nobody is signed in for these: they must answer while the database, and with it every session, does not.
@@ -105,7 +107,7 @@ class SessionStore(SessionInterface):
             content = orjson.loads(self.keyring.open(row.content_sealed, _place(index)))
         except SealBroken:
             return WebSession()
-        if now - row.created_at > ABSOLUTE or now - row.seen_at > idle_limit(content):
+        if now - row.created_at > longest(content) or now - row.seen_at > idle_limit(content):
             return WebSession()
         found = WebSession(content, sid=sid)
         found.touched = now - row.seen_at < TOUCH_EVERY
@@ -156,9 +158,14 @@ class SessionStore(SessionInterface):
 def idle_limit(content: dict[str, Any]) -> timedelta:
     """How long a session may rest: 15 minutes for a patient, 10 for staff, an hour before sign-in (SEC-02)."""
     kind = content.get("kind")
-    if kind == "care-team":
+    if kind in OF_STAFF:
         return IDLE_STAFF
     return IDLE_PATIENT if kind else IDLE_ANONYMOUS
+
+
+def longest(content: dict[str, Any]) -> timedelta:
+    """How long a session may last in all: a working day for CancerLinQ's staff, twelve hours for everybody else."""
+    return ABSOLUTE_STAFF if content.get("kind") in ("staff", "lead") else ABSOLUTE
 
 
 def end_all_of_account(session: Session, account: UUID, now: datetime) -> int:

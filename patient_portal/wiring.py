@@ -9,6 +9,7 @@ from flask import current_app
 
 from database.keyring import KeyRing
 from database.unit_of_work import Database
+from fhir_bridge.identity_providers import IdentityProvider
 from fhir_bridge.providers import Provider
 from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
@@ -32,6 +33,13 @@ class Wiring:
                 return provider
         raise NotFound("provider")
 
+    def identity(self, identity_id: str) -> IdentityProvider:
+        """The configured identity provider, or NotFound."""
+        for identity in self.settings.identities:
+            if identity.id == identity_id:
+                return identity
+        raise NotFound("identity")
+
 
 def wire(settings: Settings, database_url: str, *, application_name: str, pool_size: int = 8) -> Wiring:
     """Build the parts for one process under the given login."""
@@ -46,6 +54,7 @@ def wire(settings: Settings, database_url: str, *, application_name: str, pool_s
 def allow_list(settings: Settings) -> AllowList:
     """Every origin the configuration names, and no other (SEC-05)."""
     found = [each for provider in settings.providers for each in provider.destinations()]
+    found += [each for identity in settings.identities for each in identity.destinations()]
     found += [
         destination(address, private=store.network == "private")
         for store in settings.stores

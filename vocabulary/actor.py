@@ -14,6 +14,8 @@ class ActorKind(StrEnum):
     PATIENT = "patient"
     PROXY = "proxy"
     CARE_TEAM = "care-team"
+    STAFF = "staff"
+    LEAD = "lead"
     SYSTEM = "system"
 
 
@@ -23,6 +25,7 @@ class Actor:
 
     `persons` are the people whose rows this actor may reach (the person and those linked by the person); `person`
     is the one whose record is open. A care-team actor has exactly the person in whose chart the launch happened.
+    Staff have no person: `practices` are those whose tasks they see, `*` for all.
     """
 
     kind: ActorKind
@@ -31,6 +34,7 @@ class Actor:
     persons: tuple[UUID, ...] = ()
     connection_id: UUID | None = None
     provider_id: str | None = None
+    practices: tuple[str, ...] = ()
 
     @property
     def signed_in(self) -> bool:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,12 +34,13 @@ class KeyNotFound(LaunchRefused):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who signed in. The account is (`issuer`, `subject`) and nothing else (SMART-63)."""
+    """Who signed in. The account is (`issuer`, `subject`) and nothing else (SMART-63). `claims` is all of it."""
 
     issuer: str = field(repr=False)
     subject: str = field(repr=False)
     fhir_user: str | None = field(default=None, repr=False)
     name: str | None = field(default=None, repr=False)
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def verify_id_token(token: str, keys: Sequence[object], expected: Expectation, n
         subject=subject,
         fhir_user=fhir_user if isinstance(fhir_user, str) else None,
         name=name if isinstance(name, str) else None,
+        claims=claims,
     )
 
 

@@ -159,7 +159,9 @@ def sign_out() -> AnyResponse:
 @gate(Gate.PUBLIC)
 def jwks() -> Response:
     """The public halves of our client keys, at hospitals and at FHIR stores (SMART-43)."""
-    keys = [provider.client_keys for provider in wiring().settings.providers if provider.client_keys]
+    settings = wiring().settings
+    places = (*settings.providers, *(identity.door for identity in settings.identities))
+    keys = [place.client_keys for place in places if place.client_keys]
     document = public_jwks(keys)
     response = jsonify({"keys": [*document["keys"], *public_keys(wiring().keyring)]})
     response.headers["Cache-Control"] = f"public, max-age={JWKS_SECONDS}"

@@ -19,6 +19,8 @@ EXPECTED = {
     Gate.SIGNED_IN: {ActorKind.PATIENT, ActorKind.PROXY, ActorKind.CARE_TEAM},
     Gate.PATIENT: {ActorKind.PATIENT},
     Gate.CARE_TEAM: {ActorKind.CARE_TEAM},
+    Gate.STAFF: {ActorKind.STAFF, ActorKind.LEAD},
+    Gate.LEAD: {ActorKind.LEAD},
 }
 
 
@@ -40,6 +42,7 @@ def house(kind: Gate | None, actor: ActorKind = ActorKind.ANONYMOUS) -> Flask:
 
     app.add_url_rule("/room", "room", gate(kind)(room) if kind else room)
     app.add_url_rule("/sign-in", "sign_in.choose", gate(Gate.PUBLIC)(sign_in))
+    app.add_url_rule("/staff/sign-in", "staff_sign_in.choose", gate(Gate.PUBLIC)(sign_in))
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> tuple[str, int]:
@@ -62,7 +65,8 @@ def test_who_passes_which_gate(kind: Gate, actor: ActorKind) -> None:
     if actor in EXPECTED[kind]:
         assert (answer.status_code, answer.text) == (200, actor.value)
     elif actor is ActorKind.ANONYMOUS:
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in?next=/room?a%3Db")
+        door = "/staff/sign-in" if kind in {Gate.STAFF, Gate.LEAD} else "/sign-in"
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"{door}?next=/room?a%3Db")
     else:
         assert (answer.status_code, answer.text) == (403, "wrong-kind-of-actor")
 
