@@ -65,7 +65,7 @@ def donors(session: Session, effort: Effort, now: datetime, texts: Texts = PUBLI
     version of the text waits for their answer (ADR 0009).
     """
     givers = set(session.scalars(_EVER, {"effort": effort.id}))
-    groups = _groups(session, givers)
+    groups = linked_groups(session, givers)
     everyone = sorted({person for group in groups for person in group})
     history: dict[UUID, list[Decision]] = {}
     for row in session.execute(_DECISIONS, {"persons": everyone}).mappings():
@@ -85,7 +85,7 @@ def _donor(person: UUID, own: list[Decision], stands: ChoiceStanding) -> Donor:
     return Donor(person, max(decision.version for decision in own), stands)
 
 
-def _groups(session: Session, persons: Iterable[UUID]) -> list[frozenset[UUID]]:
+def linked_groups(session: Session, persons: Iterable[UUID]) -> list[frozenset[UUID]]:
     """The sets of persons linked now, that have any of `persons` in them."""
     known, pairs = set(persons), set[tuple[UUID, UUID]]()
     while True:

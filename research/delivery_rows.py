@@ -53,7 +53,7 @@ def open_delivery(session: Session, store: Store, permit: Permit, pinned: Pinned
         session.add(found)
         session.flush()
     _close_others(rows, found.id)
-    return Opened(found.id, _subject(session, store, pinned.person, now))
+    return Opened(found.id, subject_at(session, store.id, pinned.person, now))
 
 
 def _rows(session: Session, store: Store, person: UUID, version: int) -> Sequence[Row]:
@@ -99,12 +99,12 @@ def _close_others(rows: Sequence[Row], kept: UUID | None) -> None:
             row.state = SUPERSEDED
 
 
-def _subject(session: Session, store: Store, person: UUID, now: datetime) -> str:
+def subject_at(session: Session, store_id: str, person: UUID, now: datetime) -> str:
     """The random code, made from nothing of the person's (HIP-22); the feed of decisions uses the same."""
-    new = {"store_id": store.id, "person_id": person, "subject": secrets.token_hex(12), "created_at": now}
+    new = {"store_id": store_id, "person_id": person, "subject": secrets.token_hex(12), "created_at": now}
     session.execute(insert(StoreSubject).values(new).on_conflict_do_nothing())
     found = session.scalar(
-        select(StoreSubject.subject).where(StoreSubject.store_id == store.id, StoreSubject.person_id == person)
+        select(StoreSubject.subject).where(StoreSubject.store_id == store_id, StoreSubject.person_id == person)
     )
     assert found is not None, "the code was just made, or was there"
     return found

@@ -14,7 +14,7 @@ from tests.tampering.ledger import grow_ledger
 TABLES = {
     "decision": "reason", "position": "leaf", "tree_head": "root", "ledger_tile": "root", "audit_event": "action",
     "person_link": "linked", "contact_consent": "answer", "consent_text": "body", "form_without_change": "form",
-    "access_event": "kind",
+    "access_event": "kind", "data_request": "dataset", "request_event": "kind",
 }  # fmt: skip
 VERBS = {
     "update": "UPDATE {table} SET {column} = {column}",

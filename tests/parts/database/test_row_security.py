@@ -42,6 +42,8 @@ ABOUT_NOBODY = {
     "api_assertion": "keyed indexes",
     "faq_reply": "answers in counts",
     "rate_count": "keyed subjects and counts",
+    "data_request": "what a research team asks for",
+    "request_event": "steps of a request; people only in counts",
     "procrastinate_jobs": "opaque ids only",
     "procrastinate_events": "opaque ids only",
     "procrastinate_periodic_defers": "timers",
