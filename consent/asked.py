@@ -18,6 +18,7 @@ from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, Invalid, Refused
 
 OPTED_OUT = "opted-out-of-cancerlinq"
+DECIDES = frozenset({ActorKind.PATIENT, ActorKind.PROXY, ActorKind.CARE_TEAM, ActorKind.SYSTEM})
 SHUT_OUT = "outside-the-chosen-kinds-of-research"
 
 
@@ -74,6 +75,8 @@ def check_asked(
     """Refused or Invalid when this may not be recorded at all, whatever the history says."""
     if asked.actor.kind is ActorKind.ANONYMOUS:
         raise Refused("nobody-acts")
+    if asked.actor.kind not in DECIDES:
+        raise Refused("may-not-decide")
     _check_form(asked, now)
     if asked.by_care_team:
         _check_care_team(asked)

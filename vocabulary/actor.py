@@ -13,6 +13,7 @@ class ActorKind(StrEnum):
     ANONYMOUS = "anonymous"
     PATIENT = "patient"
     PROXY = "proxy"
+    HELPER = "helper"
     CARE_TEAM = "care-team"
     STAFF = "staff"
     LEAD = "lead"

@@ -1,0 +1,144 @@
+"""A death that somebody tells us of, without signing in (HIP-16).
+
+Texts pause at once, because a text to somebody who died hurts those who read it; nothing else changes until staff have
+looked. What the person had decided goes on holding, before and after: a report is never a withdrawal. Who was reported
+dead and is not says so by one press, and texts come again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from consent.audit import Audited, write_audit
+from consent.audit_tables import StaffTask
+from consent.authority.tables import DeathReport
+from consent.tables import Person
+from database.context import knowing
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+from vocabulary.errors import Conflict, Invalid, NotFound
+
+TASK = "death-reported"
+LOOK_WITHIN = timedelta(days=3)
+LONGEST = 200
+FIELDS = ("name", "born", "clinic", "died", "who", "reach")
+NEEDED = ("name", "who", "reach")
+
+
+class Outcome(StrEnum):
+    """What staff, or the person, found."""
+
+    CONFIRMED = "confirmed"
+    MISTAKEN = "mistaken"
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One report as staff see it. `told` has the keys of `FIELDS`."""
+
+    id: UUID
+    person: UUID | None
+    told: Mapping[str, str]
+    reported_at: datetime
+    outcome: Outcome | None
+
+
+def check_report(told: Mapping[str, str]) -> dict[str, str]:
+    """The fields as they are kept; Invalid names each that is missing or too long."""
+    kept = {name: " ".join(told.get(name, "").split()) for name in FIELDS}
+    wrong = {name: "missing" for name in NEEDED if not kept[name]}
+    wrong |= {name: "too-long" for name, words in kept.items() if len(words) > LONGEST}
+    if wrong:
+        raise Invalid("death-report", wrong)
+    return kept
+
+
+def report_death(
+    database: Database, ring: KeyRing, told: Mapping[str, str], persons: Sequence[UUID], now: datetime
+) -> tuple[UUID, ...]:
+    """Keep a report for each person it may be about, or one about nobody known, and open its task for staff.
+
+    Returns the persons whose texts must pause now. Whoever reports learns nothing of whether anybody was found.
+    """
+    kept = check_report(told)
+    for person in persons or (None,):
+        report = uuid4()
+        index = report_index(ring, report)
+        with database.begin(knowing(index, persons=(person,) if person else ())) as session:
+            if person is not None and waiting(session, ring, (person,)):
+                continue
+            sealed = ring.seal(orjson.dumps(kept), _place(report))
+            row = {
+                "id": report, "report_index": index, "person_id": person, "told_sealed": sealed, "reported_at": now,
+                "outcome": None, "settled_by": None, "settled_at": None,
+            }  # fmt: skip
+            session.execute(insert(DeathReport).values(row))
+            task = {
+                "id": uuid4(), "person_id": person, "practice_id": None, "store_id": None, "kind": TASK,
+                "detail": {"report": str(report)}, "opened_at": now, "closed_at": None,
+            }  # fmt: skip
+            session.execute(insert(StaffTask).values(task))
+            if person is not None:
+                write_audit(session, now, Audited(person, "death.reported", "C", "anonymous"))
+    return tuple(persons)
+
+
+def waiting(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> list[Reported]:
+    """Reports about these people that nobody has settled yet."""
+    rows = session.scalars(
+        select(DeathReport).where(DeathReport.person_id.in_(persons), DeathReport.outcome.is_(None))
+    ).all()
+    return [_reported(ring, row) for row in rows]
+
+
+def report_of(session: Session, ring: KeyRing, report: UUID) -> Reported:
+    """One report, in a context that knows its index (`report_index`); NotFound else."""
+    row = session.get(DeathReport, report)
+    if row is None:
+        raise NotFound("death-report")
+    return _reported(ring, row)
+
+
+def settle_report(
+    session: Session, report: UUID, outcome: Outcome, *, by: str, died_on: date | None, now: datetime
+) -> UUID | None:
+    """Confirm a death, or find that it was a mistake; returns whose texts it is about. Conflict when it is settled.
+
+    A confirmed death needs its day. It ends no choice; it keeps anyone but an estate from giving a new yes.
+    """
+    row = session.get(DeathReport, report, with_for_update=True)
+    if row is None:
+        raise NotFound("death-report")
+    if row.outcome is not None:
+        raise Conflict("settled")
+    if outcome is Outcome.CONFIRMED and (died_on is None or died_on > now.date()):
+        raise Invalid("died-on", {"died": "missing"})
+    settled = {"outcome": outcome.value, "settled_by": by, "settled_at": now}
+    session.execute(update(DeathReport).where(DeathReport.id == report).values(settled))
+    if row.person_id is not None:
+        if outcome is Outcome.CONFIRMED:
+            session.execute(update(Person).where(Person.id == row.person_id).values(died_on=died_on))
+        write_audit(session, now, Audited(row.person_id, f"death.{outcome.value}", "U", by))
+    return row.person_id
+
+
+def report_index(ring: KeyRing, report: UUID) -> bytes:
+    """The keyed index by which staff reach a report about nobody known, from its task."""
+    return ring.blind_index("death-report", str(report))
+
+
+def _reported(ring: KeyRing, row: DeathReport) -> Reported:
+    told = orjson.loads(ring.open(row.told_sealed, _place(row.id)))
+    return Reported(row.id, row.person_id, told, row.reported_at, Outcome(row.outcome) if row.outcome else None)
+
+
+def _place(report: UUID) -> str:
+    return f"death_report:told:{report}"

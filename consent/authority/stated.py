@@ -1,0 +1,184 @@
+"""Statements of authority: made by a representative, looked at by staff, ended; read for each act (HIP-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from consent.audit import Audited, write_audit
+from consent.audit_tables import StaffTask
+from consent.authority.rules import OF_MINORS, Authority, May, Relation, Step, acting
+from consent.authority.tables import AuthorityRow, AuthorityStep
+from consent.tables import Person
+from database.keyring import KeyRing
+from vocabulary.actor import Actor, ActorKind
+from vocabulary.errors import Conflict, Invalid, NotFound
+
+REVIEW = "authority-review"
+REVIEW_WITHIN = timedelta(days=3)
+LONGEST_NAME, LONGEST_DOCUMENT, MOST_STATEMENTS = 200, 300, 20
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a representative states: who they are, on what paper their standing rests, and how long it holds."""
+
+    relation: Relation
+    name: str
+    document: str
+    begins_on: date
+    ends_on: date | None
+    of_age_on: date | None
+    form: str
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A statement as its person's pages and staff see it."""
+
+    authority: Authority
+    name: str
+    stated_at: datetime
+    last_step_at: datetime
+
+
+def check_statement(statement: Statement, today: date) -> None:
+    """Invalid names each field that does not hold. An authority for an adult names its last day (HIP-15)."""
+    wrong: dict[str, str] = {}
+    if not 2 <= len(statement.name.strip()) <= LONGEST_NAME:
+        wrong["name"] = "missing"
+    if not 2 <= len(statement.document.strip()) <= LONGEST_DOCUMENT:
+        wrong["document"] = "missing"
+    if statement.relation not in OF_MINORS and statement.ends_on is None:
+        wrong["ends_on"] = "missing"
+    if statement.ends_on is not None and statement.ends_on < max(today, statement.begins_on):
+        wrong["ends_on"] = "in-the-past"
+    if statement.relation in OF_MINORS and statement.of_age_on is not None and statement.of_age_on <= today:
+        wrong["relation"] = "of-age"
+    if wrong:
+        raise Invalid("statement", wrong)
+
+
+def state_authority(session: Session, ring: KeyRing, actor: Actor, statement: Statement, now: datetime) -> UUID:
+    """Keep a statement and open its task for staff; the same form twice is one statement.
+
+    The session is in the person's context. Raises Invalid as `check_statement`, Conflict when there are too many.
+    """
+    assert actor.kind is ActorKind.PROXY
+    assert actor.person is not None
+    assert actor.account_id is not None
+    check_statement(statement, now.date())
+    if len(statements_of(session, ring, (actor.person,), actor.account_id)) >= MOST_STATEMENTS:
+        raise Conflict("too-many-statements")
+    made = uuid4()
+    known = {"name": statement.name.strip(), "document": statement.document.strip()}
+    row = {
+        "id": made, "person_id": actor.person, "account_id": actor.account_id, "provider_id": actor.provider_id,
+        "relation": statement.relation.value, "stated_sealed": ring.seal(orjson.dumps(known), _place(made)),
+        "begins_on": statement.begins_on, "ends_on": statement.ends_on, "of_age_on": statement.of_age_on,
+        "form": statement.form, "stated_at": now,
+    }  # fmt: skip
+    kept = session.scalar(
+        upsert(AuthorityRow)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=["person_id", "form"])
+        .returning(AuthorityRow.id)
+    )
+    if kept is None:
+        same = select(AuthorityRow.id).where(
+            AuthorityRow.person_id == actor.person, AuthorityRow.form == statement.form
+        )
+        return session.scalars(same).one()
+    _step(session, made, actor.person, Step.STATED, actor.kind, actor.account_id, None, now)
+    task = {
+        "id": uuid4(), "person_id": actor.person, "practice_id": None, "store_id": None, "kind": REVIEW,
+        "detail": {"authority": str(made)}, "opened_at": now, "closed_at": None,
+    }  # fmt: skip
+    session.execute(insert(StaffTask).values(task))
+    _audit(session, actor.person, "authority.stated", actor.kind.value, actor.account_id, now, statement.relation)
+    return made
+
+
+def settle(
+    session: Session, authority: UUID, person: UUID, step: Step, *, by: Actor, reason: str | None, now: datetime
+) -> None:
+    """Confirm, refuse or end a statement; NotFound for one that is not this person's.
+
+    Staff confirm and refuse, for a paper that does not hold and for one who may harm the person ((g)(5)); the person
+    and the representative end it. What was done with it before stands in the history.
+    """
+    row = session.get(AuthorityRow, authority)
+    if row is None or row.person_id != person:
+        raise NotFound("authority")
+    _step(session, authority, person, step, by.kind, by.account_id, reason, now)
+    _audit(session, person, f"authority.{step.value}", by.kind.value, by.account_id, now, Relation(row.relation))
+
+
+def statements_of(
+    session: Session, ring: KeyRing, persons: Sequence[UUID], account: UUID | None = None
+) -> tuple[Stated, ...]:
+    """Every statement about these people, by one account or by all, oldest first."""
+    wanted = select(AuthorityRow, AuthorityStep.step, AuthorityStep.at).join(AuthorityStep).where(
+        AuthorityRow.person_id.in_(persons)
+    )  # fmt: skip
+    if account is not None:
+        wanted = wanted.where(AuthorityRow.account_id == account)
+    rows = session.execute(wanted.order_by(AuthorityRow.stated_at, AuthorityRow.id, AuthorityStep.id)).all()
+    return tuple(
+        _stated(ring, row, [(step, at) for _, step, at in each])
+        for row, each in ((key, list(group)) for key, group in groupby(rows, key=lambda found: found[0]))
+    )
+
+
+def may_now(session: Session, ring: KeyRing, person: UUID, account: UUID, today: date) -> tuple[Authority | None, May]:
+    """What an account may do for this person today, and on which statement."""
+    died = session.scalar(select(Person.died_on).where(Person.id == person)) is not None
+    found = [one.authority for one in statements_of(session, ring, (person,), account)]
+    return acting(found, today, died=died)
+
+
+def _stated(ring: KeyRing, row: AuthorityRow, steps: Sequence[tuple[str, datetime]]) -> Stated:
+    known = orjson.loads(ring.open(row.stated_sealed, _place(row.id)))
+    authority = Authority(
+        row.id, row.person_id, row.account_id, Relation(row.relation), known["document"], row.begins_on, row.ends_on,
+        row.of_age_on, tuple(Step(step) for step, _ in steps),
+    )  # fmt: skip
+    return Stated(authority, known["name"], row.stated_at, steps[-1][1])
+
+
+def _step(
+    session: Session, authority: UUID, person: UUID, step: Step, kind: ActorKind, account: UUID | None,
+    reason: str | None, now: datetime,
+) -> None:  # fmt: skip
+    row: Mapping[str, object] = {
+        "authority_id": authority, "person_id": person, "step": step.value, "by_kind": kind.value,
+        "by_account": account, "reason": reason, "at": now,
+    }  # fmt: skip
+    session.execute(insert(AuthorityStep).values(row))
+
+
+def _audit(
+    session: Session, person: UUID, event: str, kind: str, account: UUID | None, now: datetime, relation: Relation
+) -> None:
+    detail = {"relation": relation.value}
+    write_audit(session, now, Audited(person, event, "C", kind, actor_account=account, detail=detail))
+
+
+def _place(authority: UUID) -> str:
+    return f"authority:stated:{authority}"
+
+
+def named(stated: Iterable[Stated], authority: UUID) -> Stated:
+    """One of them; NotFound when it is not there."""
+    found = next((one for one in stated if one.authority.id == authority), None)
+    if found is None:
+        raise NotFound("authority")
+    return found
