@@ -22,6 +22,7 @@ RIGHTS = (
     ("helper", HOLDER, "SELECT, INSERT, UPDATE (attempts_left, ended_at), DELETE"),
     ("helper_visit", HOLDER, "SELECT, INSERT, DELETE"),
     ("filled_in", OWN, "SELECT, INSERT, UPDATE, DELETE"),
+    ("silence", OWN, "SELECT, INSERT, DELETE"),
     ("death_report", REPORTED, "SELECT, INSERT, UPDATE (person_id, outcome, settled_by, settled_at)"),
 )
 
@@ -44,6 +45,9 @@ def upgrade() -> None:
                 f"CREATE TRIGGER {name} BEFORE {when} ON {table} FOR EACH {each} EXECUTE FUNCTION refuse_change()"
             )
     op.execute(f"GRANT UPDATE (died_on) ON person TO {BOTH}")
+    # A campaign is planned for many people at once, and leaves these out.
+    op.execute("CREATE POLICY propagation ON silence TO portal_propagation USING (true)")
+    op.execute("GRANT SELECT ON silence TO portal_propagation")
 
 
 def _authority() -> None:
@@ -124,6 +128,12 @@ def _helpers() -> None:
 
 def _deaths() -> None:
     op.add_column("person", sa.Column("died_on", sa.Date(), nullable=True))
+    op.create_table(
+        "silence",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_silence")),
+    )
     op.create_table(
         "death_report",
         sa.Column("id", sa.Uuid(), nullable=False),
