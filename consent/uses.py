@@ -23,6 +23,7 @@ class By(StrEnum):
     """Who it was; the filter of the page."""
 
     CARE_TEAM = "care-team"
+    STAFF = "staff"
     RESEARCH = "research"
     STORE = "store"
     PROGRAM = "program"
@@ -35,6 +36,9 @@ EVENTS: Mapping[str, By | None] = {
     "choices.read-by-program": By.PROGRAM,
     "decisions.asked": By.PROGRAM,
     "donation.sent": By.RESEARCH,
+    "staff-task.read": By.STAFF,
+    "staff.page-opened": By.STAFF,
+    "staff.letter": By.STAFF,
     "record.downloaded": By.PERSON,
     "receipt.downloaded": By.PERSON,
     "paper.downloaded": By.PERSON,
@@ -42,7 +46,9 @@ EVENTS: Mapping[str, By | None] = {
     "file.downloaded": By.PERSON,
 }
 """The audit's events that are uses; None: whoever the line says."""
-_BY_ACTOR: Mapping[str, By] = {"care-team": By.CARE_TEAM, "program": By.PROGRAM}
+_BY_ACTOR: Mapping[str, By] = {
+    "care-team": By.CARE_TEAM, "staff": By.STAFF, "lead": By.STAFF, "program": By.PROGRAM,
+}  # fmt: skip
 _RECEIPTS = text(
     "SELECT r.id, r.store_id, r.received_at, q.position, CASE WHEN r.event_number IS NULL"
     "   THEN r.detail -> 'receipts' -> CAST(at.place AS int) ELSE r.detail END AS detail"

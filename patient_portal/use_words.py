@@ -15,6 +15,7 @@ from vocabulary.phrase import Phrase, phrase
 
 BY: Mapping[By, Phrase] = {
     By.CARE_TEAM: phrase("Your care team"),
+    By.STAFF: phrase("CancerLinQ staff"),
     By.RESEARCH: phrase("Research"),
     By.STORE: phrase("Data stores"),
     By.PROGRAM: phrase("Programs"),
@@ -24,6 +25,9 @@ _WHAT: Mapping[str, Phrase] = {
     "choices.read": phrase("Opened your choices"),
     "record.read": phrase("Opened your record"),
     "choices.read-by-program": phrase("Read your choices"),
+    "staff-task.read": phrase("Opened a case about you"),
+    "staff.page-opened": phrase("Opened your page without a case of theirs. A second person looks at why."),
+    "staff.letter": phrase("Made a letter that says what was done"),
     "record.downloaded": phrase("Downloaded a copy of your record"),
     "receipt.downloaded": phrase("Downloaded a receipt of a choice"),
     "uses.downloaded": phrase("Downloaded this list"),
@@ -35,6 +39,7 @@ _PAPERS: Mapping[str, Phrase] = {
 }
 _WHY: Mapping[By, Phrase] = {
     By.CARE_TEAM: phrase("To help you with your choices"),
+    By.STAFF: phrase("To make sure that your choice is carried out"),
     By.STORE: phrase("To do what you chose"),
     By.PROGRAM: phrase("To find out what you chose"),
     By.PERSON: phrase("You asked for it"),
@@ -77,6 +82,8 @@ def _who(use: Use, names: Names) -> tuple[str, str]:
     if use.by is By.STORE:
         store = names.stores.get(use.who)
         return (store.name if store else use.who), str(use.detail.get("reference") or "")
+    if use.by is By.STAFF:
+        return use.who, ""
     if use.by is By.PROGRAM:
         return names.programs.get(use.who, use.who), ""
     if use.by is By.RESEARCH:
