@@ -176,7 +176,7 @@ def as_provenance(decision: Decision, system: str, value: str) -> Resource:
         "target": [{"reference": f"Consent/{decision.id}/_history/{decision.version}"}],
         "occurredDateTime": _instant(decision.asked_at),
         "recorded": _instant(decision.recorded_at),
-        "activity": _concept(DATA_OPERATION, "CREATE"),
+        "activity": _concept(DATA_OPERATION, "NULLIFY" if decision.means is Means.VOID else "CREATE"),
         "agent": [agent],
         "entity": [{"role": "source", "what": {"display": f"{_MEANS[decision.means]} ({decision.language})"}}],
     }
@@ -192,6 +192,7 @@ _MEANS = {
     Means.PHONE: "phone call",
     Means.BEGINNING: "the date on which an earlier decision begins",
     Means.EXPIRY: "the date on which an earlier decision ends",
+    Means.VOID: "an entry for the wrong person, taken back by two of the practice",
 }
 
 

@@ -44,7 +44,10 @@ class SensitiveClass(StrEnum):
 
 
 class Means(StrEnum):
-    """How the decision reached us. `BEGINNING` and `EXPIRY`: nobody decided; the clock reached a date of a yes."""
+    """How the decision reached us. `BEGINNING` and `EXPIRY`: nobody decided; the clock reached a date of a yes.
+
+    `VOID`: two of a practice took back their own entry for the wrong person (`consent/void_entry.py`).
+    """
 
     WEB = "web"
     CARE_TEAM = "care-team"
@@ -52,6 +55,7 @@ class Means(StrEnum):
     PHONE = "phone"
     BEGINNING = "beginning"
     EXPIRY = "expiry"
+    VOID = "void"
 
 
 ALL_CATEGORIES = frozenset(DataCategory)

@@ -106,7 +106,10 @@ class DecisionRow(Base):
         CheckConstraint("choice IN ('cancerlinq', 'donation')", name="choice"),
         CheckConstraint("answer IN ('yes', 'no')", name="answer"),
         CheckConstraint("(choice = 'donation') = (effort_id IS NOT NULL)", name="effort"),
-        CheckConstraint("actor_kind <> 'care-team' OR answer = 'no'", name="care_team_only_no"),
+        CheckConstraint(
+            "actor_kind <> 'care-team' OR answer = 'no' OR (means = 'void' AND choice = 'cancerlinq')",
+            name="care_team_only_no",
+        ),
         Index(
             "ix_decision_given",
             "effort_id",
