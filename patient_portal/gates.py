@@ -21,11 +21,19 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Gate(StrEnum):
-    """Who may pass. `SIGNATURE` routes check the sender's signature themselves before they read anything."""
+    """Who may pass. `SIGNATURE` routes check the sender's signature themselves before they read anything.
+
+    `PATIENT` is the person alone; `FOR_PERSON` also who acts for them by law; `READS` also a helper they invited, who
+    reads and fills in. What a representative may do beyond reading is asked where it is done (`family/on_behalf.py`).
+    """
 
     PUBLIC = "public"
     SIGNED_IN = "signed-in"
     PATIENT = "patient"
+    FOR_PERSON = "for-person"
+    READS = "reads"
+    PROXY = "proxy"
+    HELPER = "helper"
     CARE_TEAM = "care-team"
     STAFF = "staff"
     LEAD = "lead"
@@ -36,6 +44,10 @@ class Gate(StrEnum):
 PASSES: dict[Gate, frozenset[ActorKind]] = {
     Gate.SIGNED_IN: frozenset({ActorKind.PATIENT, ActorKind.PROXY, ActorKind.CARE_TEAM}),
     Gate.PATIENT: frozenset({ActorKind.PATIENT}),
+    Gate.FOR_PERSON: frozenset({ActorKind.PATIENT, ActorKind.PROXY}),
+    Gate.READS: frozenset({ActorKind.PATIENT, ActorKind.PROXY, ActorKind.HELPER}),
+    Gate.PROXY: frozenset({ActorKind.PROXY}),
+    Gate.HELPER: frozenset({ActorKind.HELPER}),
     Gate.CARE_TEAM: frozenset({ActorKind.CARE_TEAM}),
     Gate.STAFF: frozenset({ActorKind.STAFF, ActorKind.LEAD}),
     Gate.LEAD: frozenset({ActorKind.LEAD}),

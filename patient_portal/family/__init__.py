@@ -1,0 +1,1 @@
+"""Acting for somebody, as the portal does it: representatives, invited helpers, a death that is reported."""

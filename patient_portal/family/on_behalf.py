@@ -1,0 +1,36 @@
+"""What a representative's form adds to what is asked: on what authority, and until when it may stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+from consent.asked import Asked
+from consent.authority.stated import may_now
+from database.context import as_persons
+from patient_portal.wiring import Wiring
+from vocabulary.actor import ActorKind
+from vocabulary.errors import Refused
+
+
+def on_behalf(wiring: Wiring, asked: Asked, now: datetime) -> Asked:
+    """`asked` with its authority, when a representative asks; Refused when theirs does not reach so far.
+
+    A donation never outlasts the authority it was signed with, and a parent shares none of the very private kinds:
+    for that care a minor may have consented alone (45 CFR 164.502(g)(3)).
+    """
+    actor = asked.actor
+    if actor.kind is not ActorKind.PROXY:
+        return asked
+    assert actor.person is not None
+    assert actor.account_id is not None
+    with wiring.database.begin(as_persons(actor.person, account=actor.account_id)) as session:
+        authority, found = may_now(session, wiring.keyring, actor.person, actor.account_id, now.date())
+    if authority is None or not (found.sign if asked.donates else found.refuse):
+        raise Refused(f"authority-{found.why.value if found.why else 'not-stated'}")
+    if asked.donates and asked.sensitive:
+        raise Refused("authority-not-for-private-kinds")
+    evidence = dict(asked.evidence) | {"authority": authority.relation.value, "authority_id": str(authority.id)}
+    last = datetime.combine(found.until + timedelta(days=1), time(), UTC) if found.until and asked.donates else None
+    ends = min((moment for moment in (asked.expires_at, last) if moment is not None), default=None)
+    return replace(asked, evidence=evidence, expires_at=ends)

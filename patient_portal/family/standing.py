@@ -1,0 +1,63 @@
+"""Whoever acts for somebody else is asked at each request whether they still may (HIP-15, abuse case 11).
+
+A session lasts hours; an authority or an invitation that ends, ends now.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, flash, g, redirect, request, session, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from consent.authority.helping import still_works
+from consent.authority.rules import May
+from consent.authority.stated import may_now
+from database.context import as_persons
+from patient_portal.gates import OPEN_TO_ALL, Gate, current_actor, gate_of
+from patient_portal.web_session import WebSession
+from patient_portal.wiring import now, wiring
+from vocabulary.actor import ANONYMOUS, ActorKind
+
+
+def watch_standing(app: Flask) -> None:
+    """Install the hook; it stands between the one that finds the actor and the gate."""
+
+    @app.before_request
+    def watch() -> Response | None:
+        kind = current_actor().kind
+        if kind not in (ActorKind.PROXY, ActorKind.HELPER) or request.endpoint is None:
+            return None
+        return _watch_proxy(app) if kind is ActorKind.PROXY else _watch_helper()
+
+
+def may_of_request() -> May:
+    """What the representative of this request may do."""
+    found = g.get("may", May())
+    assert isinstance(found, May)
+    return found
+
+
+def _watch_proxy(app: Flask) -> Response | None:
+    actor = current_actor()
+    assert actor.person is not None
+    assert actor.account_id is not None
+    with wiring().database.begin(as_persons(actor.person, account=actor.account_id)) as database:
+        _, g.may = may_now(database, wiring().keyring, actor.person, actor.account_id, now().date())
+    wanted = gate_of(app, request.endpoint or "")
+    if g.may.read or wanted in OPEN_TO_ALL or wanted is Gate.PROXY:
+        return None
+    return redirect(url_for("acting.overview"), 303)
+
+
+def _watch_helper() -> Response | None:
+    actor = current_actor()
+    assert actor.account_id is not None
+    with wiring().database.begin(as_persons(*actor.persons)) as database:
+        if still_works(database, actor.account_id, now()):
+            return None
+    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
+    assert isinstance(live, WebSession)
+    live.end()
+    g.actor = ANONYMOUS
+    flash(gettext("Your visit has ended. To come again, ask the person you help."))
+    return redirect(url_for("public.home"), 303)

@@ -1,0 +1,66 @@
+"""Somebody tells us of a death, without signing in; and "this is a mistake", said by who is alive (HIP-16)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from consent.authority.deaths import Outcome, report_death, settle_report, waiting
+from notifications.silence import persons_at, silence, speak_again
+from patient_portal.family.words import PROBLEMS
+from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.page_context import say
+from patient_portal.pages.own_record import own_session
+from patient_portal.rate_limits import limited
+from patient_portal.texting import texting_of
+from patient_portal.wiring import now, wiring
+from vocabulary.errors import Invalid
+
+blueprint = Blueprint("died", __name__)
+
+
+@blueprint.get("/someone-died")
+@gate(Gate.PUBLIC)
+def form() -> str:
+    """What we ask, and what happens then."""
+    return render_template("family/died.html", errors={}, given={})
+
+
+@blueprint.post("/someone-died")
+@gate(Gate.PUBLIC)
+@limited("someone-died", per_minute=4)
+def report() -> AnyResponse:
+    """Keep it, pause the texts, tell staff. The answer is the same whether or not we know anybody of that number."""
+    parts, moment = wiring(), now()
+    texting = texting_of(parts)
+    found = persons_at(texting, request.form.get("phone", "")[:40])
+    try:
+        report_death(parts.database, parts.keyring, request.form, found, moment)
+    except Invalid as error:
+        words = {name: str(say(PROBLEMS.get((name, code), PROBLEMS["", ""]))) for name, code in error.fields.items()}
+        return make_response(render_template("family/died.html", errors=words, given=request.form), 422)
+    silence(texting, found, moment)
+    return redirect(url_for("died.thanks"), 303)
+
+
+@blueprint.get("/someone-died/thank-you")
+@gate(Gate.PUBLIC)
+def thanks() -> str:
+    """Said to whoever has just told us; it knows nobody."""
+    return render_template("family/died_thanks.html")
+
+
+@blueprint.post("/someone-died/mistake")
+@gate(Gate.PATIENT)
+def mistake() -> AnyResponse:
+    """Who signs in is alive: the report is a mistake, and texts come again."""
+    actor, parts = current_actor(), wiring()
+    assert actor.person is not None
+    with own_session() as session:
+        for one in waiting(session, parts.keyring, actor.persons):
+            settle_report(session, one.id, Outcome.MISTAKEN, by=actor.kind.value, died_on=None, now=now())
+        for person in actor.persons:
+            speak_again(session, person)
+    flash(gettext("Thank you. We have put it right, and texts come again."))
+    return redirect(url_for("record.overview"), 303)
