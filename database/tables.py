@@ -26,3 +26,4 @@ class RateCount(Base):
     subject: Mapped[bytes] = mapped_column(primary_key=True)
     window_start: Mapped[datetime] = mapped_column(primary_key=True)
     count: Mapped[int]
+    kept_until: Mapped[datetime | None]  # a window longer than an hour says when it is over

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 
 from sqlalchemy.dialects.postgresql import insert
@@ -10,30 +10,25 @@ from sqlalchemy.orm import Session
 
 from database.tables import RateCount
 from notifications.caps import CODE_CAPS, window_start
-from notifications.numbers import PhoneNumber
+from notifications.numbers import PREFIX_DIGITS
 from notifications.texting import Texting
 from vocabulary.errors import TooMany
 
-PREFIX_DIGITS = 8
-"""`+1617555`: the block of numbers that a pumping fraud would share."""
 
+def count_code(session: Session, texting: Texting, to: str, *, account: str, address: str, now: datetime) -> None:
+    """Count one code against every ceiling; TooMany when one is reached, and then nothing is counted or sent.
 
-def count_code(
-    session: Session, texting: Texting, number: PhoneNumber, *, account: str, address: str, now: datetime
-) -> None:
-    """Count one code against every ceiling; TooMany when one is reached, and then nothing is counted or sent."""
+    `to` is a number (E.164) or a mail address; the domain of an address is its prefix. `address` is the browser's.
+    """
+    prefix = to.rpartition("@")[2] if "@" in to else to[:PREFIX_DIGITS]
     counted = {
-        "number": number.e164,
-        "number-day": number.e164,
-        "account": account,
-        "address": address,
-        "prefix": number.e164[:PREFIX_DIGITS],
-        "service": "all",
-    }
+        "number": to, "number-day": to, "account": account, "address": address, "prefix": prefix, "service": "all",
+    }  # fmt: skip
     for cap in CODE_CAPS:
         start = window_start(now, cap.seconds)
         subject = texting.keys.blind_index("code-count", f"{cap.what}:{counted[cap.what]}")
-        added = insert(RateCount).values(subject=subject, window_start=start, count=1)
+        until = start + timedelta(seconds=cap.seconds)
+        added = insert(RateCount).values(subject=subject, window_start=start, count=1, kept_until=until)
         reached = session.execute(
             added.on_conflict_do_update(
                 index_elements=["subject", "window_start"], set_={"count": RateCount.count + 1}

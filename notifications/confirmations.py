@@ -8,28 +8,28 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from database.context import as_persons
-from notifications.intend import intend
+from notifications.tell import Told, tell
 from notifications.texting import Texting
-from notifications.texts import Kind
 
 
 def confirm_decision(
-    texting: Texting, person: UUID, reference: str, *, by_someone_else: bool = False, now: datetime
-) -> bool:
-    """Text that there is something to see; True when a text is now waiting that was not before.
+    texting: Texting,
+    person: UUID,
+    reference: str,
+    *,
+    by_someone_else: bool = False,
+    refusing: bool = False,
+    now: datetime,
+) -> Told:
+    """Tell that there is something to see, by the ways the person chose.
 
-    `reference` is unique per decision (its id). `by_someone_else` is true when a care team acted for the person.
+    `reference` is unique per decision (its id). `by_someone_else` is true when a care team acted for the person: they
+    are told even if only a letter is left. `refusing`: an opt-out, whose confirmation no used-up budget holds back.
     """
-    kind: Kind = "changed-for-you" if by_someone_else else "update"
-    return _once(texting, person, kind, f"decision:{reference}", now)
+    topic = "care-team" if by_someone_else else "confirmations"
+    return tell(texting, person, topic, reference, now, essential=refusing or by_someone_else)
 
 
 def tell_of_delay(texting: Texting, person: UUID, reference: str, now: datetime) -> bool:
-    """Text that a store has not confirmed in time; `reference` is unique per decision and store."""
-    return _once(texting, person, "late", f"late:{reference}", now)
-
-
-def _once(texting: Texting, person: UUID, kind: Kind, key: str, now: datetime) -> bool:
-    with texting.database.begin(as_persons(person)) as session:
-        return intend(session, texting, person, kind, key, now) is not None
+    """Tell that a store has not confirmed in time; `reference` is unique per decision and store."""
+    return tell(texting, person, "late", reference, now).new

@@ -68,7 +68,7 @@ def add_number(
     number = read_number(typed, countries=texting.countries)
     code = new_code(secrets.token_bytes(ENTROPY_BYTES))
     with texting.database.begin(as_persons(person)) as session:
-        count_code(session, texting, number, account=str(account or person), address=address, now=now)
+        count_code(session, texting, number.e164, account=str(account or person), address=address, now=now)
         contact = _contact_for(session, texting, person, number, now)
         contact.language = language
         contact.zone = zone if zone and is_zone(zone) else None

@@ -33,17 +33,30 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A place to go, on a line of its own."""
+
+    words: str
+    url: str
+
+
+Part = str | Fact | Link
+
+
+@dataclass(frozen=True)
 class Mail:
     """One message to one address. `id` is ours and the same on every try, so that a mail that comes twice is known
-    by its Message-ID (RFC 5322 section 3.6.4). `parts` are paragraphs and facts, in order; `at` is its Date.
+    by its Message-ID (RFC 5322 section 3.6.4). `parts` are paragraphs, facts and links, in order; `at` is its Date.
+    `unsubscribe`: the address that ends this mail by one POST, which mail programs offer as a button (RFC 8058).
     """
 
     id: str
     to: str
     subject: str
-    parts: tuple[str | Fact, ...]
+    parts: tuple[Part, ...]
     at: datetime
     language: str = "en"
+    unsubscribe: str | None = None
 
     def __repr__(self) -> str:
         return f"Mail({self.id})"  # address and words may name people
@@ -70,6 +83,9 @@ def as_message(mail: Mail, *, sender: str, sender_name: str) -> EmailMessage:
     message["Message-ID"] = f"<{mail.id}@{domain_of(sender)}>"
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = mail.language
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(as_text(mail.parts))
     message.add_alternative(as_html(mail), subtype="html")
     return message
@@ -79,11 +95,16 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower()
 
 
-def as_text(parts: Sequence[str | Fact]) -> str:
-    """Lines of at most 72 characters; facts that follow each other stand in one block."""
-    written, before = "", None
+def as_text(parts: Sequence[Part]) -> str:
+    """Lines of at most 72 characters, an address on one of its own; facts that follow each other stand in one block."""
+    written = ""
+    before: Part | None = None
     for part in parts:
         gap = "" if before is None else "\n" if isinstance(part, Fact) and isinstance(before, Fact) else "\n\n"
+        if isinstance(part, Link):
+            written += f"{gap}{part.words}:\n{part.url}"
+            before = part
+            continue
         words = f"{part.term}: {part.value}" if isinstance(part, Fact) else part
         indent = "  " if isinstance(part, Fact) else ""
         written += gap + textwrap.fill(" ".join(words.split()), WIDTH, subsequent_indent=indent, break_long_words=False)
@@ -92,16 +113,19 @@ def as_text(parts: Sequence[str | Fact]) -> str:
 
 
 def as_html(mail: Mail) -> str:
-    """The same words in HTML without pictures, links, scripts or anything fetched from elsewhere."""
+    """The same words in HTML without pictures, scripts or anything fetched from elsewhere."""
     body, rows = [f"<h1>{escape(mail.subject)}</h1>"], list[str]()
-    for part in (*mail.parts, None):
+    ending: Part = ""
+    for part in (*mail.parts, ending):
         if isinstance(part, Fact):
             rows.append(f'<tr><th scope="row">{escape(part.term)}</th><td>{escape(part.value)}</td></tr>')
             continue
         if rows:
             body.append("<table>" + "".join(rows) + "</table>")
             rows = []
-        if part is not None:
+        if isinstance(part, Link):
+            body.append(f'<p><a href="{escape(part.url)}">{escape(part.words)}</a></p>')
+        elif part:
             body.append(f"<p>{escape(part)}</p>")
     return (
         f'<!doctype html>\n<html lang="{escape(mail.language)}"><head><meta charset="utf-8">'

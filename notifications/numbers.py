@@ -9,6 +9,8 @@ from phonenumbers import PhoneNumberType
 
 from vocabulary.errors import Invalid
 
+PREFIX_DIGITS = 8
+"""`+1617555`: the block of numbers that a pumping fraud would share."""
 DEFAULT_COUNTRIES = frozenset({"US", "PR", "VI", "GU", "AS", "MP"})
 _TEXTABLE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 

@@ -6,6 +6,7 @@ confirmations and codes that a person asked for go at once and do not ask this r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,24 +28,45 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def may_send(now: datetime, zone: str | None, state: str | None = None) -> bool:
+@dataclass(frozen=True)
+class Hours:
+    """From which hour and until which a person wants to hear from us, by their own clock; the law's hours hold too."""
+
+    opens: int = OPENS.hour
+    closes: int = CLOSES.hour
+
+    @property
+    def are_possible(self) -> bool:
+        """At least two hours that are within the strictest law's, so that nothing waits for ever."""
+        return OPENS.hour <= self.opens and self.opens + 2 <= min(self.closes, _STRICTEST.hour) <= CLOSES.hour
+
+
+ANY_HOUR = Hours()
+
+
+def may_send(now: datetime, zone: str | None, state: str | None = None, hours: Hours = ANY_HOUR) -> bool:
     """May a text that the service starts go out at `now` (aware)?
 
     `zone` is the person's IANA zone from their profile, None when unknown; `state` the US state they live in. An
-    unknown state is held to the strictest one.
+    unknown state is held to the strictest one. Where the zone is not known, the person's own hours cannot be kept to
+    the minute, and the law's hours at both ends of the country hold.
     """
     closes = STATE_CLOSES.get(state, CLOSES) if state else _STRICTEST
-    return all(OPENS <= now.astimezone(place).time() < closes for place in _places(zone))
+    opens = OPENS
+    if zone is not None and is_zone(zone) and hours.are_possible:
+        opens, closes = max(opens, time(hours.opens)), min(closes, time(hours.closes))
+    return all(opens <= now.astimezone(place).time() < closes for place in _places(zone))
 
 
-def next_allowed(now: datetime, zone: str | None, state: str | None = None) -> datetime:
+def next_allowed(now: datetime, zone: str | None, state: str | None = None, hours: Hours = ANY_HOUR) -> datetime:
     """The first moment from `now` on at which `may_send` says yes, in UTC. Deferred, never dropped."""
     candidates = [now.astimezone(UTC)]
     for place in _places(zone):
         today = now.astimezone(place).date()
         for days in range(-1, _DAYS_AHEAD):
-            candidates.append(datetime.combine(today + timedelta(days=days), OPENS, place).astimezone(UTC))
-    return min(moment for moment in candidates if moment >= now and may_send(moment, zone, state))
+            for opens in {OPENS, time(hours.opens)}:
+                candidates.append(datetime.combine(today + timedelta(days=days), opens, place).astimezone(UTC))
+    return min(moment for moment in candidates if moment >= now and may_send(moment, zone, state, hours))
 
 
 def _places(zone: str | None) -> tuple[ZoneInfo, ...]:

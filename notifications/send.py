@@ -1,4 +1,4 @@
-"""Sends what is waiting: claims a text, hands it over, writes down the answer; after a crash, finds out (SMS-12).
+"""Sends what is waiting: claims a text or mail, hands it over, notes the answer; after a crash, finds out (SMS-12).
 
 Claiming moves `send_after` a minute ahead, which is a lease: a text still `calling` when that minute is over was
 being handed over when its process died, and is looked up before anything is repeated.
@@ -6,6 +6,7 @@ being handed over when its process died, and is looked up before anything is rep
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from database.context import as_persons, as_propagation
 from notifications import status
-from notifications.caps import next_under_caps
 from notifications.channels.channel import Accepted, Channel, Failed, OutgoingText
-from notifications.quiet_hours import next_allowed
+from notifications.may_go import Held, may_go
+from notifications.outgoing import outgoing
 from notifications.remedies import apply_remedy
 from notifications.status import Remedy, remedy_for
 from notifications.tables import ContactPoint, Message
-from notifications.texting import Texting, texts_wanted
+from notifications.texting import Texting
 from notifications.texts import STARTED_BY_SERVICE
 
 log = structlog.get_logger()
@@ -39,8 +40,7 @@ class Claimed:
 
     id: UUID
     person: UUID
-    to: str
-    body: str
+    text: OutgoingText
     kind: str
     attempts: int
     interrupted: bool
@@ -57,24 +57,36 @@ class SendReport:
     held: bool = False
 
 
-def send_due(texting: Texting, channel: Channel, now: datetime, limit: int = 50) -> SendReport:
-    """Send what is due, oldest first. Any number of workers may run this: a text is claimed by one of them."""
+def send_due(texting: Texting, channel: Channel, now: datetime, limit: int = 50, hands: int = 1) -> SendReport:
+    """Send what is due: first what is not part of a campaign, then oldest first, `hands` at a time.
+
+    Any number of workers may run this: a text is claimed by one of them. Letters are not ours to send.
+    """
     report = SendReport()
     with texting.database.begin(as_propagation()) as session:
         due = session.execute(
             select(Message.id, Message.person_id)
             .where(Message.state.in_([status.INTENDED, status.SENDING_NOW]), Message.send_after <= now)
-            .order_by(Message.send_after)
+            .where(Message.channel != "letter")
+            .order_by(Message.campaign_id.is_not(None), Message.send_after)
             .limit(limit)
         ).all()
-    for message, person in due:
-        claimed = _claim(texting, message, person, now)
+
+    def one(row: tuple[UUID, UUID]) -> None:
+        if report.held:
+            return
+        claimed = _claim(texting, *row, now)
         if claimed is None:
             report.deferred += 1
-            continue
-        _hand_over(texting, channel, claimed, now, report)
-        if report.held:
-            break
+        else:
+            _hand_over(texting, channel, claimed, now, report)
+
+    if hands == 1 or len(due) < 2:
+        for row in due:
+            one((row[0], row[1]))
+    else:
+        with ThreadPoolExecutor(hands) as pool:
+            list(pool.map(one, [(row[0], row[1]) for row in due]))
     return report
 
 
@@ -91,58 +103,36 @@ def _claim(texting: Texting, message_id: UUID, person: UUID, now: datetime) -> C
         contact = session.get_one(ContactPoint, message.contact_point_id)
         interrupted = message.state == status.SENDING_NOW
         since = message.state_at
-        if not interrupted and not _may_go(session, message, contact, now):
+        text = outgoing(texting, message, contact, now)
+        if not interrupted and not _goes(may_go(session, texting, message, contact, text, now), message, now):
             return None
         message.send_after = now + LEASE
         if not interrupted:
             message.state, message.state_at = status.SENDING_NOW, now
             message.attempts += 1
-        body = texting.open_body(message.id, message.body_sealed)
-        number = texting.open_number(contact)
-        return Claimed(message.id, person, number, body, message.kind, message.attempts, interrupted, since)
+        return Claimed(message.id, person, text, message.kind, message.attempts, interrupted, since)
 
 
-def _may_go(session: Session, message: Message, contact: ContactPoint, now: datetime) -> bool:
-    """False when it must not go now; then it was put off or ended."""
-    if message.expires_at is not None and now >= message.expires_at:
-        return _end(message, status.EXPIRED, now)
-    wanted = message.kind == "code" or (contact.state == "confirmed" and texts_wanted(session, contact.id))
-    if not wanted or contact.state in ("invalid", "replaced"):
-        return _end(message, status.SUPPRESSED, now)
-    if message.kind not in STARTED_BY_SERVICE:
+def _goes(held: Held | None, message: Message, now: datetime) -> bool:
+    """False when it must not go now; then it is put off or ended here."""
+    if held is None:
         return True
-    earlier = session.scalars(
-        select(Message.sent_at).where(
-            Message.person_id == message.person_id,
-            Message.kind.in_(sorted(STARTED_BY_SERVICE)),
-            Message.sent_at > now - timedelta(days=7),
-        )
-    )
-    moment = next_under_caps([sent for sent in earlier if sent is not None], now)
-    moment = next_allowed(moment, contact.zone)
-    if moment > now:
-        message.send_after = moment
-        return False
-    return True
-
-
-def _end(message: Message, state: str, now: datetime) -> bool:
-    message.state, message.state_at = state, now
-    log.info("text_ended", message=str(message.id), state=state)
+    if held.state is not None:
+        message.state, message.state_at = held.state, now
+        log.info("text_ended", message=str(message.id), state=held.state)
+    elif held.until is not None:
+        message.send_after = held.until
     return False
 
 
 def _hand_over(texting: Texting, channel: Channel, claimed: Claimed, now: datetime, report: SendReport) -> None:
-    if claimed.interrupted:
-        outcome = _look_up(texting, channel, claimed)
-    else:
-        outcome = channel.send(OutgoingText(claimed.id, claimed.to, claimed.body))
+    outcome = _look_up(texting, channel, claimed) if claimed.interrupted else channel.send(claimed.text)
     with texting.database.begin(as_persons(claimed.person)) as session:
         message = session.get_one(Message, claimed.id, with_for_update=True)
         if outcome is None:
             return
         if isinstance(outcome, Accepted):
-            _accepted(texting, message, outcome, now)
+            _accepted(message, outcome, now)
             report.sent += 1
         elif message.sid is None:
             _not_accepted(session, texting, message, outcome, now, report)
@@ -150,20 +140,20 @@ def _hand_over(texting: Texting, channel: Channel, claimed: Claimed, now: dateti
 
 def _look_up(texting: Texting, channel: Channel, claimed: Claimed) -> Accepted | Failed | None:
     """What became of a text that was cut short: found, not there, or None while the network cannot be asked."""
-    found = channel.sent_to(claimed.to, claimed.since - LEASE)
+    found = channel.sent_to(claimed.text.to, claimed.since - LEASE)
     if found is None:
         return None
     with texting.database.begin(as_persons(claimed.person)) as session:
         known = set(session.scalars(select(Message.sid).where(Message.sid.in_([one.sid for one in found]))))
     for one in found:
-        if one.body == claimed.body and one.sid not in known:
+        if one.body == claimed.text.body and one.sid not in known:
             return Accepted(one.sid, one.status)
     if claimed.kind in STARTED_BY_SERVICE or claimed.attempts > REPEATS_IN_DOUBT:
         return Failed("in-doubt", retry=False)
     return Failed("interrupted", retry=True)
 
 
-def _accepted(texting: Texting, message: Message, outcome: Accepted, now: datetime) -> None:
+def _accepted(message: Message, outcome: Accepted, now: datetime) -> None:
     if message.sid is not None and message.sid != outcome.sid:
         log.warning("text_repeated", message=str(message.id))
         return
@@ -171,9 +161,7 @@ def _accepted(texting: Texting, message: Message, outcome: Accepted, now: dateti
     message.state, message.state_at = status.higher(message.state, outcome.status), now
     message.sent_at = message.sent_at or now
     message.error_code = None
-    if message.kind == "code":
-        # The code has left; nobody needs to read it here any more.
-        message.body_sealed = texting.seal_body(message.id, "")
+    message.body_sealed = None  # a code has left; nobody needs to read it here any more
     log.info("text_sent", message=str(message.id), kind=message.kind, attempts=message.attempts)
 
 

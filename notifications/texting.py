@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hmac import compare_digest
 from typing import Literal
 from uuid import UUID
 
@@ -13,15 +15,26 @@ from sqlalchemy.orm import Session
 
 from database.keyring import KeyRing
 from database.unit_of_work import Database
+from notifications.budget import Budget
 from notifications.numbers import DEFAULT_COUNTRIES, PhoneNumber
 from notifications.tables import ContactConsent, ContactPoint
 from notifications.texts import Programme
+from notifications.topics import Way
 
 TEXTS = "texts"
-"""The one topic of contact consent for now: STOP means all of them (SMS-04)."""
+"""The topic of contact consent that stands for everything by one contact point: STOP means all of it (SMS-04)."""
+
+LINK_MAC = 16
+"""Bytes of the mark under a link that ends mail: 2^128 guesses to end someone's mail."""
 
 
-Event = Literal["texts.on", "texts.off", "number.confirmed", "number.removed"]
+Event = Literal[
+    "texts.on", "texts.off", "number.confirmed", "number.removed",
+    "mails.on", "mails.off", "address.confirmed", "address.removed", "letters.on", "letters.off", "topics.changed",
+]  # fmt: skip
+_ON: dict[str, tuple[Event, Event]] = {
+    "sms": ("texts.off", "texts.on"), "email": ("mails.off", "mails.on"), "letter": ("letters.off", "letters.on"),
+}  # fmt: skip
 Note = Callable[[Session, UUID, Event, str, datetime], None]
 """Called in the transaction of what happened, with the person, the event and the means (`web`, `text`, `network`)."""
 
@@ -38,14 +51,40 @@ class Texting:
     keys: KeyRing
     programme: Programme = field(default_factory=Programme)
     countries: frozenset[str] = DEFAULT_COUNTRIES
+    budget: Budget = field(default_factory=Budget)
     note: Note = note_nothing
 
     def number_index(self, e164: str) -> bytes:
         """The keyed index by which a number is found."""
         return self.keys.blind_index("phone", e164)
 
+    def address_index(self, address: str) -> bytes:
+        """The keyed index of a mail or postal address."""
+        return self.keys.blind_index("address", address)
+
+    def unsubscribe_token(self, contact: UUID) -> str:
+        """What stands in the link at the foot of a mail: the contact point, and that we wrote it (RFC 8058)."""
+        return urlsafe_b64encode(contact.bytes + self._link_mac(contact)).decode().rstrip("=")
+
+    def read_unsubscribe(self, token: str) -> UUID | None:
+        """The contact point of a link that we wrote; None for any other."""
+        try:
+            found = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except (ValueError, UnicodeEncodeError):
+            return None
+        if len(found) != 16 + LINK_MAC:
+            return None
+        contact = UUID(bytes=found[:16])
+        return contact if compare_digest(found[16:], self._link_mac(contact)) else None
+
+    def _link_mac(self, contact: UUID) -> bytes:
+        return self.keys.blind_index("unsubscribe", str(contact))[:LINK_MAC]
+
     def seal_number(self, contact: UUID, number: PhoneNumber) -> bytes:
-        return self.keys.seal(number.e164.encode(), f"contact_point:value:{contact}")
+        return self.seal_value(contact, number.e164)
+
+    def seal_value(self, contact: UUID, value: str) -> bytes:
+        return self.keys.seal(value.encode(), f"contact_point:value:{contact}")
 
     def open_number(self, contact: ContactPoint) -> str:
         return self.keys.open(contact.value_sealed, f"contact_point:value:{contact.id}").decode()
@@ -79,18 +118,25 @@ def texts_wanted(session: Session, contact: UUID) -> bool:
     return newest == "yes"
 
 
-def confirmed_contact(session: Session, person: UUID) -> ContactPoint | None:
-    """The number that a person has proven and still uses."""
+def confirmed_contact(session: Session, person: UUID, way: Way = "sms") -> ContactPoint | None:
+    """The number (or mail address, or postal address) that a person has proven and still uses."""
     return session.scalars(
         select(ContactPoint)
-        .where(ContactPoint.person_id == person, ContactPoint.state == "confirmed")
+        .where(ContactPoint.person_id == person, ContactPoint.state == "confirmed", ContactPoint.channel == way)
         .order_by(ContactPoint.confirmed_at.desc())
         .limit(1)
     ).first()
 
 
 def record_wish(
-    session: Session, texting: Texting, contact: ContactPoint, answer: str, means: str, proof: bytes, now: datetime
+    session: Session,
+    texting: Texting,
+    contact: ContactPoint,
+    answer: str,
+    means: str,
+    proof: bytes,
+    now: datetime,
+    topic: str = TEXTS,
 ) -> None:
     """Add a yes or a no with its proof, and note it; earlier ones stay."""
     session.add(
@@ -98,7 +144,7 @@ def record_wish(
             contact_point_id=contact.id,
             person_id=contact.person_id,
             value_index=contact.value_index,
-            topic=TEXTS,
+            topic=topic,
             answer=answer,
             means=means,
             proof_sealed=texting.seal_proof(contact.id, now, proof),
@@ -106,4 +152,5 @@ def record_wish(
         )
     )
     session.flush()
-    texting.note(session, contact.person_id, "texts.on" if answer == "yes" else "texts.off", means, now)
+    event: Event = _ON[contact.channel][answer == "yes"] if topic == TEXTS else "topics.changed"
+    texting.note(session, contact.person_id, event, means, now)

@@ -7,13 +7,14 @@ stays one segment; that is why the Spanish avoids á, í, ó and ú by its choic
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Kind = Literal["code", "opted-in", "update", "changed-for-you", "late", "reminder", "stopped", "started", "help"]
-KINDS: tuple[Kind, ...] = (
+Kind = Literal[
     "code", "opted-in", "update", "changed-for-you", "late", "reminder", "stopped", "started", "help",
-)  # fmt: skip
-STARTED_BY_SERVICE: frozenset[Kind] = frozenset({"reminder", "late"})
+    "security", "look-again", "new", "news",
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STARTED_BY_SERVICE: frozenset[Kind] = frozenset({"reminder", "late", "look-again", "new", "news"})
 """The kinds that wait for quiet hours and caps; the others answer something a person did."""
 
 LANGUAGES = ("en", "es")
@@ -24,6 +25,8 @@ _GSM7 = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 
+_GSM7_TWO = frozenset("^{}\\[~]|€\f")
+
 _TEMPLATES: dict[str, dict[Kind, str]] = {
     "en": {
         "code": "{program}: Your code is {code}. It works for 10 minutes. Do not share it.",
@@ -33,6 +36,10 @@ _TEMPLATES: dict[str, dict[Kind, str]] = {
         "changed-for-you": "{program}: A change was made for you. Sign in: {link} Not what you wanted? Call {contact}.",
         "late": "{program}: Something takes longer than it should. Sign in: {link}",
         "reminder": "{program}: You asked us to remind you. Sign in to go on: {link} Reply STOP to stop.",
+        "security": "{program}: Your sign-in or how we reach you has changed. Not you? Call {contact}.",
+        "look-again": "{program}: There is something to read again. Sign in: {link} Reply STOP to stop.",
+        "new": "{program}: There is something new for you. Sign in: {link} Reply STOP to stop.",
+        "news": "{program}: There is news for you. Sign in: {link} Reply STOP to stop.",
         "stopped": "{program}: You will get no more texts from us. Reply START to get them again.",
         "started": "{program}: You will get texts again, up to 3 a week. Msg & data rates may apply."
         " Reply HELP for help, STOP to stop.",
@@ -47,6 +54,10 @@ _TEMPLATES: dict[str, dict[Kind, str]] = {
         "changed-for-you": "{program}: Se hizo un cambio por usted. Entre en: {link} Dudas: {contact}.",
         "late": "{program}: Algo tarda demasiado. Entre en: {link}",
         "reminder": "{program}: Usted quiso este aviso. Para seguir entre en: {link} Responda PARAR para no recibir.",
+        "security": "{program}: Su acceso o la forma de avisarle cambiaron. Si no fue usted, llame al {contact}.",
+        "look-again": "{program}: Hay algo que leer de nuevo. Entre en: {link} Responda PARAR para no recibir.",
+        "new": "{program}: Hay algo nuevo para usted. Entre en: {link} Responda PARAR para no recibir.",
+        "news": "{program}: Hay noticias para usted. Entre en: {link} Responda PARAR para no recibir.",
         "stopped": "{program}: Ya no le enviaremos mensajes. Responda START para recibirlos de nuevo.",
         "started": "{program}: De nuevo le enviaremos hasta 3 mensajes por semana. Pueden aplicarse cargos de mensajes"
         " y datos. Responda AYUDA o PARAR.",
@@ -73,6 +84,36 @@ def render(kind: Kind, language: str, programme: Programme, *, code: str | None 
     return template.format(program=programme.name, link=programme.link, contact=programme.contact, code=code or "")
 
 
+def as_kind(word: str) -> Kind:
+    """The kind that was kept by its name; ValueError for a name we have no words for."""
+    for kind in KINDS:
+        if kind == word:
+            return kind
+    raise ValueError("no such kind")
+
+
 def is_gsm7(text: str) -> bool:
     """True when every character is in the GSM 03.38 default alphabet: one segment then holds 160 of them."""
     return all(character in _GSM7 for character in text)
+
+
+def segments(text: str) -> int:
+    """How many SMS a text is sent (and billed) as: GSM 03.38 with its two-place characters, else UCS-2 (23.040).
+
+    160 septets in one, 153 in each of several; 70 or 67 UTF-16 units where one character is outside the alphabet. A
+    character of two places is never parted, so a segment may end one short.
+    """
+    if all(character in _GSM7 or character in _GSM7_TWO for character in text):
+        return _packed([2 if character in _GSM7_TWO else 1 for character in text], 160, 153)
+    return _packed([len(character.encode("utf-16-be")) // 2 for character in text], 70, 67)
+
+
+def _packed(widths: list[int], alone: int, each: int) -> int:
+    if sum(widths) <= alone:
+        return 1
+    count, used = 1, 0
+    for width in widths:
+        if used + width > each:
+            count, used = count + 1, 0
+        used += width
+    return count

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
+from consent.decision import Answer
 from database.context import as_persons, as_propagation
 from notifications.tables import ContactPoint
 from notifications.texting import Texting
@@ -23,7 +24,7 @@ CARRIED = "carried-over"
 """The reason on a decision that the service repeated under a newly known name: the person decided nothing new."""
 
 _READ = text(
-    "SELECT q.position, q.person_id, d.actor_kind, d.recorded_at, d.reason, d.id, d.practice_id"
+    "SELECT q.position, q.person_id, d.actor_kind, d.recorded_at, d.reason, d.id, d.practice_id, d.answer"
     " FROM position q JOIN decision d ON d.id = q.decision_id"
     " WHERE q.position >= coalesce((SELECT position FROM store_cursor WHERE store_id = :cursor), 0)"
     " ORDER BY q.position LIMIT :most"
@@ -47,6 +48,7 @@ class Placed:
     by_care_team: bool
     decision: UUID
     practice: str | None
+    refusing: bool
 
     @property
     def press(self) -> str:
@@ -62,6 +64,7 @@ def read_on(texting: Texting, cursor: str) -> list[Placed]:
         Placed(
             row.position, row.person_id, row.recorded_at, row.actor_kind != ActorKind.PATIENT.value,
             row.reason == CARRIED, row.actor_kind == ActorKind.CARE_TEAM.value, row.id, row.practice_id,
+            row.answer == Answer.NO.value,
         )
         for row in rows
     ]  # fmt: skip
@@ -74,18 +77,25 @@ def move_on(texting: Texting, cursor: str, after: int, now: datetime) -> None:
 
 
 def to_tell(texting: Texting, read: Sequence[Placed]) -> list[Placed]:
-    """Of these, what may be told by text: one for each press, to people who had proven a number before it."""
+    """Of these, what may be told: one for each press, to people who had proven a number or address before it.
+
+    What a care team did is told to everyone, for whom nothing else is open by letter.
+    """
     persons = {one.person for one in read}
     with texting.database.begin(as_persons(*persons)) as session:
         proven = session.execute(
             select(ContactPoint.person_id, ContactPoint.confirmed_at).where(
-                ContactPoint.person_id.in_(persons), ContactPoint.state == "confirmed"
+                ContactPoint.person_id.in_(persons),
+                ContactPoint.state == "confirmed",
+                ContactPoint.confirmed_at.is_not(None),
             )
         ).all()
-    since = {person: moment for person, moment in proven if moment is not None}
+    since: dict[UUID, datetime] = {}
+    for person, moment in proven:
+        since[person] = min(moment, since.get(person, moment))
     chosen: dict[str, Placed] = {}
     for one in read:
         known = since.get(one.person)
-        if known is not None and one.recorded_at >= known and not one.carried:
+        if not one.carried and (one.by_care_team or (known is not None and one.recorded_at >= known)):
             chosen.setdefault(one.press, one)
     return list(chosen.values())

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from flask import request
-from sqlalchemy import delete
+from sqlalchemy import delete, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -57,4 +57,5 @@ def count_once(session: Session, subject: bytes, moment: datetime) -> int:
 
 def forget_old(session: Session, before: datetime) -> None:
     """Delete windows that are over."""
-    session.execute(delete(RateCount).where(RateCount.window_start < before))
+    over = or_(RateCount.kept_until.is_(None), RateCount.kept_until < before)
+    session.execute(delete(RateCount).where(RateCount.window_start < before, over))

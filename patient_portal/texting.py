@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
+from notifications.channels.by_way import ByWay
 from notifications.channels.channel import Channel
 from notifications.channels.console import ConsoleChannel
 from notifications.channels.twilio import TwilioChannel
@@ -27,6 +28,7 @@ from notifications.texts import Programme
 from patient_portal.care_team import tell_person
 from patient_portal.late_stores import tell_of_late_stores
 from patient_portal.ledger_reader import move_on, read_on, to_tell
+from patient_portal.store_mails import mail_channel_of
 from patient_portal.wiring import Wiring, now
 from vocabulary.actor import Actor, ActorKind
 
@@ -54,7 +56,11 @@ def _note(actor: Actor | None, session: Session, person: UUID, event: Event, mea
 
 
 def channel_of(wiring: Wiring) -> Channel:
-    """Twilio when it is configured, else a channel that sends nothing."""
+    """Texts by Twilio and mails by the mail server, where they are configured; else by channels that send nothing."""
+    return ByWay(_texts_of(wiring), mail_channel_of(wiring))
+
+
+def _texts_of(wiring: Wiring) -> Channel:
     twilio = wiring.settings.twilio
     if twilio is None:
         return ConsoleChannel()
@@ -93,16 +99,19 @@ def confirm_new_decisions(texting: Texting, moment: datetime) -> int:
     """Read on from the cursor and confirm each press by one text; how many texts are now waiting that were not.
 
     A text's key is the person and the moment of the press, so a crash between the texts and the cursor repeats nothing.
+    What a care team did is told by whatever way is open, else by letter, and staff are asked to say it, too.
     """
     read = read_on(texting, CURSOR)
     if not read:
         return 0
-    made = sum(
-        confirm_decision(texting, one.person, one.press, by_someone_else=one.by_someone_else, now=moment)
+    told = {
+        one.press: confirm_decision(
+            texting, one.person, one.press, by_someone_else=one.by_someone_else, refusing=one.refusing, now=moment
+        )
         for one in to_tell(texting, read)
-    )
+    }
     for one in read:
-        if one.by_care_team and not one.carried:
+        if one.by_care_team and not one.carried and "email" not in told[one.press].ways:
             tell_person(texting.database, one.person, one.decision, one.practice, moment)
     move_on(texting, CURSOR, read[-1].position + 1, moment)
-    return made
+    return sum(one.new for one in told.values())

@@ -1,4 +1,4 @@
-"""The interface of a way to send texts: hand one over, or find out whether one was handed over before a crash."""
+"""The interface of a way to send: hand a text or mail over, or find out whether one was handed over before a crash."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from notifications.mail import Mail
+
 
 @dataclass(frozen=True)
 class OutgoingText:
-    """One text to hand over. `message` is our id, which goes into the address for status reports."""
+    """One text to hand over, or one mail (`mail`). `message` is our id, which goes into the address for reports."""
 
     message: UUID
     to: str
     body: str
+    mail: Mail | None = None
 
     def __repr__(self) -> str:
         return f"OutgoingText({self.message})"

@@ -40,6 +40,7 @@ ABOUT_NOBODY = {
     "process_heartbeat": "processes",
     "api_token": "keyed indexes and client ids",
     "api_assertion": "keyed indexes",
+    "campaign": "topics, positions and counts",
     "faq_reply": "answers in counts",
     "rate_count": "keyed subjects and counts",
     "data_request": "what a research team asks for",
