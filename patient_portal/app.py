@@ -15,6 +15,7 @@ from patient_portal import catalogs, page_context
 from patient_portal.body_limits import limit_bodies
 from patient_portal.errors import translate_errors
 from patient_portal.framing import allow_frames
+from patient_portal.family.standing import watch_standing
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
 from patient_portal.jobs import JOBS
 from patient_portal.pages import BLUEPRINTS, SIGNED_BLUEPRINTS
@@ -47,6 +48,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.extensions["jobs"] = job_app(settings.database_url, JOBS)
     app.session_interface = SessionStore(wiring.database, wiring.keyring, secure=settings.production)
     resolve_actor(app)
+    watch_standing(app)
     allow_frames(app)
     stand_at_the_gate(app)
     limit_bodies(app)

@@ -23,6 +23,7 @@ from consent.record_decision import Recorded, preview, record_decision
 from consent.standing import Standing, standing
 from consent.store_config import Basis, Store
 from database.context import as_persons
+from patient_portal.family.on_behalf import on_behalf
 from patient_portal.page_context import language_code
 from patient_portal.wiring import Wiring, now
 from vocabulary.actor import Actor
@@ -150,6 +151,7 @@ def what_would_change(choices: Choices, asked: Asked) -> tuple[StoreEffect, ...]
 
 def record(wiring: Wiring, asked: Asked) -> Recorded:
     """Record a decision now."""
+    asked = on_behalf(wiring, asked, now())
     return record_decision(wiring.database, wiring.keyring, asked, now(), production=wiring.settings.production)
 
 

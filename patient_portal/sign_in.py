@@ -22,7 +22,11 @@ from patient_portal.wiring import Wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Refused
 
-KINDS = {LaunchRole.SELF: ActorKind.PATIENT, LaunchRole.CARE_TEAM: ActorKind.CARE_TEAM}
+KINDS = {
+    LaunchRole.SELF: ActorKind.PATIENT,
+    LaunchRole.PROXY: ActorKind.PROXY,
+    LaunchRole.CARE_TEAM: ActorKind.CARE_TEAM,
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime
         widen(session, Context(persons=(person,), account=account))
         cipher = cipher_for_new_content(session, ring, person, now)
         connection = connections.connect(session, ring, cipher, grant, account=account, now=now)
-        if kind is ActorKind.PATIENT and fetch:
+        if kind is not ActorKind.CARE_TEAM and fetch:
             retrieval = ask_for_record(session, person=person, connection=connection, provider_id=provider.id, now=now)
             defer_bring_in(session, person, retrieval, provider.id)
     persons = linked_persons(wiring.database, person) if kind is ActorKind.PATIENT else (person,)

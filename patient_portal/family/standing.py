@@ -10,13 +10,15 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from consent.authority.helping import still_works
-from consent.authority.rules import May
+from consent.authority.rules import May, Why
 from consent.authority.stated import may_now
 from database.context import as_persons
+from patient_portal.family.words import WHY
 from patient_portal.gates import OPEN_TO_ALL, Gate, current_actor, gate_of
 from patient_portal.web_session import WebSession
 from patient_portal.wiring import now, wiring
-from vocabulary.actor import ANONYMOUS, ActorKind
+from vocabulary.actor import ANONYMOUS, Actor, ActorKind
+from vocabulary.phrase import Phrase
 
 
 def watch_standing(app: Flask) -> None:
@@ -35,6 +37,14 @@ def may_of_request() -> May:
     found = g.get("may", May())
     assert isinstance(found, May)
     return found
+
+
+def waits_for(actor: Actor) -> Phrase | None:
+    """Why a representative cannot sign today, in words; None when they can, and for anyone else."""
+    found = may_of_request()
+    if actor.kind is not ActorKind.PROXY or found.sign:
+        return None
+    return WHY[found.why or Why.NOT_STATED]
 
 
 def _watch_proxy(app: Flask) -> Response | None:

@@ -36,7 +36,7 @@ WITHOUT_A_DAY = (EventKind.WITHDRAWN, EventKind.REOPENED)
 
 
 @blueprint.get("")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def overview() -> str:
     """Every letter and where it stands."""
     with wiring().database.begin(_own()) as session:
@@ -49,14 +49,14 @@ def overview() -> str:
 
 
 @blueprint.get("/new")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def new() -> str:
     """My clinic is not here: name it, and what is wanted."""
     return _form({}, {})
 
 
 @blueprint.post("/new")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("access-letter", per_minute=10)
 def write() -> AnyResponse:
     """Keep the letter, sealed; the same form sent twice is one letter."""
@@ -72,14 +72,14 @@ def write() -> AnyResponse:
 
 
 @blueprint.get("/<uuid:request_id>")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def status(request_id: UUID) -> str:
     """Where it stands in plain words, and what can be done next."""
     return _status(request_id, {}, {})
 
 
 @blueprint.post("/<uuid:request_id>")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("access-note", per_minute=30)
 def add(request_id: UUID) -> AnyResponse:
     """Note what happened; the clock follows from it."""
@@ -99,7 +99,7 @@ def add(request_id: UUID) -> AnyResponse:
 
 
 @blueprint.get("/<uuid:request_id>/letter.<language>.<ending>")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("paper", per_minute=30)
 def letter(request_id: UUID, language: str, ending: str) -> AnyResponse:
     """The letter as a file, in English or in the reader's language."""

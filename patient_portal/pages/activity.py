@@ -73,7 +73,7 @@ WHO: dict[str, Phrase] = {
 
 
 @blueprint.get("")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def overview() -> str:
     """Newest first; older entries by a plain link."""
     actor = current_actor()

@@ -28,14 +28,14 @@ MOST_BODY = MOST_BYTES + 64 * 1024
 
 
 @blueprint.get("")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def overview() -> str:
     """What was added, and the form to add more."""
     return _page({})
 
 
 @blueprint.post("")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @takes_files(MOST_BODY)
 @limited("add-file", per_minute=20)
 def add() -> AnyResponse:
@@ -51,7 +51,7 @@ def add() -> AnyResponse:
 
 
 @blueprint.get("/<uuid:file_id>")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def file(file_id: UUID) -> Response:
     """The bytes as they were sent: to save, never to open here."""
     actor = current_actor()
@@ -67,7 +67,7 @@ def file(file_id: UUID) -> Response:
 
 
 @blueprint.get("/<uuid:file_id>/delete")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def ask_delete(file_id: UUID) -> str:
     """Asks once more, since a deleted file does not come back."""
     with wiring().database.begin(_own()) as session:
@@ -79,7 +79,7 @@ def ask_delete(file_id: UUID) -> str:
 
 
 @blueprint.post("/<uuid:file_id>/delete")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def delete(file_id: UUID) -> AnyResponse:
     """Gone for good."""
     actor = current_actor()

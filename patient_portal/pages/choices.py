@@ -36,6 +36,8 @@ from patient_portal.choosing import (
     record,
     what_would_change,
 )
+from patient_portal.family.filled_in import left_by_helper
+from patient_portal.family.standing import waits_for
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
 from patient_portal.papers.signed_copy import attachment
@@ -49,7 +51,7 @@ blueprint = Blueprint("choices", __name__, url_prefix="/choices")
 
 
 @blueprint.get("")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def overview() -> str:
     """Every choice, each on its own, with where it stands."""
     choices = choices_of(wiring(), current_actor())
@@ -66,7 +68,7 @@ def overview() -> str:
 
 
 @blueprint.get("/cancerlinq")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def cancerlinq() -> str:
     """In or out of CancerLinQ: what would change, before it is confirmed."""
     choices = choices_of(wiring(), current_actor())
@@ -78,7 +80,7 @@ def cancerlinq() -> str:
 
 
 @blueprint.post("/cancerlinq")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("decide", per_minute=30)
 def decide_cancerlinq() -> AnyResponse:
     """Record the answer and show what each store does with it."""
@@ -87,7 +89,7 @@ def decide_cancerlinq() -> AnyResponse:
 
 
 @blueprint.get("/efforts/<effort_id>")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def effort(effort_id: str) -> str:
     """Read what an effort is and gets, and decide."""
     choices = choices_of(wiring(), current_actor())
@@ -96,7 +98,7 @@ def effort(effort_id: str) -> str:
 
 
 @blueprint.post("/efforts/<effort_id>")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("decide", per_minute=30)
 def decide_effort(effort_id: str) -> AnyResponse:
     """Sign a donation, or say no: the no needs nothing but the press of a button."""
@@ -121,7 +123,7 @@ def decide_effort(effort_id: str) -> AnyResponse:
 
 
 @blueprint.get("/stop-all")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def stop_all() -> str:
     """What "stop all research sharing" would end."""
     choices = choices_of(wiring(), current_actor())
@@ -131,7 +133,7 @@ def stop_all() -> str:
 
 
 @blueprint.post("/stop-all")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("decide", per_minute=30)
 def decide_stop_all() -> AnyResponse:
     """End every donation in one step."""
@@ -139,7 +141,7 @@ def decide_stop_all() -> AnyResponse:
 
 
 @blueprint.get("/decision/<uuid:decision_id>")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def status(decision_id: UUID) -> str:
     """What became of a decision in every store; `?part=1` is only the list, for the script that keeps it current."""
     actor = current_actor()
@@ -163,7 +165,7 @@ def status(decision_id: UUID) -> str:
 
 
 @blueprint.get("/decision/<uuid:decision_id>/receipt")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def receipt(decision_id: UUID) -> Response:
     """The receipt of a decision: what was decided, by whom, its place, and what each store has signed so far."""
     actor = current_actor()
@@ -181,7 +183,7 @@ def receipt(decision_id: UUID) -> Response:
 
 
 @blueprint.get("/decision/<uuid:decision_id>/signed")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def signed(decision_id: UUID) -> str:
     """The signed copy: exactly the words that were shown, with name, time and meaning (HIP-11 (c)(4))."""
     actor = current_actor()
@@ -200,6 +202,8 @@ def _effort_page(
 ) -> str:
     text = TEXTS.newest(effort.id, language_code())
     stands = choices.standing.donation(effort)
+    draft = left_by_helper(effort.id)
+    left = draft.form if draft and not errors else {}
     return render_template(
         "choices/effort.html",
         choices=choices,
@@ -209,12 +213,14 @@ def _effort_page(
         text=text,
         english=TEXTS.newest(effort.id, "en") if text is None else None,
         may_sign=text is not None and _reviewed(text),
+        waits=waits_for(current_actor()),
+        draft=draft,
         refused=refused,
         outside=choices.shut_out(effort),
         states=says_about_itself(effort.id, now().date()),
         errors=errors,
-        chosen=request.form.getlist("categories") if errors else [],
-        switched=request.form.getlist("sensitive") if errors else [],
+        chosen=request.form.getlist("categories") if errors else left.get("categories", []),
+        switched=request.form.getlist("sensitive") if errors else left.get("sensitive", []),
         signed_name=given.get("signed_name", ""),
         form=given.get("form") or new_form(),
         categories=list(DataCategory),

@@ -51,6 +51,13 @@ def thanks() -> str:
     return render_template("family/died_thanks.html")
 
 
+@blueprint.get("/someone-died/mistake")
+@gate(Gate.PATIENT)
+def are_you_here() -> str:
+    """Shown at sign-in to who was reported dead."""
+    return render_template("family/mistake.html")
+
+
 @blueprint.post("/someone-died/mistake")
 @gate(Gate.PATIENT)
 def mistake() -> AnyResponse:

@@ -23,7 +23,7 @@ blueprint = Blueprint("donation", __name__, url_prefix="/choices/efforts")
 
 
 @blueprint.get("/<effort_id>/leaves")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 @limited("preview", per_minute=60)
 def leaves(effort_id: str) -> str:
     """Words and counts first; then kind by kind, ten entries a page, each folded with what leaves of it inside.

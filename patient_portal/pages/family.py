@@ -8,9 +8,21 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from consent.authority.helping import LASTS, Came, Invitation, WrongPasscode, come, end, helpers_of, invite
+from consent.authority.helping import (
+    LASTS,
+    Came,
+    Invitation,
+    WrongPasscode,
+    come,
+    end,
+    fill_in,
+    helpers_of,
+    invite,
+)
 from consent.authority.rules import Step
 from consent.authority.stated import named, settle, statements_of
+from consent.decision import SensitiveClass
+from patient_portal.choosing import choices_of, effort_or_not_found
 from patient_portal.family.words import PROBLEMS, SHORT, STEPS
 from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
@@ -103,6 +115,23 @@ def enter(token: str) -> AnyResponse:
     assert isinstance(live, WebSession)
     live.renew()
     return redirect(url_for("record.overview"), 303)
+
+
+@blueprint.post("/choices/efforts/<effort_id>/fill-in")
+@gate(Gate.HELPER)
+@limited("fill-in", per_minute=20)
+def fill_in_form(effort_id: str) -> AnyResponse:
+    """Keep what a helper ticked, for the person to look at; nothing is decided and nothing is signed by it."""
+    effort = effort_or_not_found(choices_of(wiring(), current_actor()), effort_id)
+    offered = {each.value for each in effort.offers}
+    ticked: dict[str, list[str]] = {
+        "categories": [each for each in request.form.getlist("categories") if each in offered],
+        "sensitive": [each.value for each in SensitiveClass if each.value in request.form.getlist("sensitive")],
+    }
+    with own_session() as database:
+        fill_in(database, wiring().keyring, current_actor(), effort.id, ticked, now())
+    flash(gettext("Kept. They see it when they open this page, and they decide."))
+    return redirect(url_for("choices.effort", effort_id=effort.id), 303)
 
 
 def _session_of(came: Came) -> dict[str, object]:

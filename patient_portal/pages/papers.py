@@ -33,7 +33,7 @@ blueprint = Blueprint("papers", __name__)
 
 
 @blueprint.get("/choices/decision/<uuid:decision_id>/signed.pdf")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("paper", per_minute=30)
 def signed(decision_id: UUID) -> Response:
     """The signed copy, in the language of the form (HIP-11 (c)(4))."""
@@ -46,7 +46,7 @@ def signed(decision_id: UUID) -> Response:
 
 
 @blueprint.get("/choices/decision/<uuid:decision_id>/paper.pdf")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("paper", per_minute=30)
 def twin(decision_id: UUID) -> Response:
     """The decision on one page, with the codes that restore it after a total loss."""
@@ -70,7 +70,7 @@ def form() -> Response:
 
 
 @blueprint.get("/choices/efforts/<effort_id>/changes")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def changes(effort_id: str) -> str:
     """What is different between two versions of an effort's form: in plain words first, then word for word.
 

@@ -20,7 +20,7 @@ blueprint = Blueprint("proof_of_no", __name__, url_prefix="/choices")
 
 
 @blueprint.get("/decision/<uuid:decision_id>/proof")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def download(decision_id: UUID) -> Response:
     """The proof for one's own no; `?at=` asks about the position at which a batch or a release was built."""
     actor = current_actor()

@@ -44,7 +44,7 @@ def terms(texts: Iterable[object]) -> list[tuple[str, tuple[str, str]]]:
 
 
 @blueprint.get("/record/entry/<uuid:entry>/over-time")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def course(entry: UUID) -> str | Response:
     """Every value of the test that an entry reports, as a picture and a table; what is no test has its own page."""
     with own_record() as record:

@@ -32,7 +32,7 @@ SITES = tuple(site for site in SITE_NAMES if site in KINDS_OF_CANCER)
 
 
 @blueprint.get("")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def choose() -> str:
     """The words to choose from, as they stand now; the kinds of cancer as the record has them."""
     choices, sites = _gathered()
@@ -42,7 +42,7 @@ def choose() -> str:
 
 
 @blueprint.post("")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("decide", per_minute=30)
 def decide() -> AnyResponse:
     """First what would follow, effort by effort, with nothing recorded; with `confirm` the choice itself."""

@@ -36,14 +36,14 @@ _NO_DAY = phrase("Write the day as year, month, day, such as 2024-05-31.")
 
 
 @blueprint.get("/record/download")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def choose() -> str:
     """What there is to take, in which forms, and what it lacks."""
     return _page(Form.PDF, Wanted(), {})
 
 
 @blueprint.post("/record/download")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("record-download", per_minute=6)
 def take() -> AnyResponse:
     """The file at once when it is small; else a job makes it. Without a form it is the whole FHIR Bundle."""
@@ -71,7 +71,7 @@ def take() -> AnyResponse:
 
 
 @blueprint.get("/record/download/<uuid:copy_id>")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def copy(copy_id: UUID) -> str:
     """How far a copy is; when it is made, the way to it."""
     actor = current_actor()
@@ -82,7 +82,7 @@ def copy(copy_id: UUID) -> str:
 
 
 @blueprint.get("/record/download/<uuid:copy_id>/file")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("record-download", per_minute=20)
 def file(copy_id: UUID) -> AnyResponse:
     """A copy that was made, as often as one likes on its day."""
@@ -99,7 +99,7 @@ def file(copy_id: UUID) -> AnyResponse:
 
 
 @blueprint.post("/record/download/<uuid:copy_id>/delete")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def throw_away(copy_id: UUID) -> AnyResponse:
     """Delete a copy before its day is over."""
     actor = current_actor()

@@ -28,7 +28,7 @@ A_PAGE, MOST = 25, 10_000
 
 
 @blueprint.get("")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def overview() -> str:
     """Newest first; `?kind=` shows one kind only, older lines by a plain link."""
     kind, after = _kind(), After.read(request.args.get("after", ""))
@@ -47,7 +47,7 @@ def overview() -> str:
 
 
 @blueprint.get("/list.csv")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("uses", per_minute=10)
 def as_csv() -> Response:
     """All of it as a table, in the reader's language; times in UTC."""
@@ -65,7 +65,7 @@ def as_csv() -> Response:
 
 
 @blueprint.get("/list.json")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("uses", per_minute=10)
 def as_fhir() -> Response:
     """All of it as a FHIR R4 Bundle of AuditEvents."""
