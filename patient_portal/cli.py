@@ -14,6 +14,7 @@ from patient_portal.commands.keys import keys
 from patient_portal.commands.ledger import ledger
 from patient_portal.commands.processes import api, feed, serve, worker
 from patient_portal.commands.providers import providers
+from patient_portal.commands.requests import requests
 from patient_portal.commands.settings import settings
 from patient_portal.commands.stores import stores
 from patient_portal.commands.texts import texts
@@ -36,7 +37,7 @@ def portal(log_level: str) -> None:
     configure_logs(os.environ.get("PORTAL_LOG_LEVEL", log_level))
 
 
-for command in (demo, decide, serve, api, worker, feed, db, keys, ledger, providers, settings, stores, texts):
+for command in (demo, decide, serve, api, worker, feed, db, keys, ledger, providers, requests, settings, stores, texts):
     portal.add_command(command)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 CLAIMED = {
-    "X": range(1, 7),
+    "X": range(1, 10),
     "SMART": [*range(1, 7), *range(10, 16), *range(20, 24), *range(30, 37), *range(40, 50), *range(60, 66)],
     "LIB": range(1, 7),
     "FHIR": [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 17, 18],

@@ -1,0 +1,256 @@
+"""Requests for data on real PostgreSQL: who is in the files, when files appear, and who may do what."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from consent.decision import Answer, DataCategory, donation_to
+from consent.efforts import LIVING_WELL
+from consent.person_identity import link_persons
+from consent.record_decision import record_decision
+from database.context import as_nobody, as_persons, as_propagation, as_release
+from database.unit_of_work import sqlalchemy_url
+from research.requests import verbs
+from research.requests.asked_for import read_content
+from research.requests.cohort import cohort, people
+from research.requests.fulfil import Builder, Fulfilled, fulfil
+from research.requests.process import Criterion, Event, Kind, Outcome, Stage
+from research.requests.rows import add_event, read_request
+from tests.parts.consent.people import asked, patient, person
+from tests.parts.research.conftest import World
+from tests.pure.research.test_requests import example
+from vocabulary.errors import Conflict, NotFound
+
+PARTS = frozenset({DataCategory.CLINICAL, DataCategory.THERAPY})
+
+
+def chart(number: int) -> list[dict[str, Any]]:
+    """A very short one, with a name that must not leave."""
+    return [
+        {"resourceType": "Patient", "id": f"p{number}", "name": [{"family": "Canary"}], "birthDate": "1970-01-02"},
+        {
+            "resourceType": "Condition",
+            "id": f"c{number}",
+            "subject": {"reference": f"Patient/p{number}", "display": "Canary"},
+            "code": {"text": "Canary", "coding": [{"system": "http://snomed.info/sct", "code": "254837009"}]},
+        },
+    ]
+
+
+def donors_in(world: World, many: int) -> list[UUID]:
+    """So many people with a record and a yes."""
+    found = []
+    for number in range(many):
+        who = person(world.database, number + 1)
+        world.bring_record(who, chart(number))
+        answer(world, who, Answer.YES)
+        found.append(who)
+    return found
+
+
+def answer(world: World, who: UUID, says: Answer) -> int:
+    made = record_decision(
+        world.database.web, world.database.keyring, asked(who, donation_to("living-well"), says), world.clock()
+    )
+    return made.decisions[-1].version
+
+
+def submitted(world: World) -> UUID:
+    return verbs.submit(world.database.worker, read_content(example(), world.clock().date()), "ada", world.clock())
+
+
+def approved(world: World) -> UUID:
+    login, now, made = world.database.worker, world.clock(), submitted(world)
+    verbs.check(login, made, "cleo", now)
+    verbs.review(login, made, "rita", list(Criterion), "sound", now)
+    verbs.decide(login, made, "dora", Outcome.APPROVED, "all met", now)
+    return made
+
+
+def ready(world: World) -> UUID:
+    """A request on which only the files are missing."""
+    login, now, made = world.database.worker, world.clock(), approved(world)
+    verbs.draft_agreement(login, made, "lea", "DUA-1", 125_000, now)
+    verbs.pay(login, made, "finn", 125_000, "book 7", now)
+    verbs.sign_agreement(login, made, "lea", "DUA-1", "Dr. Ada Example", now)
+    return made
+
+
+def build(world: World, made: UUID, clock: Callable[[], datetime] | None = None) -> Fulfilled:
+    builder = Builder(
+        world.database.worker, world.database.keyring, world.folder / "out", clock or world.clock, "0.1.0"
+    )
+    return fulfil(builder, made, "bea")
+
+
+def left(world: World) -> list[Path]:
+    return sorted((world.folder / "out").rglob("*"))
+
+
+def refused(world: World, made: UUID, reason: str) -> None:
+    before = left(world)
+    with pytest.raises(Conflict, match=f"^{reason}$"):
+        build(world, made)
+    assert left(world) == before
+
+
+def people_of(world: World, made: UUID) -> dict[UUID, str]:
+    """Whom the codes of a request stand for."""
+    with world.database.worker.begin(as_release()) as session:
+        rows = session.execute(
+            text("SELECT person_id, subject FROM store_subject WHERE store_id = :name"), {"name": f"request/{made}"}
+        )
+        return {row.person_id: row.subject for row in rows}
+
+
+def test_files_hold_who_says_yes_when_they_are_made(world: World) -> None:
+    """X-07, X-08: nothing before agreement and payment; a donor who took it back after the approval is absent, and the
+    manifest names the version of everybody else's consent by code."""
+    donors = donors_in(world, 12)
+    login, now, made = world.database.worker, world.clock(), approved(world)
+    refused(world, made, "agreement-not-drafted")
+    verbs.draft_agreement(login, made, "lea", "DUA-1", 125_000, now)
+    refused(world, made, "agreement-not-signed")
+    verbs.sign_agreement(login, made, "lea", "DUA-1", "Dr. Ada Example", now)
+    refused(world, made, "payment-not-recorded")
+    verbs.pay(login, made, "finn", 125_000, "book 7", now)
+    answer(world, donors[3], Answer.NO)
+    versions = {who: 1 for who in donors}
+    answer(world, donors[4], Answer.NO)
+    versions[donors[4]] = answer(world, donors[4], Answer.YES)
+    done = build(world, made)
+    files = {path.name: path.read_bytes() for path in done.folder.iterdir()}
+    manifest = orjson.loads(files.pop("manifest.json"))
+    assert manifest == done.manifest
+    codes = people_of(world, made)
+    assert donors[3] not in codes
+    expected = {codes[who]: versions[who] for who in donors if who != donors[3]}
+    assert {one["subject"]: one["consent_version"] for one in manifest["consents"]} == expected
+    assert {one["name"]: one["sha256"] for one in manifest["files"]} == {
+        name: hashlib.sha256(content).hexdigest() for name, content in files.items()
+    }
+    assert set(files) == {"Condition.ndjson"}, "the general part was not asked for"
+    tags = [orjson.loads(line)["meta"]["tag"][0]["code"] for line in files["Condition.ndjson"].splitlines()]
+    assert tags == sorted(expected)
+    assert b"Canary" not in b"".join(files.values())
+    assert not any(str(who).encode() in orjson.dumps(manifest) for who in donors)
+    refused(world, made, "request-has-ended")
+    told = text("SELECT detail FROM audit_event WHERE event = 'donation.sent'")
+    with world.database.web.begin(as_persons(donors[0], donors[3])) as session:
+        assert session.scalars(told).all() == [{"effort": "living-well", "manifest": str(made), "count": 1}]
+
+
+@pytest.fixture
+def commit_fails(world: World) -> Iterator[Callable[[bool], None]]:
+    """Make, or stop making, PostgreSQL refuse a fulfilment at the very commit."""
+    engine = create_engine(sqlalchemy_url(world.database.superuser_url), isolation_level="AUTOCOMMIT")
+
+    def turn(on: bool) -> None:
+        with engine.connect() as connection:
+            if not on:
+                connection.exec_driver_sql("DROP TRIGGER late ON request_event")
+                return
+            connection.exec_driver_sql(
+                "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'late'; END $f$"
+            )
+            connection.exec_driver_sql(
+                "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON request_event DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW WHEN (NEW.kind = 'fulfilled') EXECUTE FUNCTION late()"
+            )
+
+    yield turn
+    engine.dispose()
+
+
+def test_nothing_is_left_of_a_build_that_fails(world: World, commit_fails: Callable[[bool], None]) -> None:
+    """X-07, X-08, REL-02: no file when the commit fails; who takes it back while the files are made is absent; fewer
+    than 11 people are refused, and no file is left."""
+    donors, made = donors_in(world, 12), ready(world)
+    commit_fails(True)
+    with pytest.raises(DBAPIError, match="late"):
+        build(world, made)
+    assert [path for path in left(world) if path.is_file()] == []
+    assert [path.name for path in left(world)] == []
+    commit_fails(False)
+    asked_for_the_time = 0
+
+    def while_building() -> datetime:
+        """Everybody has been read once when the time is asked for the last step; one of them says no right then."""
+        nonlocal asked_for_the_time
+        asked_for_the_time += 1
+        if asked_for_the_time == len(donors) + 3:
+            answer(world, donors[5], Answer.NO)
+        return world.clock()
+
+    done = build(world, made, while_building)
+    assert asked_for_the_time == len(donors) + 3
+    codes = people_of(world, made)
+    assert donors[5] in codes, "their lines were chosen before the no"
+    assert {one["subject"] for one in done.manifest["consents"]} == {codes[who] for who in donors} - {codes[donors[5]]}
+    second = ready(world)
+    answer(world, donors[6], Answer.NO)
+    refused(world, second, "cohort-too-small")
+    with world.database.worker.begin(as_nobody()) as session:
+        assert read_request(session, second).stands.stage is Stage.DRAFTED
+    assert verbs.check(world.database.worker, submitted(world), "cleo", world.clock()) is None
+
+
+def test_equal_input_makes_equal_bytes(world: World) -> None:
+    """X-08: the same request over the same consents at the same time gives the same files, whatever fails between."""
+    donors_in(world, 11)
+    made, moment = ready(world), world.clock() + timedelta(seconds=1)
+    found = []
+    for _ in range(2):
+        done = build(world, made, lambda: moment)
+        found.append({path.name: path.read_bytes() for path in done.folder.iterdir()})
+        engine = create_engine(sqlalchemy_url(world.database.superuser_url), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:  # as if the commit had been lost after the files appeared
+            connection.exec_driver_sql("SET session_replication_role = replica")
+            connection.exec_driver_sql("DELETE FROM request_event WHERE kind = 'fulfilled'")
+        engine.dispose()
+    assert found[0] == found[1]
+
+
+def test_two_records_of_one_human_are_one(world: World) -> None:
+    """REL-02: eleven records of ten people are a cohort of ten."""
+    donors = donors_in(world, 3)
+    link_persons(world.database.web, patient(donors[0], donors[1]), donors[0], donors[1], world.clock())
+    with world.database.worker.begin(as_release()) as session:
+        found = cohort(session, LIVING_WELL, PARTS, world.clock())
+    assert set(found) == set(donors)
+    assert people(group for _, group in found.values()) == 2
+
+
+def test_steps_are_kept_in_order_and_only_by_the_worker(world: World) -> None:
+    """X-07: of two who act at once the second is told; the web and the feed do not reach requests at all."""
+    login, now, made = world.database.worker, world.clock(), submitted(world)
+    with login.begin(as_nobody()) as session:
+        seen = read_request(session, made)
+    verbs.withdraw(login, made, "ada", "not needed", now)
+    with pytest.raises(Conflict, match="changed-meanwhile"), login.begin(as_nobody()) as session:
+        add_event(session, seen, Event(Kind.CHECKED, "cleo", {"enough": True}), now)
+    with pytest.raises(Conflict, match="request-has-ended"):
+        verbs.check(login, made, "cleo", now)
+    with pytest.raises(NotFound):
+        verbs.withdraw(login, UUID(int=7), "ada", "", now)
+    for other, context in ((world.database.web, as_nobody()), (login, as_propagation())):
+        for table in ("data_request", "request_event"):
+            with pytest.raises(DBAPIError, match="permission denied"), other.begin(context) as session:
+                session.execute(text(f"SELECT 1 FROM {table}"))
+    with pytest.raises(DBAPIError, match="row-level security"), login.begin(as_release()) as session:
+        session.execute(
+            text(
+                "INSERT INTO audit_event (recorded_at, event, action, outcome, actor_kind, detail)"
+                " VALUES (now(), 'sign-in', 'E', '0', 'patient', '{}')"
+            )
+        )
