@@ -1,8 +1,7 @@
-"""The arms of W4. Each gives the seconds it took for one decision."""
+"""Our arms of W4, and the PostgreSQL pipeline. Each gives what one decision took."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import random
 import tempfile
@@ -10,8 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import orjson
 import psycopg
@@ -20,27 +17,20 @@ from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
 from benchmarks.harness.postgres import BenchServer
+from benchmarks.w4_peers import NEEDS, Peers, peer
+from benchmarks.w4_took import Took, took
 from benchmarks.w4_world import QUESTION, change, code_of, decider, fill
 from consent.decide.columns import Question
 from consent.decide.decider import Decider
 from consent.decide.lines import BLOCK, Form, Tally, answer_lines, blocks
 from patient_portal.deciding import decide_batch, decide_one
 
-Seconds = float
 FORM = {"store": "living-well", "class": "clinical", "purpose": "research"}
-POLICY = 'permit(principal, action == Action::"use", resource) when { principal.donates.contains("clinical") };'
 PIPELINE = (
     "COPY (SELECT a.id, coalesce(d.answer = 'yes', false) FROM asked a LEFT JOIN store_subject s"
     " ON s.store_id = 'living-well' AND s.subject = a.id LEFT JOIN LATERAL (SELECT answer FROM decision"
     " WHERE person_id = s.person_id ORDER BY version DESC LIMIT 1) d ON true) TO STDOUT (FORMAT csv)"
 )
-
-
-def peer(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 class Arms:
@@ -59,17 +49,17 @@ class Arms:
         self.donates = [number % 4 == 0 for number in order]
         self.ids = self._folder / "ids.csv"
         self.ids.write_bytes(b"\n".join(self.names) + b"\n")
+        self.peers = Peers(self.names, self.donates, self._folder)
         self._http = _serve(self.decider)
         self._version = 1
         self._connection = psycopg.connect(self.database.superuser_url, autocommit=True)
         self._session = requests.Session()
 
-    def named(self, name: str) -> Callable[[], Seconds] | None:
+    def named(self, name: str) -> Callable[[], Took] | None:
         """The arm of this name; None when its library is not installed."""
-        needs = {"cedar_batch": "cedarpy", "cedar_single": "cedarpy", "casbin": "casbin", "duckdb": "duckdb"}
-        if name in needs and peer(needs[name]) is None:
-            return None
-        found: Callable[[], Seconds] = getattr(self, name)
+        if name in NEEDS:
+            return None if peer(NEEDS[name]) is None else getattr(self.peers, name)
+        found: Callable[[], Took] = getattr(self, name)
         return found
 
     def check_alike(self) -> None:
@@ -82,26 +72,25 @@ class Arms:
         self.postgres()
         rows = dict(row.split(b",") for row in (self._folder / "postgres.csv").read_bytes().splitlines())
         assert [rows[name] == b"t" for name in self.names] == self.donates, "postgres"
-        if peer("cedarpy"):
-            assert self._cedar(self.names[:500], self.donates[:500]) == self.donates[:500], "cedarpy"
+        assert self.peers.cedar_answers(500) in (None, self.donates[:500]), "cedarpy"
 
-    def batch(self) -> Seconds:
-        return _timed(lambda: self.decider.decide_many(QUESTION, self.names[:1000]), 1000)
+    def batch(self) -> Took:
+        return took(lambda: self.decider.decide_many(QUESTION, self.names[:1000]), 1000)
 
-    def single(self) -> Seconds:
+    def single(self) -> Took:
         names = self.names[:300]
-        return _timed(lambda: [self.decider.decide(QUESTION, name) for name in names], len(names))
+        return took(lambda: [self.decider.decide(QUESTION, name) for name in names], len(names))
 
-    def file(self) -> Seconds:
+    def file(self) -> Took:
         def run() -> None:
             with self.ids.open("rb") as source, (self._folder / "answers.txt").open("wb") as target:
                 runs = blocks(iter(lambda: source.read(BLOCK), b""))
                 for piece in answer_lines(self.decider, QUESTION, runs, Form.ALLOWED, Tally(), most=10**9):
                     target.write(piece)
 
-        return _timed(run, self._people)
+        return took(run, self._people)
 
-    def postgres(self) -> Seconds:
+    def postgres(self) -> Took:
         """COPY in, join, COPY out: the list pipeline every team writes first."""
 
         def run() -> None:
@@ -116,55 +105,9 @@ class Arms:
                     for row in out:
                         target.write(row)
 
-        return _timed(run, self._people)
+        return took(run, self._people, self._connection.info.backend_pid)
 
-    def duckdb(self) -> Seconds:
-        """A join of two files: no freshness, no rules, no identities of a store; the bare speed of a filter."""
-        duckdb = peer("duckdb")
-        assert duckdb is not None
-        standing = self._folder / "standing.csv"
-        if not standing.exists():
-            standing.write_bytes(
-                b"".join(n + (b",1\n" if y else b",0\n") for n, y in zip(self.names, self.donates, strict=True))
-            )
-        with duckdb.connect() as connection:
-            connection.execute(f"CREATE TABLE s AS FROM read_csv('{standing}', header=false)")
-            asked = f"read_csv('{self.ids}', header=false)"
-            query = f"COPY (SELECT column0, s.column1 FROM {asked} LEFT JOIN s USING (column0))"  # noqa: S608
-            return _timed(lambda: connection.execute(f"{query} TO '{self._folder / 'duck.csv'}'"), self._people)
-
-    def cedar_batch(self) -> Seconds:
-        """The peer at its best: policies and entities read beforehand."""
-        cedarpy = peer("cedarpy")
-        assert cedarpy is not None
-        names, donates = self.names[:1000], self.donates[:1000]
-        rows = [_entity(name, yes) for name, yes in zip(names, donates, strict=True)]
-        entities = cedarpy.Entities.from_json_str(json.dumps(rows))
-        policies, asked = cedarpy.PolicySet.from_str(POLICY), [_ask(name) for name in names]
-        return _timed(lambda: cedarpy.is_authorized_batch(asked, policies, entities), 1000)
-
-    def cedar_single(self) -> Seconds:
-        cedarpy = peer("cedarpy")
-        assert cedarpy is not None
-        asked = [(_ask(name), [_entity(name, yes)]) for name, yes in zip(self.names[:300], self.donates, strict=False)]
-        return _timed(lambda: [cedarpy.is_authorized(one, POLICY, entities) for one, entities in asked], 300)
-
-    def casbin(self) -> Seconds:
-        casbin = peer("casbin")
-        assert casbin is not None
-        model = self._folder / "model.conf"
-        model.write_text(
-            "[request_definition]\nr = sub, obj\n[policy_definition]\np = sub, obj\n"
-            "[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = r.sub == p.sub && r.obj == p.obj\n"
-        )
-        rules = self._folder / "policy.csv"
-        allowed = [n.decode() for n, yes in zip(self.names[:4000], self.donates, strict=False) if yes][:1000]
-        rules.write_text("".join(f"p, {name}, clinical\n" for name in allowed))
-        enforcer = casbin.Enforcer(str(model), str(rules))
-        names = [name.decode() for name in self.names[:20]]
-        return _timed(lambda: [enforcer.enforce(name, "clinical") for name in names], 20)
-
-    def http_batch(self) -> Seconds:
+    def http_batch(self) -> Took:
         body = self.ids.read_bytes()
 
         def run() -> None:
@@ -172,24 +115,24 @@ class Arms:
             size = sum(len(part) for part in found.iter_content(BLOCK))
             assert size > self._people * 20
 
-        return _timed(run, self._people)
+        return took(run, self._people)
 
-    def http_single(self) -> Seconds:
+    def http_single(self) -> Took:
         asked = [orjson.dumps({**FORM, "id": name.decode()}) for name in self.names[:200]]
 
         def run() -> None:
             for body in asked:
                 self._session.post(f"{self._http.url}/one", data=body, timeout=60).raise_for_status()
 
-        return _timed(run, len(asked))
+        return took(run, len(asked))
 
-    def few_stores(self) -> Seconds:
+    def few_stores(self) -> Took:
         return self._over(10)
 
-    def many_stores(self) -> Seconds:
+    def many_stores(self) -> Took:
         return self._over(1_000)
 
-    def _over(self, stores: int) -> Seconds:
+    def _over(self, stores: int) -> Took:
         """200 batches of 100, the stores in turn: their columns are made once and kept."""
         asked = [Question(f"store-{n % stores}", QUESTION.category, QUESTION.purpose) for n in range(1_000)]
         for question in asked:
@@ -201,42 +144,38 @@ class Arms:
                 column = self.decider._columns.column(question)
                 list(map(column.__getitem__, map(shown.__getitem__, range(1, 101))))
 
-        return _timed(run, 100_000)
+        return took(run, 100_000)
 
     def stale_yeses(self, trials: int) -> int:
-        """Withdraw, commit, ask: how often the answer was yes. The mark has no place yet, as right after a commit."""
+        """Withdraw, commit, ask: how often the answer was yes. The mark has no place yet, as right after a commit.
+
+        A commit is seen before it is on the disk, and what is seen is the question: no wait for the disk."""
         stale, connection = 0, self._connection
+        connection.execute("SET synchronous_commit = off")
         donors = [n for n, yes in zip(self.names, self.donates, strict=True) if yes]
         for trial in range(trials):
             name = donors[trial % len(donors)]
             answer = "yes" if (trial // len(donors)) % 2 else "no"
             connection.execute(WITHDRAW, {"code": name.decode(), "answer": answer})
             stale += self.decider.decide(QUESTION, name).allowed is not (answer == "yes")
-            if trial % 200 == 199:
+            if trial % 50 == 49:
                 connection.execute(SEQUENCE)  # the feed's work
         connection.execute(SEQUENCE)
         return stale
 
-    def catch_up_seconds(self, changes: int) -> Seconds:
+    def catch_up(self, changes: int) -> Took:
+        """All of them at once, by one statement: the time in all, not for each."""
         row = self._connection.execute("SELECT max(version) FROM decision").fetchone()
         self._version = max(self._version, row[0] if row else 1) + 1
         self.decider.warm()
         change(self.database, changes, self._version)
-        began = time.perf_counter()
-        self.decider.warm()
-        return time.perf_counter() - began
+        backend = self.decider._view._open().info.backend_pid
+        return took(self.decider.warm, 1, backend)
 
     def close(self) -> None:
         self._http.stop()
         self._connection.close()
         self.decider.close()
-
-    def _cedar(self, names: list[bytes], donates: list[bool]) -> list[bool]:
-        cedarpy = peer("cedarpy")
-        assert cedarpy is not None
-        entities = [_entity(name, yes) for name, yes in zip(names, donates, strict=True)]
-        found = cedarpy.is_authorized_batch([_ask(name) for name in names], POLICY, entities)
-        return [answer.decision == cedarpy.Decision.Allow for answer in found]
 
 
 WITHDRAW = (
@@ -254,22 +193,6 @@ SEQUENCE = (
     " INSERT INTO position SELECT (SELECT max(position) FROM position) + row_number() OVER (ORDER BY id),"
     " decision_id, person_id, version, leaf, now() FROM moved"
 )
-
-
-def _ask(name: bytes) -> dict[str, Any]:
-    return {"principal": f'Person::"{name.decode()}"', "action": 'Action::"use"', "resource": 'Data::"clinical"',
-            "context": {}}  # fmt: skip
-
-
-def _entity(name: bytes, donates: bool) -> dict[str, Any]:
-    return {"uid": {"type": "Person", "id": name.decode()}, "attrs": {"donates": ["clinical"] if donates else []},
-            "parents": []}  # fmt: skip
-
-
-def _timed(work: Callable[[], object], decisions: int) -> Seconds:
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) / decisions
 
 
 class _serve:  # noqa: N801 - used as a verb

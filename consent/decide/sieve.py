@@ -23,7 +23,7 @@ class Sieve:
         self._snapshot, self._columns = snapshot, columns
         self._asked: Counter[Question] = Counter()
         self._permitted: OrderedDict[Question, set[bytes]] = OrderedDict()
-        self._code_of: dict[str, dict[int, bytes]] = {}
+        self._code_of: dict[str, list[bytes | None]] = {}
 
     def kept(self, question: Question, codes: Mapping[bytes, int], names: Sequence[bytes]) -> list[bytes] | None:
         """Those of `names` that are permitted, in order; None while it is not worth it."""
@@ -39,24 +39,35 @@ class Sieve:
         """These persons may stand otherwise than before; `coded` have a new code."""
         for person, store, code in coded:
             if store in self._code_of:
-                self._code_of[store][person] = code.encode()
+                _put(self._code_of[store], person, code.encode())
         touched = {*persons, *(person for person, _, _ in coded)}
         for question, permitted in self._permitted.items():
             column, shown = self._columns.column(question), self._snapshot.shown
             codes = self._code_of[question.store]
             for person in touched:
-                name = codes.get(person)
+                name = codes[person] if person < len(codes) else None
                 if name is not None:
                     (permitted.add if column[shown[person]].allowed else permitted.discard)(name)
 
     def _make(self, question: Question, codes: Mapping[bytes, int]) -> set[bytes]:
         if question.store not in self._code_of:
-            self._code_of[question.store] = {person: code for code, person in codes.items()}
+            by_person: list[bytes | None] = [None] * len(self._snapshot.shown)
+            self._code_of[question.store] = by_person
+            for code, person in codes.items():
+                _put(by_person, person, code)
         allowed = [permission.allowed for permission in self._columns.column(question)]
         shown = self._snapshot.shown
-        made = {code for code, person in codes.items() if allowed[shown[person]]}
+        # Copied side by side: scattered among everyone's codes, each look at one would be a page of its own.
+        together = b"\n".join(code for code, person in codes.items() if allowed[shown[person]])
+        made = set(together.split(b"\n"))
+        made.discard(b"")
         self._permitted[question] = made
         if len(self._permitted) > MOST_QUESTIONS:
             self._permitted.popitem(last=False)
             self._asked.clear()
         return made
+
+
+def _put(codes: list[bytes | None], person: int, code: bytes) -> None:
+    codes.extend([None] * (person + 1 - len(codes)))
+    codes[person] = code

@@ -93,11 +93,12 @@ class Snapshot:
 
     def decide(self, person: int, version: int, text: str) -> None:
         """Apply one decision (`text` as the ledger view writes it). Seen before: nothing; after a gap: doubt."""
-        self._grow(person)
-        if version <= self._version[person]:
-            return
-        if version != self._version[person] + 1:
-            self._doubt(person)
+        if person >= len(self.shown):
+            self._grow(person)
+        known = self._version[person]
+        if version != known + 1:
+            if version > known:
+                self._doubt(person)
             return
         try:
             self._add(person, text)
@@ -210,9 +211,10 @@ class Snapshot:
 
     def _refresh(self, person: int) -> None:
         """Find the profile of a person and of all linked to them."""
-        group = self._groups.get(person)
+        group = self._groups.get(person) if self._groups else None
         if group is None:
-            self._show(person, DOUBTED if person in self._doubted else self._own_profile(person))
+            doubted = self._doubted and person in self._doubted
+            self._show(person, DOUBTED if doubted else self._own_profile(person))
             return
         profile = self._group_profile(group)
         for member in group:
