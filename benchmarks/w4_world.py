@@ -26,7 +26,8 @@ DECISION = (
     "INSERT INTO decision (id, person_id, version, choice, effort_id, answer, categories, sensitive, actor_kind, means,"
     " language, text_id, text_version, confirmed_by_person, asked_at, recorded_at, idempotency_key, salt)"
     # As the product makes ids: the time first, so that what came together lies together in the index.
-    " SELECT (lpad(to_hex({version}), 12, '0') || substr(md5('d' || {no} || '-' || {version}), 13))::uuid, {id}, {version}, 'donation', 'living-well', {answer},"
+    " SELECT (lpad(to_hex({version}), 12, '0') || substr(md5('d' || {no} || '-' || {version}), 13))::uuid,"
+    " {id}, {version}, 'donation', 'living-well', {answer},"
     " CASE WHEN {answer} = 'yes' THEN ARRAY['clinical', 'general', 'therapy'] ELSE '{{}}'::text[] END, '{{}}',"
     " 'patient', 'web', 'en', 'living-well', 1, true, now(), now(), 'k' || {version}, '\\x00'"
 )
