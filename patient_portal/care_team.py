@@ -27,6 +27,7 @@ from fhir_bridge.smart.errors import ProviderUnavailable
 from fhir_bridge.smart.grant import Grant
 from notifications.texting import confirmed_contact, texts_wanted
 from patient_portal.aliases import add_aliases, aliases_in
+from patient_portal.care_team_relation import local_reference
 from patient_portal.choosing import TEXTS, Choices
 from patient_portal.hospital_patient import name_of, preferred_language, read_patient
 from patient_portal.wiring import Wiring
@@ -59,7 +60,10 @@ class Chart:
 
     def as_session(self) -> dict[str, object]:
         """What the sealed session keeps; nothing of it is stored anywhere else."""
-        return {"chart_name": self.name, "chart_birth_date": self.birth_date, "staff": self.staff}
+        return {
+            "chart_name": self.name, "chart_birth_date": self.birth_date, "staff": self.staff,
+            "chart_patient": text(self.patient.get("id")),
+        }  # fmt: skip
 
 
 def open_chart(wiring: Wiring, provider: Provider, grant: Grant, *, from_chart: bool) -> Chart | None:
@@ -76,11 +80,16 @@ def open_chart(wiring: Wiring, provider: Provider, grant: Grant, *, from_chart: 
     if not from_chart or grant.patient is None or not grant.identity.fhir_user:
         raise NotServed("no-chart")
     patient = read_patient(wiring, provider, grant, grant.patient)
+    staff = local_reference(grant.identity.fhir_user, provider.fhir_base_url)
+    return chart_of(patient, staff, wiring.settings.languages)
+
+
+def chart_of(patient: Resource, staff: str, languages: tuple[str, ...]) -> Chart:
+    """The chart of a Patient that the hospital gave; ProviderUnavailable when it has no name to show."""
     name, born = name_of(patient), text(patient.get("birthDate"))
     if not name:
         raise ProviderUnavailable("patient-without-a-name")
-    staff = grant.identity.fhir_user.removeprefix(provider.fhir_base_url.rstrip("/") + "/")
-    return Chart(patient, name, born, staff, preferred_language(patient, wiring.settings.languages))
+    return Chart(patient, name, born, staff, preferred_language(patient, languages))
 
 
 def learn_names(wiring: Wiring, provider: Provider, person: UUID, chart: Chart, now: datetime) -> None:

@@ -54,7 +54,11 @@ PASSES: dict[Gate, frozenset[ActorKind]] = {
 }
 OPEN_TO_ALL = frozenset({Gate.PUBLIC, Gate.SIGNATURE, Gate.INTERNAL})
 # Where somebody who is not signed in is sent; everybody else signs in at a hospital.
-SIGN_IN_OF: dict[Gate, str] = {Gate.STAFF: "staff_sign_in.choose", Gate.LEAD: "staff_sign_in.choose"}
+SIGN_IN_OF: dict[Gate, str] = {
+    Gate.STAFF: "staff_sign_in.choose",
+    Gate.LEAD: "staff_sign_in.choose",
+    Gate.CARE_TEAM: "care_team_panel.choose",
+}
 
 
 def gate(kind: Gate) -> Callable[[View], View]:

@@ -36,6 +36,7 @@ class SmartClient:
         entropy: bytes,
         launch_value: str | None = None,
         offline: bool = False,
+        panel: bool = False,
     ) -> launch.LaunchRequest:
         """See launch.begin_launch; `launch_value` is the `launch` parameter that an EHR brought."""
         return launch.begin_launch(
@@ -45,6 +46,7 @@ class SmartClient:
             entropy=entropy,
             launch=launch_value,
             offline=offline,
+            panel=panel,
         )
 
     def finish(

@@ -42,6 +42,11 @@ class LaunchRequest:
     nonce: str | None = field(default=None, repr=False)
     code_verifier: str = field(default="", repr=False)
 
+    @property
+    def panel(self) -> bool:
+        """Whether staff signed in for their own list of patients: asked for without a chart and without a patient."""
+        return not {"launch", "launch/patient"} & set(self.scope.split())
+
     def as_stored(self) -> dict[str, Any]:
         """What must be kept until the callback: plain JSON, secret, to be encrypted at rest."""
         return {
@@ -71,19 +76,21 @@ def begin_launch(
     entropy: bytes,
     launch: str | None = None,
     offline: bool = False,
+    panel: bool = False,
 ) -> LaunchRequest:
     """Make the authorization request.
 
     `launch` is the value an EHR brought, None for a standalone launch. `entropy` is 96 fresh random bytes, 32 each
     for state, nonce and PKCE verifier (256 bits; SMART-11, SMART-12). `offline` asks for background refresh, only
     when the person turned it on (SMART-36). A launch from a chart at a `care_team` provider asks for the care team's
-    scopes. Raises ProviderUnavailable when the server cannot do this launch, LaunchRefused for an unusable `launch`.
+    scopes; `panel` is a standalone launch of staff, for their own list of patients. Raises ProviderUnavailable when
+    the server cannot do this launch, LaunchRefused for an unusable `launch`.
     """
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"entropy must be {ENTROPY_BYTES} bytes")
     _check_possible(launch, configuration)
     state, fresh_nonce, verifier = (_text(entropy[start : start + 32]) for start in (0, 32, 64))
-    scope = _scope(provider, configuration, ehr_launch=launch is not None, offline=offline)
+    scope = _scope(provider, configuration, ehr_launch=launch is not None, offline=offline, panel=panel)
     nonce = fresh_nonce if provider.send_nonce else None
     parameters = _parameters(provider, redirect_uri, scope, state=state, verifier=verifier, launch=launch, nonce=nonce)
     url: str = prepare_grant_uri(configuration.authorization_endpoint, **parameters)
@@ -111,11 +118,14 @@ def _check_possible(launch: str | None, configuration: SmartConfiguration) -> No
         raise ProviderUnavailable("launch-not-supported")
 
 
-def _scope(provider: Provider, configuration: SmartConfiguration, *, ehr_launch: bool, offline: bool) -> str:
+def _scope(
+    provider: Provider, configuration: SmartConfiguration, *, ehr_launch: bool, offline: bool, panel: bool
+) -> str:
     care_team = ehr_launch and provider.care_team
     return requested(
-        provider.scopes, configuration.capabilities, ehr_launch=ehr_launch, care_team=care_team, offline=offline
-    )
+        provider.scopes, configuration.capabilities, ehr_launch=ehr_launch, care_team=care_team, offline=offline,
+        panel=panel,
+    )  # fmt: skip
 
 
 def _parameters(

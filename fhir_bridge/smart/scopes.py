@@ -23,6 +23,9 @@ CLINICAL_TYPES = (
 """What is asked for by name where nothing else is configured: FHIR-01, FHIR-02 and attached files (SMART-35)."""
 CARE_TEAM_SCOPES = ("openid", "fhirUser", "user/Practitioner.rs", "patient/Patient.rs")
 
+PANEL_SCOPES = ("openid", "fhirUser", "user/Practitioner.rs", "user/Patient.rs", "user/CareTeam.rs")
+"""A member of staff who signs in without a chart: who they are, their patients, and on whose care team they are."""
+
 Restriction = tuple[tuple[str, str], ...]
 
 
@@ -123,16 +126,24 @@ def scope_problem(scopes: str) -> str | None:
     return None
 
 
-def requested(scopes: str, capabilities: Iterable[str], *, ehr_launch: bool, care_team: bool, offline: bool) -> str:
+def requested(
+    scopes: str,
+    capabilities: Iterable[str],
+    *,
+    ehr_launch: bool,
+    care_team: bool,
+    offline: bool,
+    panel: bool = False,
+) -> str:
     """The scope to ask for.
 
     A standalone launch asks for `launch/patient`, an EHR launch for `launch` (SMART-22). `offline_access` is asked
     for only when the person turned on background refresh, `online_access` only in an EHR launch (SMART-36). A
     server that knows only version 1 gets `.read` (SMART-31). A care-team launch asks only for who is in the chart
-    and who is acting (SMART-35).
+    and who is acting (SMART-35). `panel`: staff without a chart, who ask in their own right and for no patient.
     """
-    configured = list(CARE_TEAM_SCOPES) if care_team else scopes.split()
-    words = ["launch" if ehr_launch else "launch/patient"]
+    configured = list(PANEL_SCOPES if panel else CARE_TEAM_SCOPES) if care_team or panel else scopes.split()
+    words = [] if panel else ["launch" if ehr_launch else "launch/patient"]
     for word in configured:
         if word in _LAUNCH_CONTEXT or word in words:
             continue

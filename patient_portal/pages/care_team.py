@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, session, url_for
 from flask_babel import format_date, gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -29,6 +29,8 @@ from patient_portal.care_team import (
     staff_text,
     tell_person,
 )
+from patient_portal.care_team_hospital import RelationEnded
+from patient_portal.care_team_session import ended, patient_in_chart, to_list_without_chart
 from patient_portal.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
@@ -39,7 +41,20 @@ from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import NotFound
 
 blueprint = Blueprint("care_team", __name__, url_prefix="/care-team")
+blueprint.register_error_handler(RelationEnded, ended)
 DECIDING = {"choices.decide_cancerlinq": "cancerlinq", "choices.decide_effort": "donation"}
+
+
+@blueprint.before_request
+def still_cares() -> AnyResponse | None:
+    """Before anything about a patient is shown or done: is this still their care team? (threats.md abuse case 10)."""
+    if current_actor().kind is not ActorKind.CARE_TEAM:
+        return None  # the gate has the word
+    away = to_list_without_chart()
+    if away is None:
+        g.staff = session.get("staff")  # the session may end with the answer
+        g.patient = patient_in_chart()
+    return away
 
 
 @blueprint.get("")
@@ -101,14 +116,15 @@ def note_refusal(response: Response) -> Response:
     actor = current_actor()
     if response.status_code != 403 or actor.kind is not ActorKind.CARE_TEAM or actor.person is None:
         return response
+    staff = g.get("staff") or session.get("staff")
     if request.method in {"GET", "HEAD"}:
-        line = by_actor(actor, "record.read" if request.blueprint == "record" else "choices.read", "R", outcome="4",
-                        actor_reference=session.get("staff"))  # fmt: skip
+        event = "record.read" if request.blueprint == "record" else "choices.read"
+        line = by_actor(actor, event, "R", outcome="4", actor_reference=staff)
     else:
-        detail = {"why": "care-team-opt-out-only"}
+        detail = {"why": g.get("why_refused", "care-team-opt-out-only")}
         if request.endpoint in DECIDING:
             detail["choice"] = DECIDING[request.endpoint]
-        line = by_actor(actor, "decision.denied", "C", outcome="4", detail=detail, actor_reference=session.get("staff"))
+        line = by_actor(actor, "decision.denied", "C", outcome="4", detail=detail, actor_reference=staff)
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as database:
         write_audit(database, now(), line)
     return response

@@ -34,6 +34,7 @@ from fhir_bridge.smart.grant import Grant
 from fhir_bridge.smart.launch import ENTROPY_BYTES
 from patient_portal.another_hospital import FRESH_AT_RETURN, KEPT, come_from, turn_away
 from patient_portal.care_team import NotServed, learn_names, open_chart
+from patient_portal.care_team_panel import staff_session
 from patient_portal.finding_hospital import MOST_AT_FIRST, at_first, find
 from patient_portal.framing import FRAMED, frame_for
 from patient_portal.fresh_sign_in import is_fresh
@@ -94,7 +95,7 @@ def begin(provider: str) -> AnyResponse:
         flash(gettext("To be safe, sign in at your own hospital once more. Then you can add the other one."))
         back = url_for("sign_in.confirm", provider=found.id, add=1)
         return redirect(url_for("sign_in.confirm", provider=own.id, next=back), 303)
-    return _to_hospital(found, after=own_path(request.form.get("next")), launch=None, adding=adding)
+    return to_hospital(found, after=own_path(request.form.get("next")), launch=None, adding=adding)
 
 
 @blueprint.get("/launch")
@@ -112,7 +113,7 @@ def launch() -> AnyResponse:
         if provider.fhir_base_url == issuer:
             frame_for(provider)
             try:
-                return _to_hospital(provider, after="", launch=value)
+                return to_hospital(provider, after="", launch=value)
             except LaunchRefused:  # the launch value is longer than any, or no text
                 return make_response(render_template("errors/launch.html", problem="missing"), 400)
     return make_response(render_template("errors/launch.html", problem="unknown"), 403)
@@ -127,11 +128,13 @@ def callback(provider: str) -> AnyResponse:
     try:
         return _finish(found)
     except LaunchDenied:
-        return make_response(render_template("sign_in/denied.html", provider=found, staff=_from_chart()), 403)
+        page = render_template("sign_in/denied.html", provider=found, staff=_from_chart(), again=_again(found))
+        return make_response(page, 403)
     except LaunchRefused as error:
         page = render_template(
-            "sign_in/refused.html", provider=found, staff=_from_chart(), repeated=error.reason in REPEATED
-        )
+            "sign_in/refused.html", provider=found, staff=_from_chart(), repeated=error.reason in REPEATED,
+            again=_again(found),
+        )  # fmt: skip
         return make_response(page, 400)
     except NotServed as error:
         return make_response(render_template("care_team/not_open.html", provider=found, reason=error.reason), 403)
@@ -149,7 +152,7 @@ def sign_out() -> AnyResponse:
     if request.form.get("everywhere") and actor.account_id:
         with wiring().database.begin(Context(account=actor.account_id)) as database:
             end_all_of_account(database, actor.account_id, now())
-    _live_session().end()
+    live_session().end()
     response = redirect(url_for("public.home"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
@@ -173,7 +176,11 @@ def _adding() -> bool:
     return bool(request.args.get("add")) and current_actor().kind is ActorKind.PATIENT
 
 
-def _to_hospital(provider: Provider, *, after: str, launch: str | None, adding: UUID | None = None) -> AnyResponse:
+def to_hospital(
+    provider: Provider, *, after: str, launch: str | None, adding: UUID | None = None, panel: bool = False
+) -> AnyResponse:
+    """Send the browser to the hospital; `panel`: staff, for their own list of patients."""
+    g.panel = panel
     try:
         begun = smart_client().begin(
             provider,
@@ -182,12 +189,13 @@ def _to_hospital(provider: Provider, *, after: str, launch: str | None, adding: 
             entropy=secrets.token_bytes(ENTROPY_BYTES),
             launch_value=launch,
             offline="offline_access" in provider.scopes.split() and bool(request.form.get("offline")),
+            panel=panel,
         )
     except ProviderUnavailable as error:
         return _unavailable(provider, error, staff=launch is not None)
     ring = wiring().keyring
     with wiring().database.begin(knowing(state_index(ring, begun.state))) as database:
-        save_attempt(database, ring, begun, browser=_browser(make=True), after=after, now=now(), adding=adding)
+        save_attempt(database, ring, begun, browser=browser_mark(make=True), after=after, now=now(), adding=adding)
     if begun.by_post:
         forms_go_to(provider)
         return make_response(render_template("sign_in/by_post.html", provider=provider, begun=begun))
@@ -199,27 +207,38 @@ def _finish(provider: Provider) -> AnyResponse:
     state = params.get("state", "")
     ring = wiring().keyring
     with wiring().database.begin(knowing(state_index(ring, state))) as database:
-        attempt = take_attempt(database, ring, state, browser=_browser(make=False), now=now())
-    g.from_chart = attempt.request.ehr_launch
+        attempt = take_attempt(database, ring, state, browser=browser_mark(make=False), now=now())
+    g.from_chart, g.panel = attempt.request.ehr_launch, attempt.request.panel
     grant = smart_client().finish(provider, attempt.request, params, now())
     actor = current_actor()
     if attempt.adding is not None and actor.kind is ActorKind.PATIENT and actor.account_id == attempt.adding:
         return _added(provider, grant, attempt.after)
+    if attempt.request.panel:
+        return _staff_in(staff_session(wiring(), provider, grant, now()))
     chart = open_chart(wiring(), provider, grant, from_chart=attempt.request.ehr_launch)
     language = chart.language if chart else language_code()
     signed_in = bring_home(wiring(), grant, language=language, now=now())
     kept = {name: session[name] for name in ("language", *([FRAMED] if chart else [])) if name in session}
     session.clear()
     session.update(kept | signed_in.as_session())
-    _live_session().renew()
+    live_session().renew()
     if chart is not None:
         learn_names(wiring(), provider, signed_in.person, chart, now())
-        session.update(chart.as_session())
+        session.update(chart.as_session() | {"staff_token": grant.access_token})
         return redirect(url_for("care_team.chart"), 303)
     called = learn_at_sign_in(wiring(), provider, grant, signed_in.person, now())
     session["name"], session["called"] = short_name(called.name) or session.get("name"), [called.name, called.born]
     flash(gettext("You are signed in. We are bringing in your record."))
     return redirect(attempt.after or url_for("record.overview"), 303)
+
+
+def _staff_in(content: dict[str, object]) -> AnyResponse:
+    """Staff without a chart: signed in for their own list of patients."""
+    kept = {"language": session["language"]} if "language" in session else {}
+    session.clear()
+    session.update(kept | content)
+    live_session().renew()
+    return redirect(url_for("care_team_panel.patients"), 303)
 
 
 def _added(provider: Provider, grant: Grant, after: str) -> AnyResponse:
@@ -238,13 +257,13 @@ def _added(provider: Provider, grant: Grant, after: str) -> AnyResponse:
     return redirect(url_for("connection.adding"), 303)
 
 
-def _live_session() -> WebSession:
+def live_session() -> WebSession:
     live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
     assert isinstance(live, WebSession)
     return live
 
 
-def _browser(*, make: bool) -> bytes:
+def browser_mark(*, make: bool) -> bytes:
     """What binds a launch to this browser: a random value in its session (SMART-11)."""
     value = session.get(BROWSER)
     if not isinstance(value, str):
@@ -259,11 +278,18 @@ def _from_chart() -> bool:
     return bool(g.get("from_chart"))
 
 
+def _again(provider: Provider) -> str:
+    """Where to begin anew what this answer is about."""
+    return url_for("care_team_panel.confirm" if g.get("panel") else "sign_in.confirm", provider=provider.id)
+
+
 def _unavailable(provider: Provider, error: ProviderUnavailable, *, staff: bool) -> AnyResponse:
     """`lacking`: it answers, but its sign-in cannot be used safely, and waiting is no help (SMART-02, 03, 05)."""
     lacking = error.reason.startswith(("configuration-", "launch-not-supported"))
     log.warning("provider-unavailable", provider=provider.id, reason=error.reason)
-    page = render_template("sign_in/unavailable.html", provider=provider, staff=staff, lacking=lacking)
+    page = render_template(
+        "sign_in/unavailable.html", provider=provider, staff=staff, lacking=lacking, again=_again(provider)
+    )
     return make_response(page, 503, {"Retry-After": str(error.retry_after_seconds or RETRY_SECONDS)})
 
 

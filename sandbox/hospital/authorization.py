@@ -203,13 +203,14 @@ def _with_context(hospital: Hospital, token: dict[str, Any], request: Any) -> No
     source = refreshing or request.authorization_code
     permission: Permission = source.permission
     hospital.permissions.issue(permission, token, time.time())
-    token["patient"] = permission.patient_id
+    if permission.patient_id:
+        token["patient"] = permission.patient_id
     if permission.banner:
         token["need_patient_banner"] = True
     if refreshing and hospital.faults.get("refresh") == "swap_patient":
         token["patient"] = "somebody-else"
     if refreshing and hospital.faults.get("refresh") == "drop_patient":
-        token.pop("patient")
+        token.pop("patient", None)
     if hospital.faults.get("token") == "no_patient":
         token.pop("patient", None)
     if hospital.faults.get("token") == "no_scope":

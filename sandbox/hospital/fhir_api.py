@@ -15,6 +15,7 @@ from sandbox.hospital.hospital import Hospital
 from sandbox.hospital.permissions import Token
 from sandbox.hospital.records import Chart
 from sandbox.hospital.scopes import Permission
+from sandbox.hospital.staff_api import answer_staff
 
 Resource = dict[str, Any]
 _LARGEST_PAGE = 500
@@ -70,6 +71,7 @@ class Visit:
 def fhir_api(hospital: Hospital) -> Blueprint:
     """The routes under /fhir."""
     pages = Blueprint("fhir", __name__)
+    pages.before_request(lambda: answer_staff(hospital))
 
     @pages.errorhandler(Answer)
     def failed(error: Answer) -> Response:

@@ -130,7 +130,7 @@ def _sign_in_page(hospital: Hospital, status: int = 200) -> Response:
     page = render_template(
         "sign_in.html", ours=ours, loaded=found[:_LIST_SHOWN], loaded_total=len(loaded), found_total=len(found),
         find=wanted, relatives=hospital.records.people("relative"), query=request.query_string.decode(),
-        clinicians=hospital.records.people("clinician"),
+        clinicians=hospital.records.people("clinician"), for_staff=_for_staff(request.values.get("scope", "")),
         asked=[(k, v) for k, v in request.args.items() if k != "find"],
     )  # fmt: skip
     return Response(page, status)
@@ -142,13 +142,21 @@ def _row(hospital: Hospital, login: Login) -> dict[str, Any]:
     return {"login": login, "entry": entry, "age": age(entry.birth_date, today)}
 
 
+def _for_staff(scope: str) -> bool:
+    """Whether an app asks for a clinician's own rights and for no patient (`user/` scopes without a launch)."""
+    asked = set(scope.split())
+    return not {"launch", "launch/patient"} & asked and any(one.startswith("user/") for one in asked)
+
+
 def _consent_page(hospital: Hospital, login: Login) -> Response:
     scope = request.args.get("scope", "")
-    patients = hospital.records.people("patient") if login.patient_id is None else []
+    choosing = login.patient_id is None and not _for_staff(scope)
+    patients = hospital.records.people("patient") if choosing else []
     page = render_template(
         "consent.html", login=login, groups=groups_asked(scope), patients=patients,
         offline="offline_access" in scope.split(), query=request.query_string.decode(),
         app_name=hospital.apps[request.args["client_id"]].name, categories=OBSERVATION_CATEGORIES,
+        for_staff=_for_staff(scope),
     )  # fmt: skip
     return Response(page)
 
@@ -159,10 +167,12 @@ def _decided(hospital: Hospital) -> Decision | None:
     login = hospital.records.logins.get(form.get("login", ""))
     if form.get("decision") != "allow" or login is None:
         return None
+    asked = supported(request.args.get("scope", ""))
+    if _for_staff(asked):
+        return Decision(login, "", asked, banner=False) if login.kind == "clinician" else None
     patient_id = login.patient_id or form.get("patient", "")
     if patient_id not in hospital.records.entries:
         return None
-    asked = supported(request.args.get("scope", ""))
     scope = granted(asked, form.getlist("group"), offline=form.get("offline") == "yes", only=form.getlist("only"))
     return Decision(login, patient_id, scope, banner=login.patient_id is None)
 

@@ -152,6 +152,14 @@ TABLE: dict[tuple[str, str], Row] = {
     ("care_team.chart", "GET"): Row(CARE_TEAM),
     ("care_team.decide", "POST"): Row(CARE_TEAM, 422, form={"form": "matrix-form-key"}),
     ("care_team.done", "GET"): Row(CARE_TEAM, ids=DECISION),
+    ("care_team_panel.choose", "GET"): Row(PUBLIC),
+    ("care_team_panel.confirm", "GET"): Row(PUBLIC, plain={"provider": "riverside"}),
+    ("care_team_panel.begin", "POST"): Row(PUBLIC, 303, plain={"provider": "riverside"}),
+    ("care_team_panel.form", "GET"): Row(PUBLIC),
+    # Staff who came from a chart have that chart and no list.
+    ("care_team_panel.patients", "GET"): Row(CARE_TEAM, 303),
+    ("care_team_panel.search", "POST"): Row(CARE_TEAM, 404),
+    ("care_team_panel.open_one", "POST"): Row(CARE_TEAM, 404),
     # No signature, no answer: who holds a browser session is nobody here.
     ("webhooks.inbound", "POST"): Row(PUBLIC, 403),
     ("webhooks.status", "POST"): Row(PUBLIC, 403),

@@ -64,3 +64,28 @@ def open_chart(portal: Portal, patient: str, browser: Any = None) -> Staff:
     landed = callback_of(portal, browser, sent)
     assert (landed.status_code, landed.headers.get("Location")) == (303, "/care-team"), landed.text
     return Staff(portal, browser)
+
+
+def sign_in_staff(portal: Portal, number: int = 0, hospital: str = "riverside", browser: Any = None) -> Staff:
+    """Sign in as the hospital's `number`th clinician, without a chart, through the hospital's own screens."""
+    browser = browser or portal.app.test_client()
+    form = {"csrf_token": token_in(browser.get(f"/care-team/sign-in/{hospital}", base_url=portal.url).text)}
+    sent = browser.post(f"/care-team/sign-in/{hospital}", data=form, base_url=portal.url)
+    assert sent.status_code == 303, sent.text
+    running, query = portal.hospitals[hospital], urlsplit(sent.headers["Location"]).query
+    login = running.hospital.records.people("clinician")[number].id
+    asked = requests.post(f"{running.url}/oauth/consent?{query}", {"login": login}, timeout=10)
+    assert "Whose chart?" not in asked.text
+    decided = {"login": login, "decision": "allow"}
+    back = requests.post(f"{running.url}/oauth/decision?{query}", decided, allow_redirects=False, timeout=10)
+    where = urlsplit(back.headers["Location"])
+    answer = {key: values[0] for key, values in parse_qs(where.query).items()}
+    landed = browser.get(where.path, query_string=answer, base_url=portal.url)
+    assert (landed.status_code, landed.headers.get("Location")) == (303, "/care-team/patients"), landed.text
+    return Staff(portal, browser)
+
+
+def choose(staff: Staff, patient: str) -> Any:
+    """Choose a patient from the member's own list."""
+    form = {"csrf_token": token_in(staff.get("/care-team/patients").text), "patient": patient}
+    return staff.browser.post("/care-team/open", data=form, base_url=staff.portal.url)

@@ -1,0 +1,123 @@
+"""Staff without a chart, at the sandbox hospital's own staff sign-in: their list, the search, and who is not theirs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.portal import Portal, token_in
+from tests.support.staff import Staff, choose, open_chart, sign_in_staff
+
+HERS = "rv-p02"
+
+
+def team_of(portal: Portal, patient: str) -> list[str]:
+    (team,) = portal.chart(patient).of_type("CareTeam")
+    return [str(one["member"]["reference"]) for one in team["participant"]]
+
+
+def staff_on_and_off(portal: Portal, patient: str) -> tuple[int, int]:
+    """Numbers of a clinician who is on the patient's team, and of one who is not."""
+    team = team_of(portal, patient)
+    ids = [login.id for login in portal.hospitals["riverside"].hospital.records.people("clinician")]
+    return next(n for n, one in enumerate(ids) if one in team), next(n for n, one in enumerate(ids) if one not in team)
+
+
+def refusals(portal: Portal) -> list[Any]:
+    return portal.rows("SELECT * FROM audit_event WHERE outcome = '4' ORDER BY id")
+
+
+def search(staff: Staff, query: str) -> Any:
+    form = {"csrf_token": token_in(staff.get("/care-team/patients").text), "q": query}
+    return staff.browser.post("/care-team/patients", data=form, base_url=staff.portal.url)
+
+
+def test_a_nurse_without_a_chart_takes_a_patient_out(portal: Portal) -> None:
+    """X-04, SMART-22, SMART-35: the list is the hospital's, nothing of it is stored, and one screen follows."""
+    staff = sign_in_staff(portal, staff_on_and_off(portal, HERS)[0])
+    entry = portal.hospitals["riverside"].hospital.records.entries[HERS]
+    page = staff.get("/care-team/patients")
+    assert entry.name in page.text
+    assert entry.mrn in page.text
+    assert portal.rows("SELECT id FROM person") == []
+    assert staff.get("/care-team").headers["Location"] == "/care-team/patients"
+    for query in (entry.name.split()[-1], entry.mrn, entry.birth_date):
+        found = search(staff, query)
+        assert f'value="{HERS}"' in found.text, query
+    assert "Nobody was found" in search(staff, "Zzyzx").text
+    assert search(staff, " ").status_code == 422
+    assert choose(staff, HERS).headers["Location"] == "/care-team"
+    assert "Take this patient out of CancerLinQ?" in staff.get().text
+    recorded = staff.opt_out(how="paper", asked_on="2026-03-04")
+    assert "This patient is out of CancerLinQ" in staff.get(recorded.headers["Location"]).text
+    (decision,) = portal.rows("SELECT * FROM decision")
+    assert (decision.actor_kind, decision.answer, decision.confirmed_by_person) == ("care-team", "no", False)
+    assert decision.practice_id == "riverside-main"
+    assert [row.n for row in portal.rows("SELECT count(*) AS n FROM person")] == [1]
+
+
+def test_a_patient_of_another_team_is_refused(portal: Portal) -> None:
+    """Abuse 10: the hospital finds any of its patients; only those on whose care team one is can be opened."""
+    on, off = staff_on_and_off(portal, HERS)
+    choose(sign_in_staff(portal, on), HERS)
+    staff = sign_in_staff(portal, off)
+    answer = choose(staff, HERS)
+    assert answer.status_code == 403
+    assert "You cannot act for this patient" in answer.text
+    (line,) = refusals(portal)
+    assert (line.event, line.actor_reference[:13]) == ("choices.read", "Practitioner/")
+    assert line.person_id == portal.rows("SELECT id FROM person")[0].id
+    assert staff.get("/care-team").headers["Location"] == "/care-team/patients"
+    assert portal.rows("SELECT * FROM decision") == []
+
+
+@pytest.mark.parametrize("way", ["panel", "chart"])
+def test_membership_that_ended_during_the_session(portal: Portal, way: str) -> None:
+    """Abuse 10: the next request is refused, nothing is recorded, and the patient finds the attempt in their audit."""
+    hospital = portal.hospitals["riverside"].hospital
+    if way == "panel":
+        number = staff_on_and_off(portal, HERS)[0]
+        staff = sign_in_staff(portal, number)
+        choose(staff, HERS)
+    else:
+        staff = open_chart(portal, HERS)
+    page = staff.get().text
+    form = {
+        "csrf_token": token_in(page), "form": "the-key-of-a-form", "who": "patient", "how": "phone", "reason": "Asked",
+    }  # fmt: skip
+    if way == "panel":
+        hospital.faults.set({"left_team": [hospital.records.people("clinician")[number].id]})
+    else:
+        hospital.permissions.expire_access_tokens()
+    answer = staff.browser.post("/care-team", data=form, base_url=portal.url)
+    assert answer.status_code == 403
+    assert "Nothing was recorded just now." in answer.text
+    assert portal.rows("SELECT * FROM decision") == []
+    assert [(line.event, line.actor_reference[:13]) for line in refusals(portal)] == [
+        ("decision.denied", "Practitioner/")
+    ]
+    hospital.faults.set({})
+    landed = staff.get().headers["Location"]
+    assert landed == ("/care-team/patients" if way == "panel" else "/care-team/sign-in?next=/care-team")
+
+
+def test_a_hospital_that_does_not_answer_records_nothing(portal: Portal) -> None:
+    """Abuse 10: whether somebody may act is not guessed; the page says to try again."""
+    staff = sign_in_staff(portal, staff_on_and_off(portal, HERS)[0])
+    choose(staff, HERS)
+    page = staff.get().text
+    portal.hospitals["riverside"].hospital.faults.set({"types": {"CareTeam": {"status": 500}}})
+    form = {"csrf_token": token_in(page), "form": "the-key-of-a-form", "who": "patient", "how": "phone", "reason": "A"}
+    assert staff.browser.post("/care-team", data=form, base_url=portal.url).status_code == 503
+    assert portal.rows("SELECT * FROM decision") == []
+
+
+def test_without_a_sign_in_for_staff(portal: Portal) -> None:
+    """SMART-62: a patient who uses the staff's door is not let in, and the list is nobody else's."""
+    browser = portal.app.test_client()
+    assert browser.get("/care-team/patients", base_url=portal.url).status_code == 303
+    entry = browser.get("/care-team/sign-in", base_url=portal.url)
+    assert re.findall(r'href="/care-team/sign-in/(\w+)"', entry.text) == ["lakeside", "riverside"]
+    assert browser.get("/care-team/sign-in/nowhere", base_url=portal.url).status_code == 404
