@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -141,9 +141,10 @@ def _not_yet_signing(authority: Authority, *, died: bool) -> Why | None:
 
 
 def _last_day(authority: Authority) -> date | None:
-    """A parent's yes ends when the child comes of age, who is then asked anew."""
+    """A parent's yes ends before the child is of age, who is then asked anew."""
     of_age = authority.of_age_on if authority.relation in OF_MINORS else None
-    return min((day for day in (authority.ends_on, of_age) if day is not None), default=None)
+    last = of_age - timedelta(days=1) if of_age is not None else None
+    return min((day for day in (authority.ends_on, last) if day is not None), default=None)
 
 
 def _weight(found: May) -> int:

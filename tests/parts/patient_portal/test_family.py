@@ -1,0 +1,238 @@
+"""Acting for somebody, over the whole front door: a mother, an invited helper, a death reported and put right."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import create_engine, text
+from werkzeug.test import TestResponse
+
+from consent.authority.deaths import Outcome, settle_report, waiting
+from consent.authority.rules import Step
+from consent.authority.stated import settle, statements_of
+from database.context import as_persons
+from database.unit_of_work import sqlalchemy_url
+from notifications.contact import add_number
+from notifications.silence import is_silent
+from patient_portal.texting import texting_of
+from patient_portal.wiring import now
+from tests.support.actors import Visitor, allow, answer_of, begin
+from tests.support.portal import Portal, signed_in_client
+from vocabulary.actor import Actor, ActorKind
+
+STATEMENT = {"relation": "parent", "name": "Hoa Tran", "document": "birth certificate", "ends_on": "",
+             "form": "the-mothers-form"}  # fmt: skip
+YES = {"answer": "yes", "form": "the-mothers-yes", "categories": ["general"], "signed_name": "Hoa Tran"}
+
+
+def mother_of_linh(portal: Portal) -> Visitor:
+    mother = Visitor(portal, "mother", portal.app.test_client())
+    back = allow(portal, begin(mother), "RelatedPerson/rv-p05-mother")
+    landed = mother.get("/callback/riverside", query_string=answer_of(back))
+    assert landed.status_code == 303, landed.text
+    rows = portal.rows("SELECT person_id FROM connection ORDER BY created_at DESC LIMIT 1")
+    mother.person = rows[0].person_id
+    return mother
+
+
+def confirm(portal: Portal, person: UUID, step: Step = Step.CONFIRMED) -> None:
+    staff = Actor(ActorKind.STAFF)
+    with portal.wiring.database.begin(as_persons(person)) as session:
+        (stated,) = statements_of(session, portal.wiring.keyring, (person,))
+        settle(session, stated.authority.id, person, step, by=staff, reason="seen", now=now())
+
+
+def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Portal) -> None:
+    """HIP-15: nothing before the statement; then reading and no; yes after staff; ended at once."""
+    mother = mother_of_linh(portal)
+    assert mother.person is not None
+    assert mother.get("/record").headers["Location"] == "/acting"
+    assert mother.post("/choices/cancerlinq", {"answer": "no", "form": "too-early-no"}).headers["Location"] == "/acting"
+    wrong = mother.post("/acting", STATEMENT | {"name": ""})
+    assert wrong.status_code == 422
+    assert "Write your full name." in wrong.text
+    assert mother.post("/acting", STATEMENT).status_code == 303
+    assert mother.post("/acting", STATEMENT).status_code == 303  # the same form twice is one statement
+    assert mother.get("/record").status_code == 200
+    page = mother.get("/choices/efforts/living-well").text
+    assert "once staff have seen your paper" in page
+    assert "Sign and share" not in page
+    early = mother.post("/choices/efforts/living-well", YES)
+    assert early.status_code == 403
+    out = mother.post("/choices/cancerlinq", {"answer": "no", "form": "the-mothers-no"})
+    assert out.status_code == 303
+    confirm(portal, mother.person)
+    private = mother.post("/choices/efforts/living-well", YES | {"sensitive": ["hiv"], "form": "with-private-kinds"})
+    assert private.status_code == 403
+    given = mother.post("/choices/efforts/living-well", YES)
+    assert given.status_code == 303, given.text
+    decided = portal.rows(
+        "SELECT actor_kind, answer, expires_at FROM decision WHERE person_id = :p ORDER BY version", p=mother.person
+    )
+    assert [(row.actor_kind, row.answer) for row in decided] == [("proxy", "no"), ("proxy", "yes")]
+    assert str(decided[1].expires_at)[:10] == "2028-09-05"  # her eighteenth birthday
+    tasks = portal.rows("SELECT kind FROM staff_task WHERE person_id = :p", p=mother.person)
+    assert [row.kind for row in tasks] == ["authority-review"]
+    confirm(portal, mother.person, Step.REFUSED)
+    assert mother.get("/record").headers["Location"] == "/acting"
+    assert mother.post("/choices/cancerlinq", {"answer": "yes", "form": "after-the-end"}).status_code == 303
+    after = portal.rows("SELECT count(*) AS n FROM decision WHERE person_id = :p", p=mother.person)
+    assert after[0].n == 2
+
+
+@pytest.mark.parametrize("path", ["/family", "/connection", "/notifications", "/record/share", "/account/close"])
+def test_what_is_the_persons_alone(portal: Portal, path: str) -> None:
+    """HIP-15: numbers, links, helpers and closing are the person's own; a representative is told so."""
+    mother = mother_of_linh(portal)
+    assert mother.post("/acting", STATEMENT).status_code == 303
+    assert mother.get(path).status_code == 403
+
+
+def invited(portal: Portal, client: Any) -> tuple[str, str]:
+    made = client.post("/family/helpers", {"name": "my daughter Ana", "lasts": "week"})
+    assert made.status_code == 200, made.text
+    link = re.search(r"/helping/([A-Za-z0-9_-]+)", made.text)
+    code = re.search(r'class="number">(\d{4}) (\d{4})<', made.text)
+    assert link
+    assert code
+    return link.group(1), code.group(1) + code.group(2)
+
+
+def come(visitor: Visitor, token: str, passcode: str) -> TestResponse:
+    return visitor.post(f"/helping/{token}", {"passcode": passcode})
+
+
+def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
+    """HIP-15, abuse case 11: link and passcode; visible, ended at once; what they filled in waits for the person."""
+    own = signed_in_client(portal, "rv-p01")
+    owner = Visitor(portal, "owner", own.browser, own.person)
+    token, passcode = invited(portal, owner)
+    helper = Visitor(portal, "helper", portal.app.test_client())
+    wrong = come(helper, token, "00000000" if passcode != "00000000" else "11111111")
+    assert wrong.status_code == 422
+    assert come(helper, "no-such-link", passcode).status_code == 422
+    assert helper.get("/record").status_code == 303
+    assert come(helper, token, passcode[:4] + " " + passcode[4:]).status_code == 303
+    assert helper.get("/record").status_code == 200
+    assert "Only the person you help can do this" in helper.get("/choices/cancerlinq").text
+    before = portal.rows("SELECT count(*) AS n FROM decision")[0].n
+    for path, form in (
+        ("/choices/cancerlinq", {"answer": "no", "form": "a-helpers-no-1"}),
+        ("/choices/efforts/living-well", YES | {"form": "a-helpers-yes"}),
+        ("/choices/stop-all", {"answer": "no", "form": "a-helpers-stop"}),
+        ("/record/share", {"what": "ips", "lasts": "week", "open": "yes"}),
+        ("/family/helpers", {"name": "another", "lasts": "week"}),
+    ):
+        assert helper.post(path, form).status_code == 403, path
+    assert portal.rows("SELECT count(*) AS n FROM decision")[0].n == before
+    kept = helper.post("/choices/efforts/living-well/fill-in", {"categories": ["clinical", "nonsense"]})
+    assert kept.status_code == 303
+    page = owner.get("/choices/efforts/living-well").text
+    assert "filled in this form for you" in page
+    assert re.search(r'id="categories-clinical"[^>]* checked', page)
+    assert not re.search(r'id="categories-general"[^>]* checked', page)
+    family = owner.get("/family").text
+    assert "my daughter Ana" in family
+    assert "wrong passcode" in family
+    ids = portal.rows("SELECT id FROM helper WHERE person_id = :p", p=own.person)
+    assert owner.post(f"/family/helpers/{ids[0].id}/end", {}).status_code == 303
+    assert helper.get("/record").status_code == 303
+    assert come(helper, token, passcode).status_code == 422
+
+
+def test_ten_wrong_passcodes_close_the_link(portal: Portal) -> None:
+    """SEC-09, abuse case 11: guessing ends the invitation, and the right passcode comes too late."""
+    own = signed_in_client(portal, "rv-p02", record=False)
+    token, passcode = invited(portal, Visitor(portal, "owner", own.browser, own.person))
+    wrong = f"{(int(passcode) + 1) % 10**8:08}"
+    visitor = Visitor(portal, "stranger", portal.app.test_client())
+    assert {come(visitor, token, wrong).status_code for _ in range(9)} <= {422, 429}
+    engine = create_engine(sqlalchemy_url(portal.database.superuser_url))
+    with engine.begin() as connection:  # the limit per address answers before the tenth does
+        connection.execute(text("DELETE FROM rate_count"))
+        connection.execute(text("UPDATE helper SET attempts_left = 1"))
+    engine.dispose()
+    assert come(visitor, token, wrong).status_code == 422
+    assert come(visitor, token, passcode).status_code == 422
+
+
+def test_another_persons_helper_is_out_of_reach(portal: Portal) -> None:
+    """SEC-08: a helper and a representative of another are ended by nobody else: 404."""
+    first, other = (signed_in_client(portal, each, record=False) for each in ("rv-p01", "rv-p02"))
+    owner = Visitor(portal, "owner", first.browser, first.person)
+    invited(portal, owner)
+    (row,) = portal.rows("SELECT id FROM helper WHERE person_id = :p", p=first.person)
+    stranger = Visitor(portal, "other", other.browser, other.person)
+    assert stranger.post(f"/family/helpers/{row.id}/end", {}).status_code == 404
+    assert stranger.post(f"/family/representatives/{row.id}/end", {}).status_code == 404
+
+
+DEATH = {"name": "Denise Johnson", "who": "wife", "reach": "555 0100", "phone": "414 555 0109"}
+
+
+def give_number(portal: Portal, person: UUID, typed: str) -> None:
+    texting = texting_of(portal.wiring)
+    add_number(texting, person, typed, language="en", zone=None, account=None, address="10.0.0.1", now=now())
+    engine = create_engine(sqlalchemy_url(portal.database.superuser_url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE contact_point SET state = 'confirmed', confirmed_at = now()"))
+    engine.dispose()
+
+
+def test_a_death_reported_pauses_texts_and_is_no_withdrawal(portal: Portal) -> None:
+    """HIP-16: texts pause at once, staff get a task, no choice moves; the same answer for a number nobody has."""
+    own = signed_in_client(portal, "rv-p01", record=False)
+    owner = Visitor(portal, "owner", own.browser, own.person)
+    give_number(portal, own.person, DEATH["phone"])
+    stranger = Visitor(portal, "stranger", portal.app.test_client())
+    assert stranger.post("/someone-died", {"name": "x"}).status_code == 422
+    told = [stranger.post("/someone-died", DEATH | {"phone": phone}) for phone in (DEATH["phone"], "414 555 0111")]
+    assert {(one.status_code, one.headers["Location"]) for one in told} == {(303, "/someone-died/thank-you")}
+    with portal.wiring.database.begin(as_persons(own.person)) as session:
+        assert is_silent(session, own.person)
+        (report,) = waiting(session, portal.wiring.keyring, (own.person,))
+        assert report.told["who"] == "wife"
+    tasks = portal.rows("SELECT person_id FROM staff_task WHERE kind = 'death-reported' ORDER BY opened_at")
+    assert [row.person_id for row in tasks] == [own.person, None]
+    assert portal.rows("SELECT count(*) AS n FROM decision")[0].n == 0
+    again = signed_in_client_location(portal, "rv-p01")
+    assert again == "/someone-died/mistake"
+    assert owner.post("/someone-died/mistake", {}).status_code == 303
+    with portal.wiring.database.begin(as_persons(own.person)) as session:
+        assert not is_silent(session, own.person)
+        assert waiting(session, portal.wiring.keyring, (own.person,)) == []
+
+
+def test_after_a_confirmed_death_nobody_gives_anew(portal: Portal) -> None:
+    """HIP-16: what was decided holds, a new yes is refused, a no is still heard."""
+    own = signed_in_client(portal, "rv-p01", record=False)
+    owner = Visitor(portal, "owner", own.browser, own.person)
+    give_number(portal, own.person, DEATH["phone"])
+    Visitor(portal, "stranger", portal.app.test_client()).post("/someone-died", DEATH)
+    with portal.wiring.database.begin(as_persons(own.person)) as session:
+        (report,) = waiting(session, portal.wiring.keyring, (own.person,))
+        settle_report(session, report.id, Outcome.CONFIRMED, by="staff", died_on=now().date(), now=now())
+    given = owner.post("/choices/efforts/living-well", YES | {"form": "after-the-death", "signed_name": "D J"})
+    assert given.status_code == 403
+    assert owner.post("/choices/cancerlinq", {"answer": "no", "form": "a-no-is-heard"}).status_code == 303
+
+
+def signed_in_client_location(portal: Portal, patient: str) -> str:
+    visitor = Visitor(portal, "again", portal.app.test_client())
+    back = allow(portal, begin(visitor), patient)
+    return visitor.get("/callback/riverside", query_string=answer_of(back)).headers["Location"]
+
+
+def test_leaving_fast_ends_the_visit_and_names_nothing(portal: Portal) -> None:
+    """Abuse case 11: one press; the session is dead, the browser forgets, the page in between is about weather."""
+    own = signed_in_client(portal, "rv-p01", record=False)
+    owner = Visitor(portal, "owner", own.browser, own.person)
+    left = owner.post("/leave", {})
+    assert left.headers["Refresh"].startswith("0; url=https://www.weather.gov")
+    assert left.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert "cancer" not in left.text.lower()
+    assert "record" not in left.text.lower()
+    assert owner.get("/record").status_code == 303
