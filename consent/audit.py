@@ -57,6 +57,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "authority.confirmed": frozenset({"relation"}),
     "authority.refused": frozenset({"relation"}),
     "authority.ended": frozenset({"relation"}),
+    "representative.came": frozenset({"provider"}),
     "helper.invited": frozenset(),
     "helper.ended": frozenset(),
     "helper.came": frozenset(),

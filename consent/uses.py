@@ -22,6 +22,7 @@ from consent.audit_tables import AuditEventRow
 class By(StrEnum):
     """Who it was; the filter of the page."""
 
+    FAMILY = "family"
     CARE_TEAM = "care-team"
     STAFF = "staff"
     RESEARCH = "research"
@@ -33,6 +34,9 @@ class By(StrEnum):
 EVENTS: Mapping[str, By | None] = {
     "choices.read": None,
     "record.read": None,
+    "representative.came": By.FAMILY,
+    "helper.came": By.FAMILY,
+    "helper.filled-in": By.FAMILY,
     "choices.read-by-program": By.PROGRAM,
     "decisions.asked": By.PROGRAM,
     "donation.sent": By.RESEARCH,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from consent.audit import Audited, write_audit
 from consent.coverage import PATIENT_ID
 from consent.person_identity import Alias, find_or_create_person, linked_persons
 from database.context import Context, knowing, widen
@@ -73,6 +74,9 @@ def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime
         widen(session, Context(persons=(person,), account=account))
         cipher = cipher_for_new_content(session, ring, person, now)
         connection = connections.connect(session, ring, cipher, grant, account=account, now=now)
+        if kind is ActorKind.PROXY:
+            seen = Audited(person, "representative.came", "R", kind.value, account, detail={"provider": provider.id})
+            write_audit(session, now, seen)
         if kind is not ActorKind.CARE_TEAM and fetch:
             retrieval = ask_for_record(session, person=person, connection=connection, provider_id=provider.id, now=now)
             defer_bring_in(session, person, retrieval, provider.id)

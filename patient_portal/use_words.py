@@ -14,6 +14,7 @@ from consent.uses import By, Use
 from vocabulary.phrase import Phrase, phrase
 
 BY: Mapping[By, Phrase] = {
+    By.FAMILY: phrase("Family and helpers"),
     By.CARE_TEAM: phrase("Your care team"),
     By.STAFF: phrase("CancerLinQ staff"),
     By.RESEARCH: phrase("Research"),
@@ -24,6 +25,9 @@ BY: Mapping[By, Phrase] = {
 _WHAT: Mapping[str, Phrase] = {
     "choices.read": phrase("Opened your choices"),
     "record.read": phrase("Opened your record"),
+    "representative.came": phrase("Signed in to act for you"),
+    "helper.came": phrase("Came to read your record"),
+    "helper.filled-in": phrase("Filled in a form for you to look at"),
     "choices.read-by-program": phrase("Read your choices"),
     "staff-task.read": phrase("Opened a case about you"),
     "staff.page-opened": phrase("Opened your page without a case of theirs. A second person looks at why."),
@@ -38,6 +42,7 @@ _PAPERS: Mapping[str, Phrase] = {
     "choice-on-paper": phrase("Downloaded a choice on paper"),
 }
 _WHY: Mapping[By, Phrase] = {
+    By.FAMILY: phrase("To help you with your record and your choices"),
     By.CARE_TEAM: phrase("To help you with your choices"),
     By.STAFF: phrase("To make sure that your choice is carried out"),
     By.STORE: phrase("To do what you chose"),
