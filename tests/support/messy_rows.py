@@ -13,8 +13,6 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 ODD_TEXTS = ["", " ", "a" * 3000, "Ünïcödé 漢字 عربى", "'; DROP TABLE person; --", "\u202eevil", "null", "0", "\t\n"]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 ONE_OF = {
-    ("care_team_notice", "channel"): ["text", "mail", "letter"],
-    ("care_team_notice", "state"): ["waiting", "handed-on", "told"],
     ("decision", "choice"): ["cancerlinq", "donation"],
     ("decision", "answer"): ["yes", "no"],
     ("decision", "actor_kind"): ["patient", "care-team", "proxy"],

@@ -1,4 +1,4 @@
-"""The care team: lists of opt-outs, how each person is told, and an entry for the wrong person taken back by two."""
+"""The care team: lists of opt-outs, and an entry for the wrong person taken back by two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ TIME = postgresql.TIMESTAMP(timezone=True)
 TABLES = (
     ("entry_void", OF_THE_PRACTICE, "SELECT, INSERT, UPDATE (agreed_account, agreed_by, agreed_at, void_id)"),
     ("opt_out_list", "account_id = app_account()", "SELECT, INSERT, UPDATE, DELETE"),
-    ("care_team_notice", OF_THE_PRACTICE, "SELECT, INSERT, UPDATE"),
 )
 ONLY_NO = "actor_kind <> 'care-team' OR answer = 'no' OR (means = 'void' AND choice = 'cancerlinq')"
 
@@ -27,16 +26,11 @@ def upgrade() -> None:
     op.create_check_constraint(op.f("ck_decision_care_team_only_no"), "decision", ONLY_NO)
     _entry_void()
     _opt_out_list()
-    _care_team_notice()
     for table, visible, rights in TABLES:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY own ON {table} TO {BOTH} USING ({visible}) WITH CHECK ({visible})")
         op.execute(f"GRANT {rights} ON {table} TO {BOTH}")
-    op.execute("CREATE POLICY propagation ON care_team_notice TO portal_propagation USING (true)")
-    op.execute(
-        "GRANT SELECT (decision_id, person_id, channel, state, next_try_at) ON care_team_notice TO portal_propagation"
-    )
     op.execute("CREATE POLICY propagation ON opt_out_list TO portal_propagation USING (applied_at IS NULL)")
     op.execute("GRANT SELECT (made_at, applied_at), DELETE ON opt_out_list TO portal_propagation")
 
@@ -78,24 +72,3 @@ def _opt_out_list() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_opt_out_list")),
         sa.UniqueConstraint("account_id", "file_mac", name=op.f("uq_opt_out_list_account_id_file_mac")),
     )
-
-
-def _care_team_notice() -> None:
-    op.create_table(
-        "care_team_notice",
-        sa.Column("decision_id", sa.Uuid(), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("practice_id", sa.Text(), nullable=True),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("to_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("next_try_at", TIME, nullable=True),
-        sa.Column("made_at", TIME, nullable=False),
-        sa.Column("told_at", TIME, nullable=True),
-        sa.CheckConstraint("channel IN ('text', 'mail', 'letter')", name=op.f("ck_care_team_notice_channel")),
-        sa.CheckConstraint("state IN ('waiting', 'handed-on', 'told')", name=op.f("ck_care_team_notice_state")),
-        sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_care_team_notice")),
-    )
-    for column in ("person_id", "practice_id", "next_try_at"):
-        op.create_index(op.f(f"ix_care_team_notice_{column}"), "care_team_notice", [column])
