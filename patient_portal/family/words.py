@@ -54,3 +54,9 @@ PROBLEMS: Mapping[tuple[str, str], Phrase] = {
     ("reach", "missing"): phrase("Write a phone number or an e-mail where we can reach you."),
     ("died", "missing"): phrase("Write the day."),
 }
+
+
+def relation_in(evidence: Mapping[str, str]) -> Phrase | None:
+    """On what standing a form was signed for somebody else (HIP-11 (c)(1)(vi)); None when the person signed."""
+    found = evidence.get("authority", "")
+    return SHORT[Relation(found)] if found in set(Relation) else None

@@ -38,6 +38,7 @@ from patient_portal.choosing import (
 )
 from patient_portal.family.filled_in import left_by_helper
 from patient_portal.family.standing import waits_for
+from patient_portal.family.words import relation_in
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
 from patient_portal.papers.signed_copy import attachment
@@ -191,10 +192,10 @@ def signed(decision_id: UUID) -> str:
         decision = read_choices(session, wiring(), actor.persons).entry(decision_id).decision
         evidence = read_evidence(wiring().keyring, decision)
         text = signed_text(session, decision, evidence, TEXTS)
-    name = evidence.get("signed_name", "")
     return render_template(
-        "choices/signed.html", decision=decision, text=text, name=name, reference=reference_of(decision)
-    )
+        "choices/signed.html", decision=decision, text=text, name=evidence.get("signed_name", ""),
+        relation=relation_in(evidence), reference=reference_of(decision),
+    )  # fmt: skip
 
 
 def _effort_page(

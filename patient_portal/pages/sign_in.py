@@ -35,6 +35,7 @@ from fhir_bridge.smart.launch import ENTROPY_BYTES
 from patient_portal.another_hospital import FRESH_AT_RETURN, KEPT, come_from, turn_away
 from patient_portal.care_team import NotServed, learn_names, open_chart
 from patient_portal.care_team_panel import staff_session
+from patient_portal.family.reported import was_reported
 from patient_portal.finding_hospital import MOST_AT_FIRST, at_first, find
 from patient_portal.framing import FRAMED, frame_for
 from patient_portal.fresh_sign_in import is_fresh
@@ -228,7 +229,13 @@ def _finish(provider: Provider) -> AnyResponse:
         return redirect(url_for("care_team.chart"), 303)
     called = learn_at_sign_in(wiring(), provider, grant, signed_in.person, now())
     session["name"], session["called"] = short_name(called.name) or session.get("name"), [called.name, called.born]
-    flash(gettext("You are signed in. We are bringing in your record."))
+    own = signed_in.kind is ActorKind.PATIENT
+    flash(
+        gettext("You are signed in. We are bringing in your record.")
+        if own else gettext("You are signed in for somebody else. We are bringing in their record.")
+    )  # fmt: skip
+    if own and was_reported(signed_in.persons):
+        return redirect(url_for("died.are_you_here"), 303)
     return redirect(attempt.after or url_for("record.overview"), 303)
 
 

@@ -20,6 +20,7 @@ from consent.decision import Decision
 from consent.kept_texts import signed_text
 from consent.record_decision import read_evidence
 from patient_portal.choosing import TEXTS
+from patient_portal.family.words import relation_in
 from patient_portal.papers.typesetting import Paper, Part, facts, heading, paragraphs, pdf_of, small
 from patient_portal.papers.words import HEADINGS, PARTS, PRIVATE, said
 from patient_portal.receipts import reference_of
@@ -98,10 +99,10 @@ def _lines(text: ConsentText, part: str) -> list[str]:
 
 
 def _signature(decision: Decision, evidence: Mapping[str, str]) -> Part:
-    authority = evidence.get("authority", "").strip()
+    relation = relation_in(evidence)
     by = gettext("The person whose record it is")
-    if authority:
-        by = gettext("Someone who acts for that person: %(authority)s", authority=authority)
+    if relation is not None:
+        by = gettext("Someone who acts for that person: %(authority)s", authority=gettext(relation.msgid))
     signed_at = decision.recorded_at.astimezone(UTC)
     return facts(
         [

@@ -69,6 +69,7 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
     assert private.status_code == 403
     given = mother.post("/choices/efforts/living-well", YES)
     assert given.status_code == 303, given.text
+    assert "<dd>parent" in mother.get(given.headers["Location"] + "/signed").text  # HIP-11 (c)(1)(vi)
     decided = portal.rows(
         "SELECT actor_kind, answer, expires_at FROM decision WHERE person_id = :p ORDER BY version", p=mother.person
     )
