@@ -8,7 +8,6 @@ A sealed value is `key number (4 bytes) | nonce (12) | ciphertext and tag`.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 import os
@@ -136,7 +135,7 @@ class KeyRing:
             if key is None or key.purpose != "key-encryption":
                 raise SealBroken(aad)
             cipher = self._ciphers[number] = AESGCM(key.raw)
-        return _decrypted(cipher, sealed[4:16], sealed[16:], aad)
+        return decrypted(cipher, sealed[4:16], sealed[16:], aad)
 
     def blind_index(self, kind: str, value: str) -> bytes:
         """A keyed index of an identifying value: equal values give equal 32 bytes, and nothing can be read from it.
@@ -155,10 +154,11 @@ def seal_with(key: bytes, plaintext: bytes, aad: str) -> bytes:
 
 
 def open_with(key: bytes, sealed: bytes, aad: str) -> bytes:
-    return _decrypted(AESGCM(key), sealed[:12], sealed[12:], aad)
+    return decrypted(AESGCM(key), sealed[:12], sealed[12:], aad)
 
 
-def _decrypted(cipher: AESGCM, nonce: bytes, ciphertext: bytes, aad: str) -> bytes:
+def decrypted(cipher: AESGCM, nonce: bytes, ciphertext: bytes, aad: str) -> bytes:
+    """The plain bytes; SealBroken when the place, the key or a byte is not the same."""
     try:
         return cipher.decrypt(nonce, ciphertext, aad.encode())
     except (InvalidTag, ValueError) as error:
@@ -166,7 +166,7 @@ def _decrypted(cipher: AESGCM, nonce: bytes, ciphertext: bytes, aad: str) -> byt
 
 
 def _mac(key: Key, value: bytes) -> bytes:
-    return hmac.new(key.raw, value, hashlib.sha256).digest()
+    return hmac.digest(key.raw, value, "sha256")
 
 
 def _new_key(number: int, purpose: str, demo: bool) -> Key:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from uuid import UUID
 
-from database.keyring import KEY_BYTES, KeyRing, SealBroken, open_with, seal_with
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from database.keyring import KEY_BYTES, KeyRing, SealBroken, decrypted
 
 
 class PersonCipher:
@@ -13,15 +15,16 @@ class PersonCipher:
 
     def __init__(self, person: UUID, data_key: bytes) -> None:
         self.person = person
-        self._key = data_key
+        self._cipher = AESGCM(data_key)
 
     def seal(self, plaintext: bytes, place: str) -> bytes:
         """Encrypt; `place` is `table:column:row`, and with the person's id it is bound to the ciphertext."""
-        return seal_with(self._key, plaintext, f"{place}:{self.person}")
+        nonce = secrets.token_bytes(12)
+        return nonce + self._cipher.encrypt(nonce, plaintext, f"{place}:{self.person}".encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Decrypt; SealBroken for another person's, another row's or changed bytes."""
-        return open_with(self._key, sealed, f"{place}:{self.person}")
+        return decrypted(self._cipher, sealed[:12], sealed[12:], f"{place}:{self.person}")
 
     def __repr__(self) -> str:
         return f"PersonCipher({self.person})"

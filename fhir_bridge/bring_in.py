@@ -1,7 +1,7 @@
 """Bring a record in: one retrieval of one connection, from fresh tokens to the cancer summary.
 
-A worker runs it; killed half-way it is run again and adds nothing twice. Each type has its own state from the first
-moment on, so that the page can fill while data arrives (FHIR-10).
+A worker runs it; killed half-way it is run again, goes on from there and adds nothing twice. Each type has its own
+state from the first moment on, so that the page can fill while data arrives (FHIR-10).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -25,14 +26,16 @@ from database.person_encryption import PersonCipher
 from database.unit_of_work import Database
 from fhir_bridge import connections
 from fhir_bridge.connections import HeldTokens, OpenConnection
-from fhir_bridge.keep_record import Keeper, version_place
+from fhir_bridge.course import FINISHED as FINISHED
+from fhir_bridge.course import Course, OfferedMemory, course_of
+from fhir_bridge.keep_record import NOTHING_SAID, Keeper, version_place
 from fhir_bridge.person_ciphers import cipher_of
 from fhir_bridge.providers import Provider
 from fhir_bridge.reading.summary import summarise
 from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.retrieve.asking import Clock
+from fhir_bridge.retrieve.chain import Mark
 from fhir_bridge.retrieve.files import FetchedFile
-from fhir_bridge.retrieve.page import Received
 from fhir_bridge.retrieve.plan import Plan, plan_for
 from fhir_bridge.retrieve.run import Retrieved, Sinks, retrieve_all
 from fhir_bridge.retrieve.states import State, TypeOutcome
@@ -40,13 +43,16 @@ from fhir_bridge.smart.client import SmartClient
 from fhir_bridge.smart.errors import PatientChanged, ReconnectNeeded
 from fhir_bridge.smart.scopes import granted
 from fhir_bridge.tables import CancerSummaryRow, RecordEntry, ResourceVersion, Retrieval
+from fhir_bridge.write_behind import WriteBehind
 from outbound.client import OutboundClient, OutboundResponse
 from vocabulary.errors import PortalError, Unavailable
 from vocabulary.resource import Resource
 
 log = structlog.get_logger()
 
-WAITING, RUNNING, FINISHED, NEEDS_RECONNECT, STOPPED = "waiting", "running", "finished", "reconnect-needed", "stopped"
+WAITING, RUNNING, NEEDS_RECONNECT, STOPPED = "waiting", "running", "reconnect-needed", "stopped"
+OFFERED = OfferedMemory()
+FILE_WEIGHT = 200
 RENEW_BEFORE = timedelta(seconds=60)
 PATIENCE = timedelta(hours=6)
 SUMMARY_TYPES = (
@@ -93,8 +99,11 @@ def bring_in(parts: Parts, provider: Provider, *, person: UUID, retrieval: UUID)
             return "gone" if row is None else row.state
         cipher = cipher_of(session, parts.ring, person)
         connection = connections.open_connection(session, cipher, row.connection_id)
-        session.execute(update(Retrieval).where(Retrieval.id == retrieval).values(state=RUNNING))
-    return _Run(parts, provider, cipher, connection, retrieval, row.started_at).go()
+        course = course_of(session, Keeper(parts.ring, cipher, retrieval, provider.id), row)
+        session.execute(
+            update(Retrieval).where(Retrieval.id == retrieval).values(state=RUNNING, whole=not course.since)
+        )  # fmt: skip
+    return _Run(parts, provider, cipher, connection, course, row.started_at).go()
 
 
 class _Run:
@@ -106,12 +115,12 @@ class _Run:
         provider: Provider,
         cipher: PersonCipher,
         connection: OpenConnection,
-        retrieval: UUID,
+        course: Course,
         asked_at: datetime,
     ) -> None:
         self.parts, self.provider, self.cipher, self.connection = parts, provider, cipher, connection
         self.asked_at = asked_at
-        self.keeper = Keeper(parts.ring, cipher, retrieval, provider.id)
+        self.course, self.keeper = course, course.keeper
         self.tokens: HeldTokens | None = None
         self.ended: str | None = None
         self.later: Unavailable | None = None
@@ -121,20 +130,54 @@ class _Run:
         plan = plan_for(str(self.connection.binding.patient), granted(self.connection.scope))
         if self.tokens is None:
             return self._without_token(plan)
-        retrieved = retrieve_all(
-            self._fetch,
-            plan,
-            self.provider.fhir_base_url,
-            Sinks(on_page=self._on_page, on_outcome=self._on_outcome, on_file=self._on_file),
-            renew=self._renew,
-            clock=Clock(now=self.parts.now, sleep=time.sleep, chance=random.random),
-        )
+        retrieved = self._retrieve(plan)
         self._alarm_wrong_patient(retrieved)
         if self.ended or retrieved.token_refused or (self.later and retrieved.token_ended):
             return self._without_token(plan)
         with self.parts.database.begin(as_persons(self.cipher.person)) as session:
             keep_summary(session, self.cipher, self.parts.now())
         return self._finish(FINISHED)
+
+    def _retrieve(self, plan: Plan) -> Retrieved:
+        """Fetch, and keep what arrives in a thread of its own: many pages go into one transaction (W1)."""
+        base = self.provider.fhir_base_url
+        behind = WriteBehind(self._keep)
+        sinks = Sinks(
+            on_page=lambda _kind, received: behind.put(received, len(received)),
+            on_mark=lambda mark: behind.put(mark, 0),
+            on_outcome=behind.put,
+            on_file=lambda file: behind.put(file, FILE_WEIGHT),
+        )
+        try:
+            before = self.course.before(self.parts.database, OFFERED.of(base, self.parts.now()))
+            retrieved = retrieve_all(
+                self._fetch,
+                plan,
+                base,
+                sinks,
+                renew=self._renew,
+                clock=Clock(now=self.parts.now, sleep=time.sleep, chance=random.random),
+                before=before,
+            )
+        finally:
+            behind.close()
+        OFFERED.note(base, retrieved.offered, self.parts.now())
+        return retrieved
+
+    def _keep(self, items: list[Any]) -> None:
+        """Keep what waited, in one transaction: resources first, so that what is said of them is true."""
+        now = self.parts.now()
+        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
+            received = [one for item in items if isinstance(item, list) for one in item]
+            self.keeper.keep_page(session, received, now)
+            for item in items:
+                if isinstance(item, FetchedFile):
+                    self.keeper.keep_file(session, item, now)
+                elif isinstance(item, TypeOutcome):
+                    self.keeper.keep_outcome(session, item, self.course.said.get(item.type, NOTHING_SAID))
+            marks = [item for item in items if isinstance(item, Mark)]
+            if marks:
+                self.keeper.keep_marks(session, marks)
 
     def _without_token(self, plan: Plan) -> str:
         """Ask the person to connect again. But a hospital whose sign-in is down has refused nothing: the tokens stay
@@ -145,8 +188,8 @@ class _Run:
         now = self.parts.now()
         if now - self.asked_at < PATIENCE:
             raise self.later
-        for kind in ("Patient", *(one.type for one in plan.types)):
-            self._on_outcome(TypeOutcome(kind, State.FAILED, 0, 0, 0, (), (), "token-not-renewed", None, now))
+        kinds = ("Patient", *(one.type for one in plan.types))
+        self._keep([TypeOutcome(kind, State.FAILED, 0, 0, 0, (), (), "token-not-renewed", None, now) for kind in kinds])
         return self._finish(FINISHED)
 
     def _finish(self, state: str) -> str:
@@ -207,18 +250,6 @@ class _Run:
                 return None
             connections.keep_refreshed(session, self.cipher, self.connection.id, fresh, self.parts.now())
             return HeldTokens(fresh.expires_at, held.turn + 1, fresh.access_token, fresh.refresh_token)
-
-    def _on_page(self, _kind: str, received: list[Received]) -> None:
-        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
-            self.keeper.keep_page(session, received, self.parts.now())
-
-    def _on_outcome(self, outcome: TypeOutcome) -> None:
-        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
-            self.keeper.keep_outcome(session, outcome)
-
-    def _on_file(self, file: FetchedFile) -> None:
-        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
-            self.keeper.keep_file(session, file, self.parts.now())
 
     def _alarm_wrong_patient(self, retrieved: Retrieved) -> None:
         if retrieved.wrong_patient:

@@ -7,13 +7,14 @@ nothing twice.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,17 +23,21 @@ from database.person_encryption import PersonCipher
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.kinds import kind_of
 from fhir_bridge.reading.line import sort_date
+from fhir_bridge.reading.shape import LOINC, codings, concept_text, key_of, objects
+from fhir_bridge.reading.shape import text as text_of
 from fhir_bridge.reading.standing import is_mistake
+from fhir_bridge.retrieve.beside import FILE_TYPE
+from fhir_bridge.retrieve.chain import Mark
 from fhir_bridge.retrieve.files import FetchedFile
 from fhir_bridge.retrieve.page import Received
-from fhir_bridge.retrieve.run import FILE_TYPE
 from fhir_bridge.retrieve.states import State, TypeOutcome
-from fhir_bridge.tables import RecordEntry, Retrieval, RetrievalType
+from fhir_bridge.tables import RecordEntry, ResourceVersion, Retrieval, RetrievalSearch, RetrievalType
+from vocabulary.resource import Resource
 
 FILE_KIND = "file"
 COMPLETE = {State.OK, State.EMPTY}
 
-# Two constant statements a page, whatever its length: building them anew for each page cost more than running them.
+# Constant statements, whatever the number of rows: building them anew for each page cost more than running them.
 _VERSIONS = text(
     "INSERT INTO resource_version"
     " (person_id, provider_id, type, fhir_id_index, content_mac, content_sealed, received_at)"
@@ -46,22 +51,47 @@ _VERSIONS = text(
 _ENTRIES = text(
     "WITH kept AS ("
     "INSERT INTO record_entry (id, person_id, provider_id, type, fhir_id_index, kind, clinical_date, mistake,"
-    " version_id, retrieval_id)"
+    " version_id, retrieval_id, code_index)"
     " SELECT gen_random_uuid(), v.person_id, v.provider_id, v.type, v.fhir_id_index, page.kind, page.clinical_date,"
-    " page.mistake, v.id, :retrieval"
+    " page.mistake, v.id, :retrieval, page.code_index"
     " FROM unnest(CAST(:types AS text[]), CAST(:indexes AS bytea[]), CAST(:macs AS bytea[]), CAST(:kinds AS text[]),"
-    " CAST(:dates AS text[]), CAST(:mistakes AS boolean[]))"
-    " AS page (type, fhir_id_index, content_mac, kind, clinical_date, mistake)"
+    " CAST(:dates AS text[]), CAST(:mistakes AS boolean[]), CAST(:codes AS bytea[]))"
+    " AS page (type, fhir_id_index, content_mac, kind, clinical_date, mistake, code_index)"
     " CROSS JOIN LATERAL (SELECT * FROM resource_version r WHERE r.person_id = :person AND r.provider_id = :provider"
     " AND r.type = page.type AND r.fhir_id_index = page.fhir_id_index AND r.content_mac = page.content_mac LIMIT 1) v"
     " ORDER BY v.type, v.fhir_id_index"
     " ON CONFLICT (person_id, provider_id, type, fhir_id_index) DO UPDATE SET kind = excluded.kind,"
     " clinical_date = excluded.clinical_date, mistake = excluded.mistake, version_id = excluded.version_id,"
-    " retrieval_id = excluded.retrieval_id RETURNING version_id)"
+    " retrieval_id = excluded.retrieval_id, code_index = excluded.code_index RETURNING version_id, type)"
     " INSERT INTO retrieval_manifest (retrieval_id, page, person_id, type, version_ids)"
-    " SELECT :retrieval, (SELECT count(*) FROM retrieval_manifest WHERE retrieval_id = :retrieval), :person, :of,"
-    " array_agg(version_id ORDER BY version_id) FROM kept"
+    " SELECT :retrieval, had.pages + row_number() OVER (), :person, of.type, of.version_ids"
+    " FROM (SELECT coalesce(max(page), -1) AS pages FROM retrieval_manifest WHERE retrieval_id = :retrieval) had,"
+    " (SELECT type, array_agg(version_id ORDER BY version_id) AS version_ids FROM kept GROUP BY type) of"
 )
+_PROVENANCE = text(
+    "INSERT INTO entry_provenance (person_id, provider_id, target_index, provenance_index)"
+    " SELECT :person, :provider, page.target, page.provenance"
+    " FROM unnest(CAST(:targets AS bytea[]), CAST(:provenances AS bytea[])) AS page (target, provenance)"
+    " ORDER BY page.target, page.provenance ON CONFLICT DO NOTHING"
+)
+_MARKS = text(
+    "INSERT INTO retrieval_search (retrieval_id, search_index, person_id, sealed)"
+    " SELECT :retrieval, page.search, :person, page.sealed"
+    " FROM unnest(CAST(:searches AS bytea[]), CAST(:sealed AS bytea[])) AS page (search, sealed)"
+    " ON CONFLICT (retrieval_id, search_index) DO UPDATE SET sealed = excluded.sealed"
+)
+MOST_NAMED = 200
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said about a type at an earlier fetch, in the form in which it is kept."""
+
+    notices: Sequence[list[Any]] = ()
+    dropped: Sequence[list[str]] = ()
+
+
+NOTHING_SAID = Said()
 
 
 @dataclass(frozen=True)
@@ -74,6 +104,7 @@ class _Kept:
     kind: str
     date: str
     mistake: bool
+    code: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +116,22 @@ class Keeper:
     retrieval: UUID
     provider_id: str
 
-    def keep_page(self, session: Session, received: list[Received], now: datetime) -> None:
-        """Keep one page of resources: new versions, the manifest's page, the current entries."""
+    def keep_page(self, session: Session, received: Sequence[Received], now: datetime) -> None:
+        """Keep resources, of one page or several: new versions, the manifest, the current entries, who wrote what."""
         if not received:
             return
-        self._keep((self._of(one) for one in received), received[0].type, session, now)
+        self._keep((self._of(one) for one in received), session, now)
+        spoken_of = [
+            (self._index_of(target), self.fhir_index(one.type, one.id))
+            for one in received
+            if one.type == "Provenance"
+            for target in targets_of(one.resource)
+        ]
+        if spoken_of:
+            targets, provenances = zip(*spoken_of, strict=True)
+            session.execute(
+                _PROVENANCE, self._own | {"targets": list(targets), "provenances": list(provenances)}
+            )  # fmt: skip
 
     def keep_file(self, session: Session, file: FetchedFile, now: datetime) -> None:
         """Keep an attached file (or why it is missing) under its address; it has no page of its own."""
@@ -104,22 +146,40 @@ class Keeper:
             }
         )
         index = self.fhir_index(FILE_TYPE, file.link.url)
-        self._keep([_Kept(FILE_TYPE, index, content, FILE_KIND, "", False)], FILE_TYPE, session, now)
+        self._keep([_Kept(FILE_TYPE, index, content, FILE_KIND, "", False)], session, now)
 
-    def keep_outcome(self, session: Session, outcome: TypeOutcome) -> None:
-        """Keep how one type fared. Entries of a complete type that were not seen again are no longer shown."""
-        notices = {
-            "notices": [
-                [notice.severity, notice.code, notice.text[:500], notice.incomplete] for notice in outcome.notices
-            ],
-            "dropped": [[one.type, one.id, one.reason] for one in outcome.dropped[:200]],
-            "stopped_by": outcome.stopped_by,
+    def keep_marks(self, session: Session, marks: Iterable[Mark]) -> None:
+        """Keep how far searches are; of the same search the last counts."""
+        newest = {mark.query: mark for mark in marks}
+        rows = {
+            "searches": [self._search_index(query) for query in newest],
+            "sealed": [self.cipher.seal(orjson.dumps(mark), self._mark_place) for mark in newest.values()],
         }
-        place = f"retrieval_type:notices:{self.retrieval}:{outcome.type}"
+        session.execute(_MARKS, rows | {"retrieval": self.retrieval, "person": self.cipher.person})
+
+    def opened_mark(self, sealed: bytes) -> bytes:
+        """A mark as it was kept."""
+        return self.cipher.open(sealed, self._mark_place)
+
+    def keep_outcome(self, session: Session, outcome: TypeOutcome, earlier: Said = NOTHING_SAID) -> None:
+        """Keep how one type fared. Entries of a complete type that were not seen again are no longer shown, and named;
+        of a type that was only asked for changes all others stand, with what was said of them `earlier`."""
+        dropped = [[one.type, one.id, one.reason] for one in outcome.dropped[:MOST_NAMED]]
+        notices = [[notice.severity, notice.code, notice.text[:500], notice.incomplete] for notice in outcome.notices]
+        count, state = outcome.count, outcome.state
+        # A file stays with the entry that names it, which may not have been seen this time.
+        if outcome.whole and state in COMPLETE and not outcome.dropped and outcome.type != FILE_TYPE:
+            dropped += [[outcome.type, identity, "vanished"] for identity in self._vanished(session, outcome.type)]
+        elif not outcome.whole and state in COMPLETE:
+            count = self._held(session, outcome.type)
+            state = State.OK if count else state
+            dropped = [*dropped, *(one for one in earlier.dropped if one not in dropped)][:MOST_NAMED]
+            notices += [one for one in earlier.notices if one not in notices]
+        said = {"notices": notices, "dropped": dropped, "stopped_by": outcome.stopped_by}
         row = {
-            "state": outcome.state.value,
-            "count": outcome.count,
-            "notices_sealed": self.cipher.seal(orjson.dumps(notices), place),
+            "state": state.value,
+            "count": count,
+            "notices_sealed": self.cipher.seal(orjson.dumps(said), notices_place(self.retrieval, outcome.type)),
             "updated_at": outcome.at,
         }
         named = {"retrieval_id": self.retrieval, "type": outcome.type, "person_id": self.cipher.person}
@@ -128,48 +188,104 @@ class Keeper:
             .values(row | named)
             .on_conflict_do_update(index_elements=["retrieval_id", "type"], set_=row)
         )
-        # A file stays with the entry that names it, which may not have been seen this time.
-        if outcome.state in COMPLETE and not outcome.dropped and outcome.type != FILE_TYPE:
-            session.execute(
-                delete(RecordEntry).where(
-                    RecordEntry.person_id == self.cipher.person,
-                    RecordEntry.provider_id == self.provider_id,
-                    RecordEntry.type == outcome.type,
-                    RecordEntry.retrieval_id != self.retrieval,
-                )
+
+    def _vanished(self, session: Session, of: str) -> list[str]:
+        """Take out what a whole, complete type no longer holds; the ids of the first of them."""
+        gone = session.execute(
+            delete(RecordEntry)
+            .where(
+                RecordEntry.person_id == self.cipher.person,
+                RecordEntry.provider_id == self.provider_id,
+                RecordEntry.type == of,
+                RecordEntry.retrieval_id != self.retrieval,
             )
+            .returning(RecordEntry.version_id)
+        ).scalars().all()  # fmt: skip
+        versions = select(ResourceVersion.fhir_id_index, ResourceVersion.content_sealed)
+        rows = session.execute(versions.where(ResourceVersion.id.in_(sorted(gone)[:MOST_NAMED]))) if gone else ()
+        return [
+            str(orjson.loads(self.cipher.open(sealed, version_place(of, index))).get("id")) for index, sealed in rows
+        ]
+
+    def _held(self, session: Session, of: str) -> int:
+        return session.scalar(
+            select(func.count()).where(
+                RecordEntry.person_id == self.cipher.person,
+                RecordEntry.provider_id == self.provider_id,
+                RecordEntry.type == of,
+            )
+        ) or 0  # fmt: skip
 
     def finish(self, session: Session, state: str, now: datetime) -> None:
         session.execute(update(Retrieval).where(Retrieval.id == self.retrieval).values(state=state, finished_at=now))
+        session.execute(delete(RetrievalSearch).where(RetrievalSearch.retrieval_id == self.retrieval))
 
     def fhir_index(self, kind: str, identity: str) -> bytes:
         """The keyed index of a resource's id at this provider."""
-        return self.ring.blind_index("fhir-id", f"{self.cipher.person}\x00{self.provider_id}\x00{kind}/{identity}")
+        return self._index_of(f"{kind}/{identity}")
+
+    def code_index(self, code: str) -> bytes:
+        """The keyed index of what was measured, for this person: the same test has the same at every provider."""
+        return self.ring.blind_index("code", f"{self.cipher.person}\x00{code}")
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        return {"person": self.cipher.person, "provider": self.provider_id}
+
+    @property
+    def _mark_place(self) -> str:
+        return f"retrieval_search:sealed:{self.retrieval}"
+
+    def _index_of(self, key: str) -> bytes:
+        return self.ring.blind_index("fhir-id", f"{self.cipher.person}\x00{self.provider_id}\x00{key}")
+
+    def _search_index(self, query: str) -> bytes:
+        return self.ring.blind_index("search", f"{self.retrieval}\x00{query}")
 
     def _of(self, one: Received) -> _Kept:
-        index = self.fhir_index(one.type, one.id)
         when = sort_date(date_of(one.resource))
-        return _Kept(one.type, index, one.raw, kind_of(one.resource).value, when, is_mistake(one.resource))
+        code = self.code_index(code_of(one.resource)) if one.type == "Observation" else None
+        kind, mistake = kind_of(one.resource).value, is_mistake(one.resource)
+        return _Kept(one.type, self.fhir_index(one.type, one.id), one.raw, kind, when, mistake, code)
 
-    def _keep(self, things: Iterable[_Kept], of: str, session: Session, now: datetime) -> None:
-        """New versions, the current entries, and a page of the manifest; of the same thing twice the last counts."""
+    def _keep(self, things: Iterable[_Kept], session: Session, now: datetime) -> None:
+        """New versions, the current entries, and the manifest; of the same thing twice the last counts."""
         page = list({(one.type, one.index): one for one in things}.values())
-        own = {"person": self.cipher.person, "provider": self.provider_id}
         keys = {
             "types": [one.type for one in page],
             "indexes": [one.index for one in page],
             "macs": [self.ring.content_mac(one.content) for one in page],
         }
         sealed = [self.cipher.seal(one.content, version_place(one.type, one.index)) for one in page]
-        session.execute(_VERSIONS, own | keys | {"sealed": sealed, "now": now})
+        session.execute(_VERSIONS, self._own | keys | {"sealed": sealed, "now": now})
         plain = {
             "kinds": [one.kind for one in page],
             "dates": [one.date for one in page],
             "mistakes": [one.mistake for one in page],
+            "codes": [one.code for one in page],
         }
-        session.execute(_ENTRIES, own | keys | plain | {"retrieval": self.retrieval, "of": of})
+        session.execute(_ENTRIES, self._own | keys | plain | {"retrieval": self.retrieval})
 
 
 def version_place(kind: str, fhir_id_index: bytes) -> str:
     """What binds a version's ciphertext to its row."""
     return f"resource_version:content:{kind}:{fhir_id_index.hex()}"
+
+
+def notices_place(retrieval: UUID, of: str) -> str:
+    """What binds what was said of a type to its row."""
+    return f"retrieval_type:notices:{retrieval}:{of}"
+
+
+def targets_of(provenance: Resource) -> set[str]:
+    """`Type/id` of what a Provenance speaks of (FHIR R4 Provenance.target)."""
+    references = (text_of(one.get("reference")) for one in objects(provenance.get("target")))
+    return {key for one in references if "/" in (key := key_of(one))}
+
+
+def code_of(observation: Resource) -> str:
+    """What was measured, as `system|code`: LOINC's where there is one, else the first; else the words."""
+    coded = [one for one in codings(observation.get("code")) if one.code]
+    chosen = next((one for one in coded if one.system == LOINC), coded[0] if coded else None)
+    words = concept_text(observation.get("code")).casefold()
+    return f"{chosen.system}|{chosen.code}" if chosen else words

@@ -54,6 +54,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     worth_retrying: bool = True
+    too_large: bool = False
 
 
 class Asker:
@@ -96,7 +97,9 @@ class Asker:
         try:
             response = self._fetch(url, headers)
             return Answer(response.status, response.headers, response.body)
-        except (Refused, OutboundTooLarge):
+        except OutboundTooLarge:
+            return Answer(None, {}, b"", worth_retrying=False, too_large=True)
+        except Refused:
             return Answer(None, {}, b"", worth_retrying=False)
         except (PortalError, OSError):
             return Answer(None, {}, b"")

@@ -120,6 +120,21 @@ def read_resource(body: bytes, expected: str, patient_id: str, base: str) -> Pag
     return Page(tuple(basket.received), (), tuple(basket.dropped), None, None if basket.received else "unreadable")
 
 
+def read_lines(body: bytes, expected: str, patient_id: str, base: str) -> Page:
+    """Read a file of an export, a resource a line (NDJSON); a line that cannot be read is dropped by itself."""
+    basket = _Basket()
+    for line in body.splitlines():
+        if not line.strip():
+            continue
+        parsed = parse(line)
+        value, text = (parsed.value, parsed.text) if isinstance(parsed, Parsed) else (None, None)
+        if isinstance(value, dict) and value.get("resourceType") == "OperationOutcome":
+            basket.notices.extend(notices_of(value))
+        else:
+            _keep(value, text, expected, patient_id, base, False, basket)
+    return Page(tuple(basket.received), tuple(basket.notices), tuple(basket.dropped))
+
+
 def notices_of(outcome: Resource) -> list[Notice]:
     """The issues of an OperationOutcome as notices; never raises."""
     issues = outcome.get("issue")

@@ -6,13 +6,18 @@ are asked category by category (US Core 6.1.0, "Mandatory Search Parameters").
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import quote
 
-PAGE_HINT = 200
+PAGE_HINT = 500
+SMALL_PAGE = 20
+"""When an answer was too large to take: entries with whole files inside."""
+COUNT = f"&_count={PAGE_HINT}"
 REVINCLUDE = "&_revinclude=Provenance%3Atarget"
+_COUNT, _SINCE = re.compile(r"&_count=\d+"), re.compile(r"&_lastUpdated=ge[^&]*")
 
 REFERENCED_TYPES = ("Medication", "Location", "Organization", "Practitioner", "PractitionerRole")
 """Read by reference after the searches; they belong to no patient."""
@@ -29,6 +34,16 @@ EXTRA_TYPES = (
     "MedicationStatement", "Claim", "ExplanationOfBenefit", "SupplyDelivery",
 )  # fmt: skip
 """Outside US Core: needed for cancer (FHIR-02), or simply part of many charts; not having them is no error."""
+
+OTHER_TYPES = (
+    "Account", "AdverseEvent", "Appointment", "AppointmentResponse", "ChargeItem", "ClaimResponse",
+    "ClinicalImpression", "Communication", "CommunicationRequest", "Composition", "Consent",
+    "CoverageEligibilityResponse", "DetectedIssue",
+    "DeviceRequest", "DeviceUseStatement", "DocumentManifest", "EpisodeOfCare", "Flag", "ImmunizationEvaluation",
+    "ImmunizationRecommendation", "List", "MeasureReport", "Media", "MolecularSequence", "NutritionOrder",
+    "RequestGroup", "ResearchSubject", "RiskAssessment", "SupplyRequest", "Task", "VisionPrescription",
+)  # fmt: skip
+"""The rest of a patient's compartment (FHIR R4 compartmentdefinition-patient.html)."""
 
 _LOINC = "http://loinc.org|"
 
@@ -86,7 +101,8 @@ class TypePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything to ask for: the Patient by id, then the types, then what they refer to."""
+    """Everything to ask for: the Patient by id, then the types, then what they refer to. `others`: granted types that
+    are taken where the server gives all it has in one answer (FHIR-15), and never searched one by one."""
 
     patient_id: str
     may_read_patient: bool
@@ -94,6 +110,12 @@ class Plan:
     referenced: tuple[str, ...]
     files: bool
     may_search_provenance: bool = False
+    others: tuple[str, ...] = ()
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """The types that the token covers, wholly or in part."""
+        return frozenset(one.type for one in self.types if one.first)
 
 
 def plan_for(patient_id: str, granted: Granted) -> Plan:
@@ -106,6 +128,7 @@ def plan_for(patient_id: str, granted: Granted) -> Plan:
         referenced=tuple(name for name in REFERENCED_TYPES if granted.may_read(name)),
         files=granted.may_read("DocumentReference") or granted.may_read("Binary"),
         may_search_provenance=() in granted.search_filters("Provenance"),
+        others=tuple(name for name in OTHER_TYPES if granted.may_read(name)),
     )
 
 
@@ -118,6 +141,42 @@ def with_provenance(types: tuple[TypePlan, ...], revincluding: Collection[str]) 
         else one
         for one in types
     )
+
+
+NOT_UNDERSTOOD = frozenset({400, 404, 406, 422, 500, 501})
+
+
+def simpler(url: str, status: int | None, *, too_large: bool, known: bool) -> str | None:
+    """A simpler way to ask for a first page that was not understood; None when there is none, or it was answered.
+
+    Some servers name what they then do not take (FHIR-08). `known`: the server says that it has this type, so that a
+    refusal can be about how it was asked.
+    """
+    if too_large:
+        return url.replace(COUNT, f"&_count={SMALL_PAGE}") if COUNT in url else None
+    if status not in NOT_UNDERSTOOD:
+        return None
+    if REVINCLUDE in url:
+        return url.replace(REVINCLUDE, "")
+    if known and status in (400, 422):
+        for asked in (_SINCE, _COUNT):
+            if asked.search(url):
+                return asked.sub("", url)
+    return None
+
+
+def since(types: tuple[TypePlan, ...], moments: Mapping[str, str]) -> tuple[TypePlan, ...]:
+    """The plans with what changed since a moment asked for only, for the types named (FHIR-16)."""
+    return tuple(
+        replace(one, first=_after(one.first, moments[one.type]), fallback=_after(one.fallback, moments[one.type]))
+        if one.type in moments
+        else one
+        for one in types
+    )
+
+
+def _after(searches: tuple[Search, ...], moment: str) -> tuple[Search, ...]:
+    return tuple(replace(one, query=f"{one.query}&_lastUpdated=ge{quote(moment, safe='')}") for one in searches)
 
 
 def _asking_back(searches: tuple[Search, ...]) -> tuple[Search, ...]:
@@ -137,4 +196,4 @@ def _type_plan(name: str, patient_id: str, granted: Granted, extra: bool) -> Typ
 def _search(name: str, patient_id: str, narrowing: tuple[tuple[str, str], ...]) -> Search:
     pairs = (("patient", patient_id), *narrowing)
     query = "&".join(f"{key}={quote(value, safe='')}" for key, value in pairs)
-    return Search(name, dict(narrowing).get("category"), f"{name}?{query}&_count={PAGE_HINT}")
+    return Search(name, dict(narrowing).get("category"), f"{name}?{query}{COUNT}")

@@ -38,8 +38,9 @@ class Notice:
 class Dropped:
     """One entry that was not kept, by name, and why.
 
-    `reason` is one of: wrong-patient, not-a-resource, no-type, no-id, older-copy, unexpected-type, too-deep; for an
-    attached file of the entry file-too-large, file-not-authorized, file-not-there, file-too-many, file-failed.
+    `reason` is one of: wrong-patient, not-a-resource, no-type, no-id, older-copy, unexpected-type, too-deep, vanished,
+    part-failed; for an attached file of the entry file-too-large, file-not-authorized, file-not-there,
+    file-too-many, file-failed.
     """
 
     type: str
@@ -49,7 +50,10 @@ class Dropped:
 
 @dataclass(frozen=True)
 class TypeOutcome:
-    """What one type gave: `count` matches kept, `included` others kept, pages read, and everything left out."""
+    """What one type gave: `count` matches kept, `included` others kept, pages read, and everything left out.
+
+    `whole`: all of it was asked for; else only what changed, and what was not seen may still be there (FHIR-16).
+    """
 
     type: str
     state: State
@@ -61,6 +65,7 @@ class TypeOutcome:
     stopped_by: str | None
     http_status: int | None
     at: datetime
+    whole: bool = True
 
     @property
     def words(self) -> Phrase:
@@ -81,9 +86,11 @@ _REASONS = {
     "not-a-resource": phrase("We could not read it."),
     "no-type": phrase("It did not say what it was."),
     "no-id": phrase("It came without a number of its own, so we could not keep it."),
+    "vanished": phrase("Your hospital no longer has it. We took it out of the record that you see here."),
     "older-copy": phrase("It was an older copy of something we have."),
     "too-deep": phrase("It was too tangled to read."),
     "unexpected-type": phrase("It was not what we asked for."),
+    "part-failed": phrase("A part of what your hospital prepared could not be fetched. You can try again."),
     "file-too-large": phrase("This file is too large for us to keep. Ask your hospital for it."),
     "file-not-authorized": phrase("Your hospital does not let us get this file."),
     "file-not-there": phrase("Your hospital says that this file is not there."),

@@ -32,6 +32,8 @@ def _is_another(value: Any, patient_id: str, base: str) -> bool:
         return False
     if not isinstance(reference, str):
         return True
+    if reference.startswith("Patient/") and reference[8:] == patient_id:
+        return False  # as nearly every one is written
     return not _names(reference.strip(), patient_id, base)
 
 

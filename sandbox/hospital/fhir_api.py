@@ -175,7 +175,7 @@ def _found(visit: Visit, resource_type: str, parameters: search.Parameters) -> s
 def _search(
     hospital: Hospital, visit: Visit, resource_type: str, parameters: search.Parameters, offset: int = 0
 ) -> Response:
-    fault = hospital.faults.for_type(resource_type)
+    fault = hospital.faults.for_type("$everything" if resource_type == "*" else resource_type)
     broken = faults.answer_for(fault) if fault else None
     if broken is not None:
         return broken

@@ -1,4 +1,4 @@
-"""A record kept up: how far a retrieval is, who wrote an entry, counts that cost the same at any size, tests by code."""
+"""A record kept up: how far a retrieval is, who wrote an entry, counts that cost the same at any size."""
 
 from __future__ import annotations
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select, update
 
+from database.context import as_persons
 from database.unit_of_work import count_statements
 from fhir_bridge.record import PAGE_SIZE
 from fhir_bridge.record_standing import ASKED_TYPES
+from fhir_bridge.tables import Retrieval
+from patient_portal.wiring import now
 from tests.support.portal import Client, Portal, signed_in_client
 
 
@@ -74,7 +79,8 @@ def test_what_was_not_fetched_is_never_none(portal: Portal, monkeypatch: pytest.
     """FHIR-10: a type that fails or is refused is named as such, with a way to try again; others are not touched."""
     monkeypatch.setattr("fhir_bridge.bring_in.time", SimpleNamespace(sleep=lambda _seconds: None))
     faults = portal.hospitals["riverside"].hospital.faults
-    faults.set({"types": {"Observation": {"status": 500}, "Immunization": {"status": 403}}})
+    broken = {"Observation": {"status": 500}, "$everything": {"status": 500}, "Immunization": {"status": 403}}
+    faults.set({"types": broken})
     client = signed_in_client(portal, "rv-p06")
     page = shown(client, "/record")
     assert "parts could not be fetched" in page
@@ -126,22 +132,31 @@ def test_pages_of_a_list(portal: Portal) -> None:
     assert client.get("/record/kind/test-results?older_than=%00'").status_code == 200
 
 
-def test_a_refresh_adds_nothing_twice_and_forgets_what_is_gone(portal: Portal) -> None:
-    """FHIR-10: after another fetch each entry is there once, new ones came, and those the hospital withdrew went."""
+def test_a_refresh_adds_nothing_twice_and_names_what_is_gone(portal: Portal) -> None:
+    """FHIR-16, FHIR-10: a refresh brings what changed, each entry once; what the hospital no longer has is found when
+    all is asked for again, and named."""
     chart = portal.chart("rv-p06")
     client = signed_in_client(portal, "rv-p06")
     before = len(lines_of(client, "procedures"))
     withdrawn = chart.by_type["Procedure"].pop(0)
     added = withdrawn | {"id": "added-later", "code": {"text": "A thing done later"}}
-    chart.by_type["Procedure"] += [added, withdrawn | {"id": "added-too"}]
+    added["meta"] = {"lastUpdated": (now() + timedelta(minutes=1)).isoformat()}
+    chart.by_type["Procedure"] += [added, added | {"id": "added-too"}]
     client.post("/record/again")
+    client.post("/record/again")
+    assert portal.bring_in_all() == ["finished"]
+    assert len(lines_of(client, "procedures")) == before + 2
+    assert "A thing done later" in shown(client, "/record/kind/procedures")
+    with portal.wiring.database.begin(as_persons(client.person)) as session:
+        assert set(session.scalars(select(Retrieval.whole))) == {True, False}
+        session.execute(update(Retrieval).values(whole=False))  # as if all had been asked for long ago
     client.post("/record/again")
     assert portal.bring_in_all() == ["finished"]
     lines = lines_of(client, "procedures")
     assert len(lines) == before + 1
-    assert "A thing done later" in shown(client, "/record/kind/procedures")
     sent = {client.get(line + "/fhir?save=1").get_json(force=True)["id"] for line in lines}
     assert withdrawn["id"] not in sent
+    assert "no longer has it" in shown(client, "/record/progress")
 
 
 def test_few_questions_to_the_database(portal: Portal) -> None:

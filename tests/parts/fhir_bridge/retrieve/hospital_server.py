@@ -144,4 +144,4 @@ def refused(status: int, code: str = "forbidden", **headers: str) -> Response:
     return Response(orjson.dumps(body), status=status, headers=headers, mimetype="application/fhir+json")
 
 
-CONDITIONS = "Condition?patient=p1&_count=200"
+CONDITIONS = "Condition?patient=p1&_count=500"

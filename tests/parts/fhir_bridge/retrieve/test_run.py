@@ -94,7 +94,7 @@ def test_categories_when_unfiltered_is_refused(hospital: Hospital) -> None:
     lab = {"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}}
     hospital.answers["Observation"] = refused(400, "required")
     for category in ("laboratory", "vital-signs"):
-        hospital.answers[f"Observation?patient=p1&category={category}&_count=200"] = searchset(
+        hospital.answers[f"Observation?patient=p1&category={category}&_count=500"] = searchset(
             {**lab, "id": category}, lab
         )
     done, kept = run(hospital)

@@ -58,7 +58,7 @@ def test_cancer_extras_are_marked() -> None:
 def test_categories_are_the_fallback(type_name: str, expected: str) -> None:
     """FHIR-03: unfiltered first; the categories stand ready for a server that refuses that."""
     plan = next(one for one in plan_for("p1", Everything()).types if one.type == type_name)
-    assert [one.query for one in plan.first] == [f"{type_name}?patient=p1&_count=200"]
+    assert [one.query for one in plan.first] == [f"{type_name}?patient=p1&_count=500"]
     assert any(expected in one.query for one in plan.fallback)
 
 
@@ -72,7 +72,7 @@ def test_a_token_for_some_categories_asks_for_those_only() -> None:
     observation = next(one for one in plan.types if one.type == "Observation")
     wanted = "Observation?patient=p1&category=http%3A%2F%2Fterminology.hl7.org%2FCodeSystem%2Fobservation-category%7C"
     assert [one.query for one in observation.first] == [
-        f"{wanted}laboratory&_count=200", f"{wanted}vital-signs&_count=200"
+        f"{wanted}laboratory&_count=500", f"{wanted}vital-signs&_count=500"
     ]  # fmt: skip
     assert observation.fallback == ()
     assert observation.narrowed
@@ -93,7 +93,7 @@ def test_provenance_comes_along_where_the_server_takes_it() -> None:
     """FHIR-08: `_revinclude` only in searches for types of which the server says so, and only within the grant."""
     plan = plan_for("p1", Everything())
     asked = {one.type: one for one in with_provenance(plan.types, {"Condition", "Provenance"})}
-    assert asked["Condition"].first[0].query == "Condition?patient=p1&_count=200&_revinclude=Provenance%3Atarget"
+    assert asked["Condition"].first[0].query == "Condition?patient=p1&_count=500&_revinclude=Provenance%3Atarget"
     assert all("_revinclude" in each.query for each in asked["Condition"].fallback)
     assert not any("_revinclude" in each.query for name in ("Provenance", "Goal") for each in asked[name].first)
     assert plan.may_search_provenance
