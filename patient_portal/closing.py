@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
+
 from consent.audit import by_actor, write_audit
-from database.context import Context
+from database.context import Context, as_persons
+from fhir_bridge.access.tables import AccessRequest
 from fhir_bridge.connections import ENDED
 from fhir_bridge.disconnect import connections_of, disconnect
 from fhir_bridge.erase_record import erase_record
 from fhir_bridge.smart.client import SmartClient
 from notifications.contact import Agreement, remove_number
+from notifications.reminders import cancel_reminder
+from patient_portal.access_reminders import stop_reminding
 from patient_portal.texting import texting_of
 from patient_portal.web_session import end_all_of_account
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
 
+OF_CHOICES = "choices"
+"""What the reminder that a person sets for themselves is about (`pages/notifications.py`)."""
+
 
 def close_account(wiring: Wiring, actor: Actor, agreement: Agreement, now: datetime) -> None:
-    """Give every grant back, delete the record and the number, end every session; in this order, so that nothing comes
-    in again after it was deleted. Done again after a crash it does what is left."""
+    """Give every grant back, delete the record, the letters and the number, end every reminder and session; in this
+    order, so that nothing comes in again after it was deleted. Done again after a crash it does what is left."""
     assert actor.account_id is not None
     smart = SmartClient(wiring.http)
     for each in connections_of(wiring.database, actor.account_id, actor.persons):
@@ -29,10 +37,23 @@ def close_account(wiring: Wiring, actor: Actor, agreement: Agreement, now: datet
                 wiring.database, wiring.keyring, smart, provider, account=actor.account_id, persons=actor.persons,
                 connection=each.id, now=now,
             )  # fmt: skip
-    for person in actor.persons:
-        remove_number(texting_of(wiring, actor), person, agreement=agreement, now=now)
+    _fall_silent(wiring, actor, agreement, now)
     with wiring.database.begin(Context(persons=actor.persons, account=actor.account_id)) as session:
         erase_record(session, actor.persons)
         for person in actor.persons:
             write_audit(session, now, by_actor(actor, "record.erased", "D", person=person))
         end_all_of_account(session, actor.account_id, now)
+
+
+def _fall_silent(wiring: Wiring, actor: Actor, agreement: Agreement, now: datetime) -> None:
+    """No text any more, and no reminder that would come up again with a number of a later day."""
+    texting = texting_of(wiring, actor)
+    with wiring.database.begin(as_persons(*actor.persons)) as session:
+        letters = session.execute(
+            select(AccessRequest.person_id, AccessRequest.id).where(AccessRequest.person_id.in_(actor.persons))
+        ).all()
+    for person, letter in letters:
+        stop_reminding(texting, person, letter)
+    for person in actor.persons:
+        cancel_reminder(texting, person, OF_CHOICES)
+        remove_number(texting, person, agreement=agreement, now=now)

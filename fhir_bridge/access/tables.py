@@ -24,12 +24,13 @@ class AccessRequest(Base):
 
 
 class AccessEvent(Base):
-    """What became of a letter, as the person noted it: added, never changed. `on_date` is the day it happened."""
+    """What became of a letter, as the person noted it: added, never changed, gone only with its letter. `on_date` is
+    the day it happened."""
 
     __tablename__ = "access_event"
     __table_args__ = (UniqueConstraint("request_id", "form"),)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    request_id: Mapped[UUID] = mapped_column(ForeignKey("access_request.id"))
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("access_request.id", ondelete="CASCADE"))
     person_id: Mapped[UUID] = mapped_column(index=True)
     form: Mapped[str]
     kind: Mapped[str]

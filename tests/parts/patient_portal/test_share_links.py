@@ -7,13 +7,18 @@ import re
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fhir_bridge.export.health_link import shlink, unbase64url
+from patient_portal.access_reminders import remind
 from patient_portal.taking_away import Form
+from patient_portal.texting import texting_of
+from patient_portal.wiring import now
+from tests.parts.patient_portal.test_access import TODAY, noted, written
 from tests.parts.patient_portal.test_take_away import forget_old, resources_of, taken
 from tests.support.pdf import Pdf
 from tests.support.portal import Client, Portal, signed_in_client
@@ -151,21 +156,44 @@ def test_a_link_without_a_passcode_gives_its_file(portal: Portal, client: Client
     assert "A link to a health record" in anyone.get("/shl", base_url=portal.url).text
 
 
+# What the page says that goes: each with something in it before, and nothing after.
+GOES = (
+    "record_entry", "resource_version", "cancer_summary", "shared_link", "shared_file", "token", "own_statement",
+    "reading_choice", "access_request", "access_event", "added_file", "export_job",
+)  # fmt: skip
+
+
 def test_an_account_is_closed(portal: Portal, client: Client) -> None:
-    """Decisions, Data at rest: the copy, links, tokens and sessions go; choices stay; coming back begins anew."""
+    """Decisions, Data at rest: the copy, links, letters, what was set and said, tokens, reminders and sessions go;
+    choices and the audit stay; coming back begins anew."""
     client.post("/record/share", A_LINK)
+    client.post("/record/reading", {"later": "stage"}, page="/record/reading")
+    client.post("/record/mine", {"topic": "other", "words": "I had shingles."}, page="/record/mine")
+    letter = written(client)
+    noted(client, letter, "asked", TODAY)
+    texting = texting_of(portal.wiring)
+    remind(texting, client.person, UUID(letter.rsplit("/", 1)[1]), TODAY, now())
+    assert portal.rows("SELECT 1 FROM reminder WHERE state = 'set'")
     no = client.post("/choices/cancerlinq", {"answer": "no", "form": "closing-no-1"}, page="/choices/cancerlinq")
     assert no.status_code == 303
     before = portal.rows("SELECT id, version, answer FROM decision")
+    held = counts_of(portal, GOES)
+    assert [name for name, count in held.items() if not count] == ["added_file", "export_job"]
     assert client.post("/account/close", page="/account/close").status_code == 422
     done = client.post("/account/close", {"sure": "yes"}, page="/account/close")
     assert done.headers["Location"] == "/account/closed"
     assert "Your account is closed" in client.get("/account/closed").text
     assert client.get("/record").status_code == 303
-    gone = ("record_entry", "resource_version", "cancer_summary", "shared_link", "shared_file", "export_job", "token")
-    assert {name: portal.rows(f"SELECT count(*) AS n FROM {name}")[0].n for name in gone} == dict.fromkeys(gone, 0)
+    assert counts_of(portal, GOES) == dict.fromkeys(GOES, 0)
+    assert portal.rows("SELECT 1 FROM reminder WHERE state = 'set'") == []
     assert portal.rows("SELECT id, version, answer FROM decision") == before
     assert len(portal.rows("SELECT 1 FROM audit_event WHERE event = 'record.erased'")) == 1
+    assert portal.rows("SELECT 1 FROM audit_event WHERE event = 'access.asked'")
     again = signed_in_client(portal, "rv-p06")
+    assert "I had shingles." not in again.get("/record/mine").text
     assert again.person == client.person
     assert len(resources_of(taken(again, Form.BUNDLE))) > 10
+
+
+def counts_of(portal: Portal, tables: tuple[str, ...]) -> dict[str, int]:
+    return {name: portal.rows(f"SELECT count(*) AS n FROM {name}")[0].n for name in tables}
