@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from database.person_encryption import PersonCipher, unwrap
 from fhir_bridge.keep_record import FILE_KIND, Keeper, version_place
 from fhir_bridge.reading.kinds import Kind
 from fhir_bridge.reading.line import LineView, read_line
+from fhir_bridge.reading.same import Folded, folded
 from fhir_bridge.reading.shape import key_of
 from fhir_bridge.reading.titles import medication_reference
 from fhir_bridge.tables import PersonKey, RecordEntry, ResourceVersion
@@ -27,6 +28,8 @@ from vocabulary.errors import NotFound
 from vocabulary.resource import Resource
 
 PAGE_SIZE = 25
+MOST_BESIDE = 500
+A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,12 @@ class ListedEntry:
 @dataclass(frozen=True)
 class EntryPage:
     """A page of a list, newest first. `total` counts the whole kind without `withdrawn`, which the hospital marked as
-    mistakes: they stand in the list, struck out.
+    mistakes: they stand in the list, struck out. `groups` are the entries with those alike from other hospitals under
+    them, wherever in the kind those stand; what stands under an entry of another page is in no group of this one.
     """
 
     entries: tuple[ListedEntry, ...]
+    groups: tuple[Folded[ListedEntry], ...]
     total: int
     withdrawn: int
     has_newer: bool
@@ -91,8 +96,13 @@ class OwnRecord:
             raise NotFound("entry")
         return self.opened(row)
 
-    def page_of(self, kind: Kind, *, older_than: UUID | None = None, newer_than: UUID | None = None) -> EntryPage:
-        """Up to PAGE_SIZE entries of a kind, older or newer than the entry named (keyset paging)."""
+    def page_of(
+        self, kind: Kind, *, older_than: UUID | None = None, newer_than: UUID | None = None, several: bool = False
+    ) -> EntryPage:
+        """Up to PAGE_SIZE entries of a kind, older or newer than the entry named (keyset paging).
+
+        `several`: the record has several hospitals; what they tell alike is then looked for beyond this page.
+        """
         order = tuple_(RecordEntry.clinical_date, RecordEntry.id)
         whole = select(func.count()).select_from(RecordEntry).where(self._own(RecordEntry), RecordEntry.kind == kind)
         query = self.stored().where(RecordEntry.kind == kind)
@@ -111,13 +121,36 @@ class OwnRecord:
         more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
         if newer_than is not None:
             rows = rows[::-1]
+        lines = self._lines([self.opened(row) for row in rows])
         return EntryPage(
-            entries=self._lines([self.opened(row) for row in rows]),
+            entries=lines,
+            groups=self._folded(kind, rows, lines) if several else tuple(folded(lines)),
             total=rows[0].total if rows else 0,
             withdrawn=rows[0].withdrawn if rows else 0,
             has_newer=more if newer_than is not None else older_than is not None,
             has_older=True if newer_than is not None else more,
         )
+
+    def _folded(
+        self, kind: Kind, rows: Sequence[Row[Any]], lines: Sequence[ListedEntry]
+    ) -> tuple[Folded[ListedEntry], ...]:
+        """The page's groups out of everything that can be alike: what is of the same days, one query more.
+
+        Days are compared as they were written and ordered in UTC, so a day before and after is read too.
+        """
+        if not rows:
+            return ()
+        here, newest, oldest = {row.id for row in rows}, rows[0].clinical_date, rows[-1].clinical_date
+        beside = self.stored().where(
+            RecordEntry.kind == kind, RecordEntry.id.not_in(here),
+            RecordEntry.clinical_date.between(_moved(oldest, -A_DAY), _moved(newest, A_DAY) + "~" if newest else ""),
+        )  # fmt: skip
+        order = RecordEntry.clinical_date.desc(), RecordEntry.id.desc()
+        others = self.session.execute(beside.order_by(*order).limit(MOST_BESIDE)).all()
+        around = [*zip(rows, lines, strict=True)]
+        around += zip(others, self._lines([self.opened(row) for row in others]), strict=True)
+        around.sort(key=lambda pair: (pair[0].clinical_date, pair[0].id), reverse=True)
+        return tuple(group for group in folded([line for _, line in around]) if group.first.id in here)
 
     def named(self, wanted: Iterable[tuple[StoredEntry, str, str]]) -> dict[tuple[UUID, str, str], Resource]:
         """Resources of the record by (entry that names them, type, id): the same provider's, the same person's.
@@ -139,7 +172,7 @@ class OwnRecord:
         query: Select[*tuple[Any, ...]] = (
             select(
                 RecordEntry.id, RecordEntry.person_id, RecordEntry.provider_id, RecordEntry.type, RecordEntry.kind,
-                RecordEntry.fhir_id_index, RecordEntry.retrieval_id,
+                RecordEntry.fhir_id_index, RecordEntry.retrieval_id, RecordEntry.clinical_date,
                 ResourceVersion.content_sealed, ResourceVersion.received_at, PersonKey.wrapped,
             )
             .join(ResourceVersion, ResourceVersion.id == RecordEntry.version_id)
@@ -174,3 +207,11 @@ class OwnRecord:
             medicine = found.get((entry.person, f"{entry.provider_id}/{kind}", identity))
             lines.append(ListedEntry(entry.id, entry.provider_id, read_line(resource, medicine)))
         return tuple(lines)
+
+
+def _moved(moment: str, by: timedelta) -> str:
+    """The day of a kept clinical date, some days on; an unknown date stays unknown."""
+    try:
+        return (date.fromisoformat(moment[:10]) + by).isoformat() if moment else ""
+    except (ValueError, OverflowError):
+        return moment[:10]

@@ -68,10 +68,12 @@ class Remark:
 
 @dataclass(frozen=True)
 class Standing:
-    """The sources of a record and the cancer story, one per person of the owners."""
+    """The sources of a record and the cancer story, one per person of the owners; `places` are the hospitals that each
+    story was made from, in the stories' order."""
 
     sources: tuple[Source, ...]
     stories: tuple[CancerSummary, ...]
+    places: tuple[tuple[str, ...], ...]
 
 
 def standing(record: OwnRecord, now: datetime) -> Standing:
@@ -81,7 +83,8 @@ def standing(record: OwnRecord, now: datetime) -> Standing:
         sources.append(_source(row))
         if row.story is not None and row.person_id not in stories:
             stories[row.person_id] = _story(record, row, now)
-    return Standing(tuple(sources), tuple(stories.values()))
+    places = tuple(tuple(one.provider_id for one in sources if one.person == person) for person in stories)
+    return Standing(tuple(sources), tuple(stories.values()), places)
 
 
 def sources(record: OwnRecord) -> tuple[Source, ...]:

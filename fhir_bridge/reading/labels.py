@@ -43,6 +43,7 @@ LABELS: dict[str, Phrase] = {
     "effective": _WHEN,
     "encounter": phrase("Visit"),
     "expirationDate": phrase("Use before"),
+    "focus": phrase("About"),
     "gender": phrase("Sex"),
     "hospitalization": phrase("Hospital stay"),
     "identifier": phrase("Numbers for it"),

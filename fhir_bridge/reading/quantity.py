@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,29 @@ def quantity_text(quantity: Any) -> str:
 
 def unit_text(quantity: Any) -> str:
     unit = text(obj(quantity).get("unit")) or text(obj(quantity).get("code"))
-    return "" if unit in ("1", "{score}", "{count}") else "yr" if unit == "a" else unit.strip("{}")
+    if unit in ("1", "{score}", "{count}"):
+        return ""
+    return _IN_PRINT.get(unit) or _AS_CODED.sub(_printed, unit.strip("{}"))
+
+
+_IN_PRINT = {
+    "a": "yr",
+    "Cel": "°C",
+    "[degF]": "°F",
+    "[lb_av]": "lb",
+    "[in_i]": "in",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+}
+_AS_CODED = re.compile(r"10\*(\d+)|\bu(?=g\b|L\b|m\b|mol\b|\[IU\])|\[(IU|Hg)\]|(?<=\bm)([23])\b")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _printed(found: re.Match[str]) -> str:
+    """A unit's code as laboratories print it (UCUM: 10*3/uL is × 10³/µL, mm[Hg] is mmHg)."""
+    power, plain, area = found.groups()
+    if power:
+        return "× 10" + power.translate(_RAISED)
+    return plain or (area.translate(_RAISED) if area else "µ")
 
 
 def value_said(element: Any) -> Said:

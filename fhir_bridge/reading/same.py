@@ -1,6 +1,7 @@
 """The same thing told by several hospitals: shown once, with every source beside it. Pure.
 
 Only what is alike in name, day and value is folded, and only between hospitals: what one hospital lists twice stays.
+A medicine that was ordered again and again is one line with its earlier orders folded under it (`runs`).
 """
 
 from __future__ import annotations
@@ -45,6 +46,32 @@ def folded(entries: Sequence[Entry]) -> list[Folded[Entry]]:
             alike.append(group)
         group.append(one)
     return [Folded(group[0], tuple(group[1:])) for group in groups]
+
+
+@dataclass(frozen=True)
+class Run(Generic[Entry]):
+    """`newest` is shown; `earlier` say the same of older days, newest first."""
+
+    newest: Folded[Entry]
+    earlier: tuple[Folded[Entry], ...] = ()
+
+
+def runs(groups: Sequence[Folded[Entry]]) -> list[Run[Entry]]:
+    """What follows on itself with nothing but the day changed, as one; nothing with a warning or a mistake."""
+    found: list[list[Folded[Entry]]] = []
+    for one in groups:
+        if found and _again(found[-1][0]) and _again(found[-1][0]) == _again(one):
+            found[-1].append(one)
+        else:
+            found.append([one])
+    return [Run(run[0], tuple(run[1:])) for run in found]
+
+
+def _again(group: Folded[Entry]) -> tuple[str, ...]:
+    line = group.first.line
+    if line.warning or line.mistake:
+        return ()
+    return group.first.provider_id, str(line.title).casefold(), str(line.value_text).casefold(), str(line.flag)
 
 
 def _likeness(line: LineView) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from fhir_bridge.reading.cancers import SITE_NAMES
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.minimum import TOPIC_NAMES, missing_from
-from fhir_bridge.reading.same import folded
+from fhir_bridge.reading.same import Run, runs
 from fhir_bridge.reading.standing import REFUTED
+from fhir_bridge.reading.together import together
 from fhir_bridge.record_copy import ask_again
 from fhir_bridge.record_entry import one_file, whole_entry
 from fhir_bridge.record_over_time import has_course
@@ -28,7 +29,7 @@ from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import own_record, own_session, provider_names
 from patient_portal.pages.record_later import asks_for, asks_of_line
-from patient_portal.pages.record_tiles import progress_of, tiles_of, together
+from patient_portal.pages.record_tiles import progress_of, tiles_of
 from patient_portal.pages.record_words import FILTERS
 from patient_portal.rate_limits import limited
 from patient_portal.sign_in import defer_bring_in
@@ -45,16 +46,20 @@ FILE_POLICY = "sandbox; default-src 'none'"
 
 
 @blueprint.get("/record")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def overview() -> str:
     """The cancer story, what there is of each kind, and where it came from."""
     with own_record() as record:
         added = count_added(record.session, record.persons)
         found, counted, own = standing(record, now()), counts(record), own_words(record, statements=True)
-    story = together(found.stories)
+    joined = together(found.stories)
+    story, told_by = (
+        joined.story,
+        [sorted({name for one in told for name in found.places[one]}) for told in joined.told_by],
+    )
     tiles, none_there = tiles_of(counted, found.sources)
     return render_template(
-        "record/overview.html", story=story, tiles=tiles, none_there=none_there, sources=found.sources,
+        "record/overview.html", story=story, told_by=told_by, tiles=tiles, none_there=none_there, sources=found.sources,
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
         lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=added,
         asks=asks_for(own.later),
@@ -64,7 +69,7 @@ def overview() -> str:
 
 
 @blueprint.get("/record/progress")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def progress() -> str:
     """Each type of each hospital: done, being fetched, could not, and everything that was left out, by name."""
     part = request.args.get("part") == "1"
@@ -77,7 +82,7 @@ def progress() -> str:
 
 
 @blueprint.post("/record/again")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("record-again", per_minute=6)
 def again() -> AnyResponse:
     """Ask each connected hospital once more."""
@@ -95,27 +100,29 @@ def again() -> AnyResponse:
 
 
 @blueprint.get("/record/kind/<kind>")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def kind(kind: str) -> str | AnyResponse:
     """The entries of one kind, newest first."""
     if kind not in {one.value for one in Kind}:
         raise NotFound("kind")
     older_than, newer_than = _mark("older_than"), _mark("newer_than")
     with own_record() as record:
-        page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than)
         found, own = sources(record), own_words(record)
+        several = len({one.provider_id for one in found}) > 1
+        page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than, several=several)
     if not page.entries and (older_than or newer_than):
         return redirect(url_for("record.kind", kind=kind), 303)
     gap = gap_of(Kind(kind), page.total, found)
+    groups = runs(page.groups) if Kind(kind) is Kind.MEDICINES else [Run(one) for one in page.groups]
     return render_template(
-        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, groups=folded(page.entries),
-        names=provider_names(),
-        gap=gap, words=gap_words(gap, page.total), refuted=REFUTED, asks_of=asks_of_line(own.later),
+        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, groups=groups, several=several,
+        names=provider_names(), gap=gap, words=gap_words(gap, page.total), refuted=REFUTED,
+        asks_of=asks_of_line(own.later),
     )  # fmt: skip
 
 
 @blueprint.get("/record/entry/<uuid:entry>")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def entry(entry: UUID) -> str:
     """One entry in plain words."""
     with own_record() as record:
@@ -135,7 +142,7 @@ def entry(entry: UUID) -> str:
 
 
 @blueprint.get("/record/entry/<uuid:entry>/fhir")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def fhir(entry: UUID) -> str | Response:
     """The form the hospital sent: as a page, or with `save=1` as the file itself, byte for byte."""
     with own_record() as record:
@@ -150,7 +157,7 @@ def fhir(entry: UUID) -> str | Response:
 
 
 @blueprint.get("/record/entry/<uuid:entry>/file/<int:index>")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def file(entry: UUID, index: int) -> Response:
     """A file attached to an entry: always saved, never opened here (FHIR-14)."""
     with own_record() as record:

@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from fhir_bridge.own_words import LONGEST, own_words, say, take_back
 from fhir_bridge.reading.minimum import TOPIC_NAMES, Topic, missing_from
+from fhir_bridge.reading.together import together
 from fhir_bridge.record_sources import standing
 from patient_portal.gates import Gate, gate
 from patient_portal.page_context import say as said
 from patient_portal.pages.own_record import own_record, provider_names
-from patient_portal.pages.record_tiles import together
 from patient_portal.papers.amendment_letter import Amendment, amendment_letter
 from patient_portal.papers.typesetting import pdf_of
 from patient_portal.rate_limits import limited
@@ -25,14 +25,14 @@ blueprint = Blueprint("mine", __name__)
 
 
 @blueprint.get("/record/mine")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 def overview() -> str:
     """What the person said, what the record lacks, and the forms to add and to ask for a change."""
     return _page({}, {})
 
 
 @blueprint.post("/record/mine")
-@gate(Gate.PATIENT)
+@gate(Gate.READS)
 @limited("mine", per_minute=30)
 def add() -> AnyResponse:
     """Keep one statement in the person's own words."""
@@ -47,7 +47,7 @@ def add() -> AnyResponse:
 
 
 @blueprint.post("/record/mine/<uuid:statement>/remove")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 def remove(statement: UUID) -> AnyResponse:
     """Take one statement back for good."""
     with own_record() as record:
@@ -57,7 +57,7 @@ def remove(statement: UUID) -> AnyResponse:
 
 
 @blueprint.post("/record/mine/letter")
-@gate(Gate.PATIENT)
+@gate(Gate.FOR_PERSON)
 @limited("paper", per_minute=30)
 def letter() -> AnyResponse:
     """The letter to the hospital as a PDF; nothing of it is kept."""
@@ -78,7 +78,7 @@ def _page(typed: dict[str, str], errors: dict[str, str]) -> str:
     with own_record() as record:
         found, own = standing(record, now()), own_words(record, statements=True)
     names = provider_names()
-    story = together(found.stories)
+    story = together(found.stories).story
     return render_template(
         "record/mine.html", own=own, missing=missing_from(story) if found.stories else (), topics=TOPIC_NAMES,
         typed=typed, errors=errors, topic_options=[(one.value, said(words)) for one, words in TOPIC_NAMES.items()],

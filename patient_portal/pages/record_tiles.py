@@ -1,16 +1,13 @@
-"""Shapes a record's standing for its pages: one tile a kind, one line a type, several stories as one."""
+"""Shapes a record's standing for its pages: one tile a kind, one line a type."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from itertools import chain
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 
 from fhir_bridge.reading.dates import FhirDate
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
-from fhir_bridge.reading.summary_model import CancerSummary, Finding
 from fhir_bridge.record_sources import KindCount, Remark
 from fhir_bridge.record_standing import ASKED_TYPES, TYPE_WORDS, Gap, Source, TypeStanding, gap_of, gap_words
 from fhir_bridge.retrieve.states import State, words_for, words_for_reason
@@ -98,26 +95,3 @@ def _line(one: TypeStanding, remark: Remark | None) -> TypeLine:
         remark.notices, dropped,
     )  # fmt: skip
 
-
-def together(stories: Sequence[CancerSummary]) -> CancerSummary:
-    """The stories of linked persons as one: lists joined, the newest of single findings."""
-    if len(stories) == 1:
-        return stories[0]
-    joined: dict[str, Any] = {}
-    for one in fields(CancerSummary):
-        values = [getattr(story, one.name) for story in stories]
-        if one.name == "version" or not values:
-            continue
-        if isinstance(values[0], tuple):
-            joined[one.name] = tuple(chain.from_iterable(values))
-        else:
-            joined[one.name] = max((value for value in values if value), key=_when, default=None)
-    if "treatments" in joined:
-        joined["treatments"] = tuple(
-            sorted(joined["treatments"], key=lambda one: one.start.sort.isoformat() if one.start else "")
-        )
-    return CancerSummary(**joined)
-
-
-def _when(finding: Finding) -> str:
-    return finding.date.sort.isoformat() if finding.date else ""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fhir_bridge.reading.dates import Precision, date_of, read_date
 from fhir_bridge.reading.entry import read_entry
 from fhir_bridge.reading.line import read_line, sort_date
-from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, reference_range, value_said
+from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, reference_range, unit_text, value_said
 
 
 @pytest.mark.parametrize(
@@ -175,3 +175,15 @@ def test_no_label_stands_twice_on_an_allergy() -> None:
         "Allergy or intolerance": "allergy",
         "To what kind of thing": "medicine",
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    [
+        ("10*3/uL", "× 10³/µL"), ("10*12/L", "× 10¹²/L"), ("mm[Hg]", "mmHg"), ("u[IU]/mL", "µIU/mL"), ("ug/dL", "µg/dL"),
+        ("kg/m2", "kg/m²"), ("g/dL", "g/dL"), ("U/L", "U/L"), ("mmol/L", "mmol/L"), ("Cel", "°C"), ("pounds", "pounds"),
+    ],
+)  # fmt: skip
+def test_a_unit_is_printed_as_laboratories_do(code: str, printed: str) -> None:
+    """FHIR-18: a unit's code is no word for people; what is no code stays as it came."""
+    assert unit_text({"unit": code}) == printed

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_bridge.reading.line import LineView, read_line
-from fhir_bridge.reading.same import folded
+from fhir_bridge.reading.same import folded, runs
+from fhir_bridge.reading.summary import summarise
+from fhir_bridge.reading.together import together
 from tests.pure.fhir_bridge.reading.samples import ICD, condition, medicine
 
 
@@ -39,3 +41,34 @@ def test_nothing_is_lost(given_entries: list[tuple[str, str]]) -> None:
     entries = [told(place, code) for place, code in given_entries]
     shown = [each for one in folded(entries) for each in (one.first, *one.others)]
     assert sorted(map(id, shown)) == sorted(map(id, entries))
+
+
+def test_a_medicine_ordered_again_is_one_line() -> None:
+    """FHIR-03: orders that differ in their day only stand under the newest; another medicine between parts them."""
+    days = ("2026-01-01", "2025-01-01", "2024-01-01")
+    again = [Told("a", read_line(medicine(f"m{day}", "Anastrozole", day))) for day in days]
+    other = Told("a", read_line(medicine("x", "Docetaxel", "2023-01-01")))
+    first, second = runs(folded([*again, other]))
+    assert (first.newest.first, len(first.earlier), second.newest.first) == (again[0], 2, other)
+    assert len(runs(folded([again[0], other, again[1]]))) == 3
+    elsewhere = Told("b", again[1].line)
+    assert len(runs(folded([again[0], elsewhere]))) == 2
+
+
+def test_one_cancer_of_two_hospitals() -> None:
+    """MC-02: two hospitals tell of one cancer: one card with what both know; what differs is never joined."""
+    left = {"onsetDateTime": "2021-02", "bodySite": [{"text": "Left breast"}]}
+    ours = summarise([condition("1", (ICD, "C50.912"), words="Breast cancer", **left)])
+    theirs = summarise([condition("2", (ICD, "C50.912"), words="Cancer of breast", onsetDateTime="2021")])
+    joined = together([ours, theirs])
+    (cancer,) = joined.story.cancers
+    assert (cancer.found and cancer.found.text, len(cancer.keys), joined.told_by) == ("2021-02", 2, ((0, 1),))
+    for more in ({"onsetDateTime": "2019"}, {"code": "C50.911"}, {"code": "C34.90"}):
+        code = more.pop("code", "C50.912")
+        other = summarise([condition("2", (ICD, code), words="Cancer", **more)])
+        assert together([ours, other]).told_by == ((0,), (1,)), code
+    twice = summarise([
+        condition("2", (ICD, "C50.912"), words="Cancer"), condition("3", (ICD, "C50.911"), words="Cancer"),
+    ])  # fmt: skip
+    assert together([ours, twice]).told_by == ((0, 1), (1,))
+    assert together([]).story.cancers == ()
