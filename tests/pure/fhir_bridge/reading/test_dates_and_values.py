@@ -181,7 +181,8 @@ def test_no_label_stands_twice_on_an_allergy() -> None:
     ("code", "printed"),
     [
         ("10*3/uL", "× 10³/µL"), ("10*12/L", "× 10¹²/L"), ("mm[Hg]", "mmHg"), ("u[IU]/mL", "µIU/mL"),
-        ("ug/dL", "µg/dL"), ("kg/m2", "kg/m²"), ("g/dL", "g/dL"), ("U/L", "U/L"), ("mmol/L", "mmol/L"), ("Cel", "°C"), ("pounds", "pounds"),
+        ("ug/dL", "µg/dL"), ("kg/m2", "kg/m²"), ("g/dL", "g/dL"), ("U/L", "U/L"),
+        ("mmol/L", "mmol/L"), ("Cel", "°C"), ("pounds", "pounds"),
     ],
 )  # fmt: skip
 def test_a_unit_is_printed_as_laboratories_do(code: str, printed: str) -> None:
