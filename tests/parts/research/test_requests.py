@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -172,37 +173,57 @@ def commit_fails(world: World) -> Iterator[Callable[[bool], None]]:
     engine.dispose()
 
 
+class Meanwhile:
+    """A clock of a build that does something when it is asked for the time for the so manieth time: first for the
+    request, then for the cohort, once for each donor in the order of their ids, and for the last step."""
+
+    def __init__(self, world: World, **acts: Callable[[], object]) -> None:
+        self.world, self.asked = world, 0
+        self.acts = {int(name.removeprefix("at_")): act for name, act in acts.items()}
+
+    def __call__(self) -> datetime:
+        self.asked += 1
+        self.acts.pop(self.asked, lambda: None)()
+        return self.world.clock()
+
+
+def bring_in(world: World, who: UUID) -> None:
+    """A retrieval of this person's record begins, and does not end."""
+    begin = text(
+        "INSERT INTO retrieval (id, person_id, connection_id, provider_id, state, started_at)"
+        " SELECT gen_random_uuid(), person_id, connection_id, provider_id, 'running', :now FROM retrieval LIMIT 1"
+    )
+    with world.database.web.begin(as_persons(who)) as session:
+        session.execute(begin, {"now": world.clock()})
+
+
 def test_nothing_is_left_of_a_build_that_fails(world: World, commit_fails: Callable[[bool], None]) -> None:
-    """X-07, X-08, REL-02: no file when the commit fails; who takes it back while the files are made is absent; fewer
-    than 11 people are refused, and no file is left."""
-    donors, made = donors_in(world, 12), ready(world)
+    """X-07, X-08, REL-02: no file when the commit fails; who takes it back while the files are made is absent, before
+    their turn or after it, and so is whose record is coming in; when fewer than 11 are left no file is."""
+    donors = sorted(donors_in(world, 14))
+    early, late, coming, later, *others = donors[::-1]
+    first, second = ready(world), ready(world)
     commit_fails(True)
     with pytest.raises(DBAPIError, match="late"):
-        build(world, made)
-    assert [path for path in left(world) if path.is_file()] == []
-    assert [path.name for path in left(world)] == []
+        build(world, first)
+    assert left(world) == []
     commit_fails(False)
-    asked_for_the_time = 0
-
-    def while_building() -> datetime:
-        """Everybody has been read once when the time is asked for the last step; one of them says no right then."""
-        nonlocal asked_for_the_time
-        asked_for_the_time += 1
-        if asked_for_the_time == len(donors) + 3:
-            answer(world, donors[5], Answer.NO)
-        return world.clock()
-
-    done = build(world, made, while_building)
-    assert asked_for_the_time == len(donors) + 3
-    codes = people_of(world, made)
-    assert donors[5] in codes, "their lines were chosen before the no"
-    assert {one["subject"] for one in done.manifest["consents"]} == {codes[who] for who in donors} - {codes[donors[5]]}
-    second = ready(world)
-    answer(world, donors[6], Answer.NO)
-    refused(world, second, "cohort-too-small")
+    bring_in(world, coming)
+    no = partial(answer, world, says=Answer.NO)
+    meanwhile = Meanwhile(world, at_3=lambda: no(early), at_17=lambda: no(late))
+    done = build(world, first, meanwhile)
+    assert meanwhile.acts == {}
+    codes = people_of(world, first)
+    assert {one["subject"] for one in done.manifest["consents"]} == {codes[who] for who in (later, *others)}
+    before = left(world)
+    meanwhile = Meanwhile(world, at_15=lambda: no(later))
+    with pytest.raises(Conflict, match=r"^cohort-too-small$"):
+        build(world, second, meanwhile)
+    assert meanwhile.acts == {}
+    assert later in people_of(world, second), "there were eleven until the last step"
+    assert left(world) == before
     with world.database.worker.begin(as_nobody()) as session:
         assert read_request(session, second).stands.stage is Stage.DRAFTED
-    assert verbs.check(world.database.worker, submitted(world), "cleo", world.clock()) is None
 
 
 def test_equal_input_makes_equal_bytes(world: World) -> None:
@@ -241,6 +262,8 @@ def test_steps_are_kept_in_order_and_only_by_the_worker(world: World) -> None:
         add_event(session, seen, Event(Kind.CHECKED, "cleo", {"enough": True}), now)
     with pytest.raises(Conflict, match="request-has-ended"):
         verbs.check(login, made, "cleo", now)
+    with login.begin(as_nobody()) as session:
+        assert [(one.number, one.event.who) for one in read_request(session, made).history] == [(1, "ada"), (2, "ada")]
     with pytest.raises(NotFound):
         verbs.withdraw(login, UUID(int=7), "ada", "", now)
     for other, context in ((world.database.web, as_nobody()), (login, as_propagation())):
