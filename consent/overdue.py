@@ -29,7 +29,7 @@ _SETTLE = text(
     " AND r.event_number = u.event_number AND r.state IN ('applied', 'nothing-held')"
 )
 _SEEN = text("SELECT coalesce(max(id), 0) FROM receipt")
-_REACHED = (
+REACHED = (
     "CASE :basis WHEN 'operations' THEN EXISTS (SELECT 1 FROM person_alias a WHERE a.person_id = d.person_id"
     " AND CASE WHEN CAST(:system AS text) IS NULL THEN a.system <> :technical ELSE a.system = :system END"
     " AND (:anywhere OR coalesce(a.practice_id, a.issued_by || '-main') = ANY (:practices)))"
@@ -41,7 +41,7 @@ _OWED = text(
     " count(*) FILTER (WHERE recorded_at < :cutoff) AS overdue,"
     " count(*) FILTER (WHERE kind = 'parked') AS parked FROM ("
     " (SELECT 'behind' AS kind, d.recorded_at FROM position q JOIN decision d ON d.id = q.decision_id"
-    f"  WHERE q.position >= :cursor AND {CONCERNS} AND {_REACHED} ORDER BY q.position LIMIT :most)"
+    f"  WHERE q.position >= :cursor AND {CONCERNS} AND {REACHED} ORDER BY q.position LIMIT :most)"
     " UNION ALL SELECT 'parked', d.recorded_at FROM parked_item k JOIN position q ON q.position = k.position"
     "  JOIN decision d ON d.id = q.decision_id WHERE k.store_id = :store AND k.resolved_at IS NULL"
     " UNION ALL SELECT 'unconfirmed', u.recorded_at FROM unconfirmed_event u WHERE u.store_id = :store) owed"

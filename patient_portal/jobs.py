@@ -8,6 +8,8 @@ from uuid import UUID
 import procrastinate
 from procrastinate import JobContext
 
+from consent.overdue_tasks import keep_overdue_tasks
+from consent.practice_counts import count_practices
 from database.context import as_nobody, as_propagation
 from database.jobs import CappedWait, sweep_stalled
 from fhir_bridge import login_attempts
@@ -18,6 +20,7 @@ from patient_portal import rate_limits, web_session
 from patient_portal.aliases import learn_aliases
 from patient_portal.donating import record_came_in
 from patient_portal.operator_reading import count_for_the_operator
+from patient_portal.staff.two_persons import tell_again
 from patient_portal.store_mails import mail_channel_of, send_store_mails
 from patient_portal.taking_away import make_copy
 from patient_portal.wiring import Wiring, now
@@ -75,6 +78,21 @@ def store_mails(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - 
     """Write to the contacts of stores that are late."""
     wiring = wiring_of(context)
     send_store_mails(wiring, mail_channel_of(wiring), now())
+
+
+@JOBS.periodic(cron="* * * * *")
+@JOBS.task(name="staff-tasks", pass_context=True)
+def staff_tasks(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
+    """Make cases for staff of opt-outs that are late, and count what they report."""
+    wiring = wiring_of(context)
+    keep_overdue_tasks(wiring.database, wiring.settings.stores, now())
+    count_practices(wiring.database, now())
+
+
+@JOBS.task(name="tell-store-again", pass_context=True, retry=CappedWait())
+def tell_store_again(context: JobContext, *, request: str) -> None:
+    """Tell a store again what it has not confirmed, as two members of staff agreed."""
+    tell_again(wiring_of(context), UUID(request), now())
 
 
 @JOBS.periodic(cron="* * * * *")

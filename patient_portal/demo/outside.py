@@ -52,14 +52,17 @@ def start_outside(folder: DemoFolder, children: Children, portal: str, patients:
     """Start every part, wait until each answers, and write providers.toml and stores.toml."""
     hospitals = {name: _hospital(folder, children, name, portal, patients) for name in BOTH}
     stores = _stores(folder, children, portal)
-    more = {"phone": _phone(folder, children, portal), "post": _post(folder, children)}
+    more = {
+        "phone": _phone(folder, children, portal), "post": _post(folder, children),
+        "staff": _staff_identity(folder, children, portal),
+    }  # fmt: skip
     urls = {name: str(child.wait_ready()["ready"]) for name, child in {**hospitals, **more}.items()}
     urls |= {name: str(child.ready.get("ready") or child.wait_ready()["ready"]) for name, child in stores.items()}
     for curator in (each[0] for each in STORES if each[2] == "curator"):
         requests.post(f"{urls[curator]}/feed", timeout=FEED_SECONDS)  # work with copies from the first minute on
     fhir = {name: str(child.ready["fhir"]) for name, child in hospitals.items()}
     providers, named = folder.path / "providers.toml", folder.path / "stores.toml"
-    providers.write_text(_providers_toml(fhir), encoding="utf-8")
+    providers.write_text(_providers_toml(fhir) + _identity_toml(urls["staff"]), encoding="utf-8")
     named.write_text(_stores_toml(urls), encoding="utf-8")
     return Outside(urls, fhir, str(more["post"].ready["smtp"]), providers, named)
 
@@ -120,6 +123,25 @@ def _post(folder: DemoFolder, children: Children) -> Child:
         "--smtp-port", str(folder.port("smtp")), "--state-dir", str(folder.part("post")),
     ]  # fmt: skip
     return children.start("post", command, says_ready=True)
+
+
+def _staff_identity(folder: DemoFolder, children: Children, portal: str) -> Child:
+    folder.secret("staff-secret")
+    command = [
+        sys.executable, "-m", "sandbox.staff_identity", "--port", str(folder.port("staff")), "--portal", portal,
+        "--client-secret-file", str(folder.secret_path("staff-secret")),
+        "--state-dir", str(folder.part("staff-identity")),
+    ]  # fmt: skip
+    return children.start("staff-identity", command, says_ready=True)
+
+
+def _identity_toml(issuer: str) -> str:
+    """Where the demo's two members of staff sign in; what says `mfa` there is their security key."""
+    return (
+        f'[[identity]]\nid = "cancerlinq"\nname = "Staff sign-in (sandbox)"\nsigns_in = "staff"\nissuer = "{issuer}"\n'
+        'client_id = "portal"\nclient_auth = "client_secret_basic"\nclient_secret = "file:keys/staff-secret"\n'
+        'roles = { "cancerlinq-staff" = "staff", "cancerlinq-lead" = "lead" }\namr = ["mfa"]\nnetwork = "private"\n'
+    )
 
 
 def _providers_toml(fhir: dict[str, str]) -> str:

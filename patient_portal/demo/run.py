@@ -116,11 +116,12 @@ def _is_ready(base_url: str) -> bool:
 
 
 def _say_where(base_url: str, outside: Outside) -> None:
-    stores = [name for name in outside.urls if name not in {"riverside", "lakeside", "phone", "post"}]
+    stores = [name for name in outside.urls if name not in {"riverside", "lakeside", "phone", "post", "staff"}]
     click.echo("\nEverybody here is invented, and nothing leaves this machine.\n")
     click.echo(f"  The portal, as a patient      {base_url}")
     for name in ("riverside", "lakeside"):
         click.echo(f"  {name.title():12} as a nurse      {outside.urls[name]}/chart")
+    click.echo(f"  Staff of CancerLinQ           {base_url}/staff")
     click.echo(f"  The phone, to read texts      {outside.urls['phone']}")
     click.echo(f"  The post, to read mails       {outside.urls['post']}")
     click.echo(f"  The operator's page           {base_url}/operator")

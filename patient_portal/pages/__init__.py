@@ -19,6 +19,7 @@ from patient_portal.pages.joined import blueprint as joined
 from patient_portal.pages.ledger import blueprint as ledger
 from patient_portal.pages.notifications import blueprint as notifications
 from patient_portal.pages.operator import blueprint as operator
+from patient_portal.pages.other_clinic import blueprint as other_clinic
 from patient_portal.pages.papers import blueprint as papers
 from patient_portal.pages.proof_of_no import blueprint as proof_of_no
 from patient_portal.pages.public import blueprint as public
@@ -30,6 +31,11 @@ from patient_portal.pages.research_limits import blueprint as research_limits
 from patient_portal.pages.share import blueprint as share
 from patient_portal.pages.share import holder as health_links
 from patient_portal.pages.sign_in import blueprint as sign_in
+from patient_portal.pages.staff import blueprint as staff
+from patient_portal.pages.staff_people import blueprint as staff_people
+from patient_portal.pages.staff_reports import blueprint as staff_reports
+from patient_portal.pages.staff_sign_in import blueprint as staff_sign_in
+from patient_portal.pages.staff_two import blueprint as staff_two
 from patient_portal.pages.store_record import blueprint as store_record
 from patient_portal.pages.take_away import blueprint as take_away
 from patient_portal.pages.uses import blueprint as uses
@@ -41,6 +47,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     papers, webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
     get_record,
     take_away, share, health_links, close_account,
+    other_clinic, staff, staff_people, staff_two, staff_reports, staff_sign_in,
 )  # fmt: skip
 # Their senders sign each request, so they carry no form token (SEC-03).
 SIGNED_BLUEPRINTS: tuple[Blueprint, ...] = (webhooks, health_links)

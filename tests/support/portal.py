@@ -40,7 +40,9 @@ from patient_portal.wiring import Wiring, allow_list, now
 from sandbox.hospital.configuration import HospitalConfig
 from sandbox.hospital.records import Chart
 from sandbox.hospital.server import RunningHospital, start
-from tests.support.portal_files import provider_table, store_table
+from sandbox.staff_identity.server import RunningStaffIdentity
+from sandbox.staff_identity.server import start as start_staff_identity
+from tests.support.portal_files import identity_table, provider_table, store_table
 from tests.support.postgres import TestDatabase
 
 LAKESIDE_SECRET = "lakeside-secret/with:signs"
@@ -76,6 +78,7 @@ class Outside:
     address: str
     hospitals: dict[str, RunningHospital]
     serve: list[Flask]  # the application that answers at `address` now, at most one
+    staff: RunningStaffIdentity
 
 
 @dataclass
@@ -163,14 +166,18 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     key = ECKey.generate_key("P-384", {"kid": "riverside-1", "use": "sig", "alg": "ES384"}, private=True)
     (folder / "riverside.json").write_text(json.dumps(key.as_dict(private=True)))
     (folder / "lakeside-secret").write_text(LAKESIDE_SECRET)
+    (folder / "staff-secret").write_text(LAKESIDE_SECRET)
     (folder / "store-secret").write_text(STORE_SECRET)
     hospitals = {
         name: start(HospitalConfig(id=name, state_dir=folder / name, portal=address, client_secret=secret))
         for name, secret in (("riverside", None), ("lakeside", LAKESIDE_SECRET))
     }
-    (folder / "providers.toml").write_text("".join(provider_table(name, one) for name, one in hospitals.items()))
+    staff = start_staff_identity(folder / "staff-identity", portal=address, client_secret=LAKESIDE_SECRET)
+    tables = [provider_table(name, one) for name, one in hospitals.items()]
+    (folder / "providers.toml").write_text("".join([*tables, identity_table(staff)]))
     (folder / "stores.toml").write_text("".join(store_table(row) for row in STORES))
-    yield Outside(folder, address, hospitals, serving)
+    yield Outside(folder, address, hospitals, serving, staff)
+    staff.stop()
     for one in hospitals.values():
         one.stop()
     door.shutdown()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from patient_portal.demo.outside import IDENTIFIERS
 from sandbox.hospital.server import RunningHospital
+from sandbox.staff_identity.server import RunningStaffIdentity
 
 
 def provider_table(name: str, running: RunningHospital) -> str:
@@ -17,6 +18,16 @@ def provider_table(name: str, running: RunningHospital) -> str:
         f'fhir_base_url = "{running.fhir_url}"\nclient_id = "portal"\n{how}\npractice = "{name}-main"\n'
         f'identifier_system = "{IDENTIFIERS[name]}"\nnetwork = "private"\ncare_team = true\n'
         'cancerlinq_participant = true\nscopes = "launch/patient openid fhirUser offline_access patient/*.rs"\n\n'
+    )
+
+
+def identity_table(running: RunningStaffIdentity) -> str:
+    """Where staff sign in, as in the demo."""
+    return (
+        f'[[identity]]\nid = "cancerlinq"\nname = "Staff sign-in (sandbox)"\nsigns_in = "staff"\n'
+        f'issuer = "{running.url}"\nclient_id = "portal"\nclient_auth = "client_secret_basic"\n'
+        'client_secret = "file:staff-secret"\namr = ["mfa"]\nnetwork = "private"\n'
+        'roles = { "cancerlinq-staff" = "staff", "cancerlinq-lead" = "lead" }\n\n'
     )
 
 

@@ -1,0 +1,140 @@
+"""Opening a person's page without a task of one's own (break-glass): a reason first, for a quarter of an hour, and the
+person and the leads see it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from consent.audit import Audited, write_audit
+from consent.audit_tables import StaffTask
+from consent.person_identity import Alias, find_person
+from database.context import as_staff
+from database.keyring import KeyRing
+from patient_portal.staff.tables import StaffOpening
+from patient_portal.wiring import Wiring
+from vocabulary.actor import Actor
+from vocabulary.errors import Invalid, NotFound
+
+OPEN_FOR = timedelta(minutes=15)
+WHY_LEAST, WHY_MOST = 10, 500
+A_LIST = 100
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening as leads see it: who, when and why; not about whom."""
+
+    id: UUID
+    by: UUID
+    at: datetime
+    why: str = field(repr=False)
+    seen_by: UUID | None
+    seen_at: datetime | None
+
+
+def checked_reason(words: str) -> str:
+    """The reason as it is kept; Invalid when it says nothing."""
+    why = " ".join(words.split())
+    if len(why) < WHY_LEAST:
+        raise Invalid("why", {"why": "missing"})
+    if len(why) > WHY_MOST:
+        raise Invalid("why", {"why": "too-long"})
+    return why
+
+
+def person_by_number(wiring: Wiring, actor: Actor, name: str, provider_id: str, number: str, now: datetime) -> UUID:
+    """The person whom a hospital knows by this record number; Invalid when nobody is. Each try is audited."""
+    provider = next((each for each in wiring.settings.providers if each.id == provider_id), None)
+    if provider is None or provider.identifier_system is None:
+        raise Invalid("provider", {"provider": "missing"})
+    if not 0 < len(number.strip()) <= 100:
+        raise Invalid("number", {"number": "missing"})
+    alias = Alias(provider.id, provider.identifier_system, number.strip(), provider.practice)
+    found = find_person(wiring.database, wiring.keyring, alias)
+    with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
+        line = Audited(
+            None, "staff.searched", "R", actor.kind.value, actor.account_id, actor_reference=name,
+            outcome="0" if found else "4", detail={"provider": provider.id},
+        )  # fmt: skip
+        write_audit(session, now, line)
+    if found is None:
+        raise Invalid("number", {"number": "nobody"})
+    return found
+
+
+def open_page(
+    wiring: Wiring, actor: Actor, name: str, person: UUID, why: str, now: datetime, *, case_no: int | None = None
+) -> UUID:
+    """Open a person's page for a quarter of an hour; returns the opening, by which the page is found."""
+    opening, me = uuid4(), _account(actor)
+    with wiring.database.begin(as_staff(actor.practices, me, person)) as session:
+        session.execute(
+            insert(StaffOpening).values(
+                id=opening, person_id=person, task_id=None, by_account=me, at=now, until=now + OPEN_FOR,
+                why_sealed=wiring.keyring.seal(checked_reason(why).encode(), _place(opening)),
+            )
+        )  # fmt: skip
+        line = Audited(
+            person, "staff.page-opened", "R", actor.kind.value, me, actor_reference=name,
+            detail={"case": case_no} if case_no else {},
+        )  # fmt: skip
+        write_audit(session, now, line)
+    return opening
+
+
+def open_page_of_case(wiring: Wiring, actor: Actor, name: str, case_no: int, why: str, now: datetime) -> UUID:
+    """The same for the person whom a task is about that is not the actor's own."""
+    with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
+        person = session.scalar(select(StaffTask.person_id).where(StaffTask.case_no == case_no))
+    if person is None:
+        raise NotFound("case")
+    return open_page(wiring, actor, name, person, why, now, case_no=case_no)
+
+
+def opened_person(session: Session, actor: Actor, opening: UUID, now: datetime) -> UUID:
+    """Whose page this opening of the actor's own still opens; NotFound when it is another's, or over."""
+    row = session.get(StaffOpening, opening)
+    if row is None or row.by_account != actor.account_id or row.until < now:
+        raise NotFound("opening")
+    return row.person_id
+
+
+def read_openings(session: Session, ring: KeyRing) -> list[Opening]:
+    """For leads: those nobody looked at first, then the newest."""
+    rows: Sequence[StaffOpening] = session.scalars(
+        select(StaffOpening).order_by(StaffOpening.seen_at.is_not(None), StaffOpening.at.desc()).limit(A_LIST)
+    ).all()
+    return [
+        Opening(row.id, row.by_account, row.at, ring.open(row.why_sealed, _place(row.id)).decode(), row.seen_by,
+                row.seen_at)
+        for row in rows
+    ]  # fmt: skip
+
+
+def looked_at(wiring: Wiring, actor: Actor, opening: UUID, now: datetime) -> None:
+    """A lead other than the one who opened it has looked at why; NotFound else."""
+    me = _account(actor)
+    with wiring.database.begin(as_staff(actor.practices, me)) as session:
+        seen = session.scalar(
+            update(StaffOpening)
+            .where(StaffOpening.id == opening, StaffOpening.by_account != me, StaffOpening.seen_at.is_(None))
+            .values(seen_by=me, seen_at=now)
+            .returning(StaffOpening.id)
+        )
+        if seen is None:
+            raise NotFound("opening")
+
+
+def _account(actor: Actor) -> UUID:
+    assert actor.account_id is not None, "the gate lets only staff in"
+    return actor.account_id
+
+
+def _place(opening: UUID) -> str:
+    return f"staff_opening:why:{opening}"

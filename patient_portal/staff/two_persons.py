@@ -1,0 +1,183 @@
+"""What takes two: one member of staff asks, another allows or refuses, and only then is it done.
+
+Closing many tasks at once, and telling a store again what it has not confirmed. Keys are never reached from here: they
+are a matter of the command line (`portal keys`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
+
+from consent.audit import Audited, write_audit
+from consent.feed.replay import release_parked
+from consent.store_config import Store
+from database.context import as_propagation, as_staff
+from database.keyring import KeyRing
+from patient_portal.staff.cases import OUTCOMES
+from patient_portal.staff.openings import checked_reason
+from patient_portal.staff.queue import Wanted, matching
+from patient_portal.staff.tables import StaffRequest
+from patient_portal.wiring import Wiring
+from vocabulary.actor import Actor
+from vocabulary.errors import Conflict, Invalid, NotFound, Refused
+
+CLOSE_MANY, TELL_AGAIN = "close-many", "tell-again"
+MOST_AT_ONCE = 500
+A_LIST = 50
+
+_CLOSE = text(
+    "WITH closed AS (UPDATE staff_task SET closed_at = :now, closed_by = :by, outcome = :outcome"
+    "  WHERE id = ANY (:tasks) AND closed_at IS NULL AND (assigned_to IS NULL OR assigned_to = :by) RETURNING id),"
+    " noted AS (INSERT INTO staff_task_event (task_id, kind, by_account, to_account, outcome, at)"
+    "  SELECT id, 'closed-by-two', CAST(:by AS uuid), CAST(:second AS uuid), CAST(:outcome AS text),"
+    "  CAST(:now AS timestamptz) FROM closed)"
+    " SELECT count(*) FROM closed"
+)
+_AGAIN = text(
+    "WITH told AS (INSERT INTO store_retelling (store_id, position, asked_at)"
+    " SELECT :store, q.position, :now FROM unconfirmed_event u"
+    " JOIN position q ON q.person_id = u.person_id AND q.version = u.version"
+    " WHERE u.store_id = :store ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*) FROM told"
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something asked for. `count` of tasks it is about, or of what was done once `done_at`."""
+
+    id: UUID
+    kind: str
+    store_id: str | None
+    count: int
+    outcome: str | None
+    why: str = field(repr=False)
+    by: UUID
+    asked_at: datetime
+    decided_by: UUID | None
+    decided_at: datetime | None
+    answer: str | None
+    done_at: datetime | None
+
+
+def ask_to_close(wiring: Wiring, actor: Actor, wanted: Wanted, outcome: str, why: str, now: datetime) -> int:
+    """Ask that all open tasks of a narrowed queue, which nobody else works on, are closed; how many they are."""
+    if outcome not in OUTCOMES:
+        raise Invalid("outcome", {"outcome": "missing"})
+    if not wanted.kind:
+        raise Invalid("kind", {"kind": "missing"})
+    with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
+        tasks = matching(session, wanted, _account(actor), now, MOST_AT_ONCE)
+        if not tasks:
+            raise Invalid("none", {"kind": "none"})
+        _ask(session, wiring.keyring, actor, CLOSE_MANY, wanted.store or None, tasks, outcome, why, now)
+    return len(tasks)
+
+
+def ask_to_tell_again(wiring: Wiring, actor: Actor, store_id: str, why: str, now: datetime) -> None:
+    """Ask that a store is told again what it has not confirmed."""
+    told_store(wiring, store_id)
+    with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
+        _ask(session, wiring.keyring, actor, TELL_AGAIN, store_id, (), None, why, now)
+
+
+def told_store(wiring: Wiring, store_id: str) -> Store:
+    """A store that is told of decisions; Invalid for any other."""
+    found = next((store for store in wiring.settings.stores if store.id == store_id and store.is_told), None)
+    if found is None:
+        raise Invalid("store", {"store": "missing"})
+    return found
+
+
+def decide(wiring: Wiring, actor: Actor, name: str, request: UUID, *, allow: bool, now: datetime) -> Request:
+    """Allow or refuse, as somebody else than who asked; closing is done at once, telling again by a worker.
+
+    Refused for the one who asked (SEC-08: nobody approves their own), Conflict when it was decided already.
+    """
+    me = _account(actor)
+    with wiring.database.begin(as_staff(actor.practices, me)) as session:
+        row = session.get(StaffRequest, request, with_for_update=True)
+        if row is None:
+            raise NotFound("request")
+        if row.answer is not None:
+            raise Conflict("decided")
+        if row.by_account == me:
+            raise Refused("own-request")
+        values: dict[str, object] = {"decided_by": me, "decided_at": now, "answer": "yes" if allow else "no"}
+        if allow and row.kind == CLOSE_MANY:
+            bound = {"now": now, "by": row.by_account, "second": me, "outcome": row.outcome, "tasks": row.tasks}
+            values |= {"count": int(session.scalar(_CLOSE, bound) or 0), "done_at": now}
+        session.execute(update(StaffRequest).where(StaffRequest.id == row.id).values(**values))
+        detail = {"what": row.kind, "answer": values["answer"]} | ({"store": row.store_id} if row.store_id else {})
+        line = Audited(None, "staff.two-persons", "U", actor.kind.value, me, actor_reference=name, detail=detail)
+        write_audit(session, now, line)
+        session.refresh(row)
+        return _request(row, wiring.keyring)
+
+
+def tell_again(wiring: Wiring, request: UUID, now: datetime) -> int:
+    """Do what two allowed: have the feed tell a store again; how many events. `wiring` has the worker's login.
+
+    Done twice, it does nothing twice: what is on the list already is not put there again.
+    """
+    with wiring.database.begin(as_staff(("*",), request)) as session:
+        row = session.get(StaffRequest, request)
+        if row is None or row.answer != "yes" or row.kind != TELL_AGAIN or row.done_at is not None:
+            return 0
+        store_id, by = str(row.store_id), row.by_account
+    store = told_store(wiring, store_id)
+    with wiring.database.begin(as_propagation()) as session:
+        count = int(session.scalar(_AGAIN, {"store": store.id, "now": now}) or 0)
+        count += release_parked(session, store, 1, None, now)
+        detail = {"what": TELL_AGAIN, "store": store.id, "count": count}
+        write_audit(session, now, Audited(None, "staff.two-persons", "E", "system", by, detail=detail))
+    with wiring.database.begin(as_staff(("*",), request)) as session:
+        session.execute(update(StaffRequest).where(StaffRequest.id == request).values(done_at=now, count=count))
+    return count
+
+
+def read_requests(session: Session, ring: KeyRing) -> list[Request]:
+    """What is asked, the undecided first, then the newest; in a staff context."""
+    rows: Sequence[StaffRequest] = session.scalars(
+        select(StaffRequest).order_by(StaffRequest.answer.is_not(None), StaffRequest.asked_at.desc()).limit(A_LIST)
+    ).all()
+    return [_request(row, ring) for row in rows]
+
+
+def _ask(
+    session: Session, ring: KeyRing, actor: Actor, kind: str, store: str | None, tasks: Sequence[UUID],
+    outcome: str | None, why: str, now: datetime,
+) -> None:  # fmt: skip
+    request, words = uuid4(), checked_reason(why)
+    session.execute(
+        insert(StaffRequest).values(
+            id=request, kind=kind, store_id=store, tasks=list(tasks), outcome=outcome, by_account=_account(actor),
+            why_sealed=ring.seal(words.encode(), _place(request)), asked_at=now,
+        )
+    )  # fmt: skip
+    detail = {"what": kind, "answer": "asked"} | ({"store": store} if store else {})
+    write_audit(
+        session, now, Audited(None, "staff.two-persons", "C", actor.kind.value, actor.account_id, detail=detail)
+    )
+
+
+def _request(row: StaffRequest, ring: KeyRing) -> Request:
+    return Request(
+        row.id, row.kind, row.store_id, row.count if row.count is not None else len(row.tasks), row.outcome,
+        ring.open(row.why_sealed, _place(row.id)).decode(), row.by_account, row.asked_at, row.decided_by,
+        row.decided_at, row.answer, row.done_at,
+    )  # fmt: skip
+
+
+def _account(actor: Actor) -> UUID:
+    assert actor.account_id is not None, "the gate lets only staff in"
+    return actor.account_id
+
+
+def _place(request: UUID) -> str:
+    return f"staff_request:why:{request}"

@@ -1,0 +1,157 @@
+"""What staff do with one task: take it, note, pass it on, give it back, close it. Each is one transaction, audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from consent.audit import Audited, write_audit
+from consent.audit_tables import StaffTask
+from database.context import as_staff, widen
+from database.keyring import KeyRing
+from patient_portal.staff.cases import OUTCOMES, WORDS_MAX
+from patient_portal.staff.tables import StaffMember, StaffTaskEvent
+from patient_portal.wiring import Wiring
+from vocabulary.actor import Actor
+from vocabulary.errors import Conflict, Invalid, NotFound, Refused
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One line of a task's history; `words` is a note, opened."""
+
+    kind: str
+    by: UUID
+    to: UUID | None
+    outcome: str | None
+    words: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What is done to a task: its kind, to whom it is passed on, how it ended, and what was written."""
+
+    kind: str
+    to: UUID | None = None
+    outcome: str | None = None
+    words: str = ""
+
+
+def take(wiring: Wiring, actor: Actor, name: str, case_no: int, now: datetime) -> None:
+    """Assign it to the actor; Conflict when it is another's, or closed."""
+    me = _account(actor)
+    with wiring.database.begin(as_staff(actor.practices, me)) as session:
+        row = _locked(session, case_no)
+        if row.closed_at is not None or (row.assigned_to not in (None, me) and row.escalated_to != me):
+            raise Conflict("not-free")
+        _change(session, wiring.keyring, actor, name, row, Deed("taken"), now, assigned_to=me, assigned_at=now)
+
+
+def note(wiring: Wiring, actor: Actor, name: str, case_no: int, words: str, now: datetime) -> None:
+    """Add a note, sealed."""
+    _by_its_owner(wiring, actor, name, case_no, Deed("note", words=_written(words)), now)
+
+
+def give_back(wiring: Wiring, actor: Actor, name: str, case_no: int, now: datetime) -> None:
+    _by_its_owner(wiring, actor, name, case_no, Deed("given-back"), now, assigned_to=None, assigned_at=None)
+
+
+def pass_on(wiring: Wiring, actor: Actor, name: str, case_no: int, to: UUID, words: str, now: datetime) -> None:
+    """Pass it on to a colleague by name, who finds it under their own; Invalid for somebody who does not work here."""
+    deed = Deed("escalated", to=to, words=_written(words))
+    _by_its_owner(wiring, actor, name, case_no, deed, now, assigned_to=None, assigned_at=None, escalated_to=to)
+
+
+def close(wiring: Wiring, actor: Actor, name: str, case_no: int, outcome: str, words: str, now: datetime) -> None:
+    """Close it with an outcome from the list."""
+    if outcome not in OUTCOMES:
+        raise Invalid("outcome", {"outcome": "missing"})
+    deed = Deed("closed", outcome=outcome, words=words.strip()[:WORDS_MAX])
+    _by_its_owner(
+        wiring, actor, name, case_no, deed, now, closed_at=now, closed_by=_account(actor), outcome=outcome
+    )  # fmt: skip
+
+
+def read_history(session: Session, ring: KeyRing, task: UUID, *, with_notes: bool) -> list[Happened]:
+    """What was done with a task, oldest first; notes may name the person, so they are opened only where names are."""
+    rows: Sequence[StaffTaskEvent] = session.scalars(
+        select(StaffTaskEvent).where(StaffTaskEvent.task_id == task).order_by(StaffTaskEvent.id)
+    ).all()
+    return [
+        Happened(
+            row.kind, row.by_account, row.to_account, row.outcome,
+            ring.open(row.words_sealed, _place(task)).decode() if with_notes and row.words_sealed else "", row.at,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def add_event(session: Session, ring: KeyRing, task: UUID, by: UUID, deed: Deed, now: datetime) -> None:
+    """Add a line to a task's history, in the caller's transaction."""
+    sealed = ring.seal(deed.words.encode(), _place(task)) if deed.words else None
+    session.add(
+        StaffTaskEvent(
+            task_id=task, kind=deed.kind, by_account=by, to_account=deed.to, outcome=deed.outcome, words_sealed=sealed,
+            at=now,
+        )
+    )  # fmt: skip
+
+
+def _by_its_owner(
+    wiring: Wiring, actor: Actor, name: str, case_no: int, deed: Deed, now: datetime, **values: Any
+) -> None:
+    with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
+        row = _locked(session, case_no)
+        if row.assigned_to != actor.account_id or row.closed_at is not None:
+            raise Refused("not-yours")
+        if deed.to is not None:
+            colleague = session.get(StaffMember, deed.to)
+            if colleague is None or colleague.ended_at is not None or deed.to == actor.account_id:
+                raise Invalid("colleague", {"to": "missing"})
+        _change(session, wiring.keyring, actor, name, row, deed, now, **values)
+
+
+def _locked(session: Session, case_no: int) -> StaffTask:
+    row = session.scalar(select(StaffTask).where(StaffTask.case_no == case_no).with_for_update())
+    if row is None:
+        raise NotFound("case")
+    return row
+
+
+def _change(
+    session: Session, ring: KeyRing, actor: Actor, name: str, row: StaffTask, deed: Deed, now: datetime, **values: Any
+) -> None:
+    me = _account(actor)
+    if values:
+        session.execute(update(StaffTask).where(StaffTask.id == row.id).values(**values))
+    add_event(session, ring, row.id, me, deed, now)
+    session.flush()
+    if row.person_id is not None:
+        widen(session, as_staff(actor.practices, me, row.person_id))
+    detail = {"what": deed.kind, "case": row.case_no} | ({"outcome": deed.outcome} if deed.outcome else {})
+    line = Audited(row.person_id, "staff-task.changed", "U", actor.kind.value, me, actor_reference=name, detail=detail)
+    write_audit(session, now, line)
+
+
+def _written(words: str) -> str:
+    if not words.strip():
+        raise Invalid("words", {"words": "missing"})
+    if len(words) > WORDS_MAX:
+        raise Invalid("words", {"words": "too-long"})
+    return words.strip()
+
+
+def _account(actor: Actor) -> UUID:
+    assert actor.account_id is not None, "the gate lets only staff in"
+    return actor.account_id
+
+
+def _place(task: UUID) -> str:
+    return f"staff_task_event:words:{task}"
