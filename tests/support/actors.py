@@ -36,9 +36,9 @@ from tests.support.postgres import Server
 fresh_database = contextmanager(inspect.unwrap(postgres_support.database))
 front_door = contextmanager(inspect.unwrap(portal_support.portal))
 
-ANONYMOUS, OWNER, OTHER, STAFF = "anonymous", "owner", "other", "staff"
-ACTORS = (ANONYMOUS, OWNER, OTHER, STAFF)
-# Proxies, researchers and operators cannot sign in yet; they join with the pages that let them in.
+ANONYMOUS, OWNER, OTHER, STAFF, PROXY, HELPER = "anonymous", "owner", "other", "staff", "proxy", "helper"
+ACTORS = (ANONYMOUS, OWNER, OTHER, STAFF, PROXY, HELPER)
+# Researchers cannot sign in yet; they join with the pages that let them in.
 
 OWNER_ID, OTHER_ID = "rv-p01", "rv-p05"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -156,8 +156,32 @@ def gather(portal: Portal) -> Cast:
     found.visitors[ANONYMOUS] = found.newcomer()
     found.visitors[STAFF] = Visitor(portal, STAFF, portal.app.test_client())
     open_chart(found[STAFF], OWNER_ID)
-    found.owned = _things_of(owner)
+    found.visitors[PROXY] = _mother_of_other(portal)
+    found.visitors[HELPER], helper = _helper_of(owner)
+    found.owned = _things_of(owner) | {"helper_id": helper}
     return found
+
+
+def _mother_of_other(portal: Portal) -> Visitor:
+    """The one representative of the sandbox: she acts for the other patient, and has said so."""
+    mother = Visitor(portal, PROXY, portal.app.test_client())
+    back = allow(portal, begin(mother), "RelatedPerson/rv-p05-mother")
+    assert mother.get("/callback/riverside", query_string=answer_of(back)).status_code == 303
+    stated = {"relation": "parent", "name": "Hoa Tran", "document": "birth certificate", "form": "the-mothers-form"}
+    assert mother.post("/acting", stated).status_code == 303
+    return mother
+
+
+def _helper_of(owner: Visitor) -> tuple[Visitor, str]:
+    """Somebody whom the owner invited, and their id."""
+    made = owner.post("/family/helpers", {"name": "Ana", "lasts": "week"}).text
+    link, code = re.search(r"/helping/([\w-]+)", made), re.search(r'class="number">(\d{4}) (\d{4})<', made)
+    assert link
+    assert code
+    helper = Visitor(owner.portal, HELPER, owner.portal.app.test_client())
+    assert helper.post(f"/helping/{link.group(1)}", {"passcode": "".join(code.groups())}).status_code == 303
+    (row,) = owner.portal.rows("SELECT id FROM helper WHERE person_id = :p", p=owner.person)
+    return helper, str(row.id)
 
 
 def _patient(portal: Portal, name: str, patient: str, *, record: bool) -> Visitor:
