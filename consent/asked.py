@@ -185,8 +185,8 @@ def subjects_to_record(
     newest = max(about, key=lambda d: d.version, default=None)
     if newest is None or newest.answer is not asked.answer:
         return (asked.subject,)
-    if asked.answer is Answer.NO:
-        confirms = not newest.confirmed_by_person and not asked.by_care_team
+    confirms = not newest.confirmed_by_person and not asked.by_care_team
+    if confirms or asked.answer is Answer.NO:
         return (asked.subject,) if confirms else ()
     return () if _same_yes(asked, newest, own_history, now, efforts) else (asked.subject,)
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from uuid import UUID, uuid5
 
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from consent.asked import Asked
 from consent.audit_tables import StaffTask
@@ -25,7 +27,8 @@ from fhir_bridge.reading.shape import text
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.errors import ProviderUnavailable
 from fhir_bridge.smart.grant import Grant
-from notifications.texting import confirmed_contact, texts_wanted
+from notifications.tell import chosen_ways, open_contacts
+from notifications.topics import TOPICS, Way, ways_for
 from patient_portal.aliases import add_aliases, aliases_in
 from patient_portal.care_team_relation import local_reference
 from patient_portal.choosing import TEXTS, Choices
@@ -39,7 +42,9 @@ from vocabulary.resource import Resource
 WHO_ASKED = ("patient", "representative", "family", "other")
 HOW: Mapping[str, Means] = {"in-person": Means.CARE_TEAM, "phone": Means.PHONE, "paper": Means.PAPER}
 STAFF_TEXT = "cancerlinq-by-staff"
+TELL = "tell-the-person"
 MAX_REASON = 500
+MAX_NAME = 200
 EARLIEST = date(2005, 1, 1)
 FURTHEST_ZONE = timedelta(hours=14)  # somewhere it is already tomorrow
 
@@ -99,13 +104,17 @@ def learn_names(wiring: Wiring, provider: Provider, person: UUID, chart: Chart, 
 
 @dataclass(frozen=True)
 class OptOutForm:
-    """The one form, as typed. `asked_on` is the date on the paper or of the talk; empty means today."""
+    """The one form, as typed. `asked_on` is the date on the paper or of the talk; empty means today.
+
+    `signed_name`: the name that the patient, or who stands for them, typed as a signature; it need not be there.
+    """
 
     who: str
     how: str
     asked_on: str
     reason: str
     key: str
+    signed_name: str = ""
 
 
 def read_form(sent: Mapping[str, str]) -> OptOutForm:
@@ -116,7 +125,8 @@ def read_form(sent: Mapping[str, str]) -> OptOutForm:
     if not 8 <= len(key) <= 64:
         raise Invalid("form")
     who, how, asked_on = (sent.get(name, "") for name in ("who", "how", "asked_on"))
-    return OptOutForm(who, how, asked_on.strip()[:40], sent.get("reason", "").strip(), key)
+    signed_name = " ".join(sent.get("signed_name", "").split())
+    return OptOutForm(who, how, asked_on.strip()[:40], sent.get("reason", "").strip(), key, signed_name)
 
 
 def asked_at(form: OptOutForm, now: datetime) -> datetime:
@@ -152,6 +162,8 @@ def problems(form: OptOutForm, now: datetime) -> dict[str, str]:
         found["reason"] = "missing"
     elif len(form.reason) > MAX_REASON:
         found["reason"] = "too-long"
+    if len(form.signed_name) > MAX_NAME:
+        found["signed_name"] = "too-long"
     return found
 
 
@@ -163,13 +175,27 @@ def staff_text(language: str) -> ConsentText:
 
 
 def opt_out(
-    actor: Actor, form: OptOutForm, *, practice: str, staff: str, text: ConsentText, language: str, now: datetime
+    actor: Actor,
+    form: OptOutForm,
+    *,
+    practice: str,
+    staff: str,
+    text: ConsentText,
+    language: str,
+    now: datetime,
+    paper: bytes = b"",
 ) -> Asked:
     """A complete form as what is asked to be recorded: out of CancerLinQ, for the person in the chart.
 
-    `text` is what the screen showed; `language` is the screen's.
+    `text` is what the screen showed; `language` is the screen's. `paper` is a scan, kept beside it: the evidence
+    names it by its SHA-256, so that it can be told from any other for ever.
     """
     assert actor.person is not None
+    evidence = {"asked_by": form.who, "how": form.how, "asked_on": form.asked_on}
+    if form.signed_name:
+        evidence["signed_name"] = form.signed_name
+    if paper:
+        evidence["paper_sha256"] = sha256(paper).hexdigest()
     return Asked(
         actor=actor,
         person=actor.person,
@@ -183,7 +209,7 @@ def opt_out(
         reason=form.reason,
         practice=practice,
         actor_reference=staff,
-        evidence={"asked_by": form.who, "how": form.how, "asked_on": form.asked_on},
+        evidence=evidence,
     )
 
 
@@ -194,19 +220,29 @@ def for_staff(choices: Choices) -> Choices:
     return replace(choices, history=history, stores=stores, standing=replace(choices.standing, donations={}))
 
 
+def way_to_tell(session: Session, person: UUID) -> Way:
+    """How the person hears of what staff recorded: a text, a mail, or where neither is open a letter."""
+    contacts, topic = open_contacts(session, person), TOPICS["care-team"]
+    return (*ways_for(topic, contacts.keys(), chosen_ways(session, contacts, topic.id)), "letter")[0]
+
+
 def tell_person(database: Database, person: UUID, decision: UUID, practice: str | None, now: datetime) -> bool:
     """Make sure that the person hears of what staff recorded, by a way that is not the staff's own (abuse case 10).
 
-    Where no text can go (the ledger's reader sends those), a staff task `tell-the-person` is opened, once however
-    often this is called for one decision: as many notices as actions. True when a task was opened now.
+    Where only a letter is left (the ledger's reader sends texts and mails), a staff task `tell-the-person` is opened,
+    once however often this is called for one decision: as many notices as actions. True when a task was opened now.
     """
     with database.begin(as_persons(person)) as session:
-        contact = confirmed_contact(session, person)
-        if contact is not None and texts_wanted(session, contact.id):
+        if way_to_tell(session, person) != "letter":
             return False
         task = {
-            "id": uuid5(decision, "tell-the-person"), "person_id": person, "practice_id": practice, "store_id": None,
-            "kind": "tell-the-person", "detail": {"decision": str(decision)}, "opened_at": now, "closed_at": None,
+            "id": task_of(decision), "person_id": person, "practice_id": practice, "store_id": None,
+            "kind": TELL, "detail": {"decision": str(decision)}, "opened_at": now, "closed_at": None,
         }  # fmt: skip
         made = insert(StaffTask).values(task).on_conflict_do_nothing(index_elements=["id"]).returning(StaffTask.id)
         return session.scalar(made) is not None
+
+
+def task_of(decision: UUID) -> UUID:
+    """The task to tell a person of one decision: there is one for each, whoever opens it."""
+    return uuid5(decision, TELL)

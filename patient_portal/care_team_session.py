@@ -6,16 +6,21 @@ hospital has ended, is refused at the next request (threats.md abuse case 10).
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from flask import g, redirect, render_template, session, url_for
+from flask import Blueprint, g, redirect, render_template, session, url_for
+from flask_babel import format_date
 from werkzeug.wrappers import Response as AnyResponse
 
+from consent.void_entry import Member
+from fhir_bridge.providers import Provider
 from patient_portal.care_team import Chart
 from patient_portal.care_team_hospital import Asking, RelationEnded, patient_now
 from patient_portal.care_team_panel import OF_A_CHART
 from patient_portal.gates import current_actor
 from patient_portal.wiring import now, wiring
+from vocabulary.actor import ActorKind
 from vocabulary.errors import NotFound
 from vocabulary.resource import Resource
 
@@ -66,8 +71,39 @@ def ended(error: RelationEnded) -> tuple[str, int]:
     return page, 403
 
 
-def to_list_without_chart() -> AnyResponse | None:
-    """Where no chart is open, staff choose a patient first."""
-    if current_actor().person is None:
-        return redirect(url_for("care_team_panel.patients"), 303)
-    return None
+def watch(blueprint: Blueprint) -> None:
+    """Before anything about a patient is shown or done: is this still their care team?"""
+    blueprint.register_error_handler(RelationEnded, ended)
+
+    @blueprint.before_request
+    def still_cares() -> AnyResponse | None:
+        actor = current_actor()
+        if actor.kind is not ActorKind.CARE_TEAM:
+            return None  # the gate has the word
+        if actor.person is None:
+            return redirect(url_for("care_team_panel.patients"), 303)
+        g.staff = session.get("staff")  # the session may end with the answer
+        g.patient = patient_in_chart()
+        return None
+
+
+def member() -> Member:
+    """Who acts, as decisions and requests name them."""
+    account = current_actor().account_id
+    assert account is not None, "staff are signed in"
+    return Member(account, str(session.get("staff", "")), asking().provider.id, practice_of(asking().provider))
+
+
+def practice_of(provider: Provider) -> str:
+    """The practice whose patients this hospital's staff sees here; a hospital without named ones has one."""
+    return provider.practice or f"{provider.id}-main"
+
+
+def banner() -> dict[str, str]:
+    """The name and birth date of the patient in the open chart (SMART-45)."""
+    born = str(session.get("chart_birth_date", ""))
+    try:
+        shown = format_date(date.fromisoformat(born), "long")
+    except ValueError:
+        shown = born  # a birth date of lesser precision is shown as the hospital keeps it
+    return {"name": str(session.get("chart_name", "")), "born": shown}

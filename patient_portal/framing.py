@@ -13,6 +13,7 @@ from patient_portal.wiring import wiring
 
 FRAMED = "framed"
 ENDPOINTS = frozenset({"sign_in.launch", "sign_in.callback"})
+BLUEPRINTS = frozenset({"care_team", "care_team_void", "care_team_letters"})
 
 
 def frame_for(provider: Provider) -> None:
@@ -29,6 +30,6 @@ def allow_frames(app: Flask) -> None:
     @app.before_request
     def name_ancestors() -> None:
         framed = session.get(FRAMED)
-        if framed and (request.endpoint in ENDPOINTS or request.blueprint == "care_team"):
+        if framed and (request.endpoint in ENDPOINTS or request.blueprint in BLUEPRINTS):
             provider = provider_by_id(wiring().settings.providers, str(framed))
             g.frame_ancestors = provider.frame_origins if provider else ()

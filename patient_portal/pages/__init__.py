@@ -8,7 +8,9 @@ from patient_portal.pages.access import blueprint as access
 from patient_portal.pages.activity import blueprint as activity
 from patient_portal.pages.added import blueprint as added
 from patient_portal.pages.care_team import blueprint as care_team
+from patient_portal.pages.care_team_letters import blueprint as care_team_letters
 from patient_portal.pages.care_team_panel import blueprint as care_team_panel
+from patient_portal.pages.care_team_void import blueprint as care_team_void
 from patient_portal.pages.choices import blueprint as choices
 from patient_portal.pages.close_account import blueprint as close_account
 from patient_portal.pages.connection import blueprint as connection
@@ -43,7 +45,7 @@ from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, record_reading, record_mine, record_pack, choices, donation, activity, notifications,
-    connection, care_team, care_team_panel,
+    connection, care_team, care_team_panel, care_team_void, care_team_letters,
     papers, webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
     get_record,
     take_away, share, health_links, close_account,

@@ -90,12 +90,12 @@ def delete(file_id: UUID) -> AnyResponse:
     return redirect(url_for("added.overview"), 303)
 
 
-def _kept(sent: FileStorage, content: bytes) -> tuple[str, int]:
-    """Why the file is not kept and the status to say it with; no words when it is."""
-    kind, scanner, actor = kind_of(content), wiring().settings.upload_scanner, current_actor()
+def why_not_kept(content: bytes) -> tuple[str, int]:
+    """Why such a file is not kept, in words, and the status to say it with; no words for one that may be kept."""
+    scanner = wiring().settings.upload_scanner
     if len(content) > MOST_BYTES:
         return gettext("This file is too large. The most is 20 MB. Scan fewer pages at a time."), 413
-    if kind is None:
+    if kind_of(content) is None:
         return gettext("We cannot keep this kind of file. Send a PDF, a photo, a scan or plain text."), 422
     if scanner is None:
         return gettext("Files cannot be added here at this time."), 503
@@ -105,6 +105,15 @@ def _kept(sent: FileStorage, content: bytes) -> tuple[str, int]:
         return gettext("This file may harm a computer, so we did not keep it. Ask the clinic for a new copy."), 422
     except Unavailable:
         return gettext("We could not check this file for harm, so we did not keep it. Try again later."), 503
+    return "", 200
+
+
+def _kept(sent: FileStorage, content: bytes) -> tuple[str, int]:
+    """Why the file is not kept and the status to say it with; no words when it is."""
+    error, status = why_not_kept(content)
+    kind, actor = kind_of(content), current_actor()
+    if error or kind is None:
+        return error, status
     person = actor.person
     assert person is not None
     try:

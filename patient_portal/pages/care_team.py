@@ -5,19 +5,24 @@ Whatever else staff try with their session is refused by the gate, and leaves a 
 
 from __future__ import annotations
 
-from datetime import date
 from uuid import UUID
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, session, url_for
-from flask_babel import format_date, gettext
+from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request, session, url_for
+from flask_babel import force_locale, gettext
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit import by_actor, write_audit
+from consent.audit_tables import StaffTask
 from consent.decision import CANCERLINQ, Answer
 from consent.person_identity import practice_names
 from consent.status import all_confirmed, read_status
+from consent.void_entry import check_may_ask, pending_void
 from database.context import as_persons
+from fhir_bridge.access.added_files import add_file
+from fhir_bridge.access.file_kinds import KINDS, kind_of
+from patient_portal.body_limits import takes_files
 from patient_portal.care_team import (
     HOW,
     WHO_ASKED,
@@ -27,34 +32,25 @@ from patient_portal.care_team import (
     problems,
     read_form,
     staff_text,
+    task_of,
     tell_person,
+    way_to_tell,
 )
-from patient_portal.care_team_hospital import RelationEnded
-from patient_portal.care_team_session import ended, patient_in_chart, to_list_without_chart
+from patient_portal.care_team_session import banner, has_panel, member, watch
 from patient_portal.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
 from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.hospital_patient import preferred_language
 from patient_portal.page_context import language_code
+from patient_portal.pages.added import MOST_BODY, why_not_kept
 from patient_portal.rate_limits import limited
 from patient_portal.receipts import reference_of
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import Actor, ActorKind
-from vocabulary.errors import NotFound
+from vocabulary.errors import Conflict, NotFound, PortalError
 
 blueprint = Blueprint("care_team", __name__, url_prefix="/care-team")
-blueprint.register_error_handler(RelationEnded, ended)
+watch(blueprint)
 DECIDING = {"choices.decide_cancerlinq": "cancerlinq", "choices.decide_effort": "donation"}
-
-
-@blueprint.before_request
-def still_cares() -> AnyResponse | None:
-    """Before anything about a patient is shown or done: is this still their care team? (threats.md abuse case 10)."""
-    if current_actor().kind is not ActorKind.CARE_TEAM:
-        return None  # the gate has the word
-    away = to_list_without_chart()
-    if away is None:
-        g.staff = session.get("staff")  # the session may end with the answer
-        g.patient = patient_in_chart()
-    return away
 
 
 @blueprint.get("")
@@ -66,22 +62,30 @@ def chart() -> str:
 
 @blueprint.post("")
 @gate(Gate.CARE_TEAM)
+@takes_files(MOST_BODY)
 @limited("decide", per_minute=30)
 def decide() -> AnyResponse:
     """Record the opt-out, or show what is missing with everything that was typed."""
     form = read_form(request.form)
-    wrong = problems(form, now())
+    sent = request.files.get("paper")
+    paper = sent.read() if sent is not None else b""
+    wrong = {name: _words(name, code) for name, code in problems(form, now()).items()}
+    refused = why_not_kept(paper)[0] if paper else ""
+    if refused:
+        wrong["paper"] = refused
     if wrong:
         return make_response(_screen(form, wrong), 422)
     actor = current_actor()
     asked = opt_out(
-        actor, form, practice=_practice(actor), staff=str(session["staff"]), text=staff_text(language_code()),
-        language=language_code(), now=now(),
+        actor, form, practice=member().practice, staff=str(session["staff"]), text=staff_text(language_code()),
+        language=language_code(), now=now(), paper=paper,
     )  # fmt: skip
     recorded = record(wiring(), asked)
     assert recorded.governing is not None, "an opt-out always has a decision that holds"
     for decision in recorded.decisions:
         tell_person(wiring().database, decision.person_id, decision.id, decision.practice, now())
+    if paper and recorded.decisions and not _keep(paper):
+        flash(gettext("The opt-out is recorded, but there was no room for the scan. Keep the paper."), "warning")
     again = None if recorded.decisions else 1
     return redirect(url_for("care_team.done", decision_id=recorded.governing.id, again=again), 303)
 
@@ -97,16 +101,21 @@ def done(decision_id: UUID) -> str:
         if not decision.is_no:
             raise NotFound("decision")
         rows = read_status(database, choices.history, choices.stores, choices.known, now())
+        way = way_to_tell(database, decision.person_id)
+        posted = database.scalar(select(StaffTask.closed_at).where(StaffTask.id == task_of(decision.id))) is not None
         _note_reading(database, actor)
     return render_template(
         "care_team/done.html",
-        banner=_banner(),
+        banner=banner(),
         decision=decision,
         stands=choices.standing.opted_out,
         again=bool(request.args.get("again")),
         rows=rows,
         settled=all_confirmed(rows),
         reference=reference_of(decision),
+        way=way,
+        posted=posted,
+        panel=has_panel(),
     )
 
 
@@ -132,24 +141,58 @@ def note_refusal(response: Response) -> Response:
 
 def _screen(form: OptOutForm, wrong: dict[str, str]) -> str:
     actor = current_actor()
-    practice = _practice(actor)
+    practice = member().practice
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as database:
         choices = for_staff(read_choices(database, wiring(), actor.persons))
         clinic = practice_names(database, [practice]).get(practice, wiring().provider(actor.provider_id or "").name)
+        pending = pending_void(database, wiring().keyring, actor.person, member()) if actor.person else None
         _note_reading(database, actor)
     return render_template(
         "care_team/chart.html",
-        banner=_banner(),
+        banner=banner(),
         clinic=clinic,
         choices=choices,
         standing=choices.standing,
         rows=_preview(choices, actor),
         form=form,
         text=staff_text(language_code()),
-        errors={name: _words(name, code) for name, code in wrong.items()},
+        errors=wrong,
+        pending=pending,
+        may_void=_may_void(choices),
+        panel=has_panel(),
+        kinds=[kind.name for kind in KINDS.values()] if wiring().settings.upload_scanner else (),
         who=[(value, words) for value, words in zip(WHO_ASKED, _who_words(), strict=True)],
         how=[(value, words) for value, words in zip(HOW, _how_words(), strict=True)],
     )
+
+
+def _may_void(choices: Choices) -> bool:
+    """Whether what stands is this member's own entry, which they may ask to take back."""
+    entry = choices.standing.cancerlinq.decision
+    if entry is None:
+        return False
+    try:
+        check_may_ask(choices.decisions, entry.id, member())
+    except PortalError:
+        return False
+    return True
+
+
+def _keep(paper: bytes) -> bool:
+    """Keep the scan sealed with the person's own key, among the files of their record; False when there is no room."""
+    actor, kind = current_actor(), kind_of(paper)
+    assert actor.person is not None
+    assert kind is not None, "it was looked at"
+    language = preferred_language(g.patient, wiring().settings.languages) or "en"
+    with force_locale(language):
+        name = f"{gettext('Paper from your care team')}{kind.ending}"
+    try:
+        with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as database:
+            if add_file(database, wiring().keyring, actor.person, paper, name, kind, now()):
+                write_audit(database, now(), by_actor(actor, "file.added", "C", actor_reference=session.get("staff")))
+    except Conflict:
+        return False
+    return True
 
 
 def _preview(choices: Choices, actor: Actor) -> object:
@@ -161,20 +204,6 @@ def _note_reading(database: Session, actor: Actor) -> None:
     write_audit(
         database, now(), by_actor(actor, "choices.read", "R", actor_reference=session.get("staff"), detail=detail)
     )
-
-
-def _practice(actor: Actor) -> str:
-    provider = wiring().provider(actor.provider_id or "")
-    return provider.practice or f"{provider.id}-main"
-
-
-def _banner() -> dict[str, str]:
-    born = str(session.get("chart_birth_date", ""))
-    try:
-        shown = format_date(date.fromisoformat(born), "long")
-    except ValueError:
-        shown = born  # a birth date of lesser precision is shown as the hospital keeps it
-    return {"name": str(session.get("chart_name", "")), "born": shown}
 
 
 def _who_words() -> tuple[str, ...]:
@@ -199,5 +228,6 @@ def _words(name: str, code: str) -> str:
         ("asked_on", "unreadable"): gettext("Give the date as year, month and day, such as 2026-10-03."),
         ("reason", "missing"): gettext("Write in a few words why you record this."),
         ("reason", "too-long"): gettext("Make this shorter: at most 500 characters."),
+        ("signed_name", "too-long"): gettext("Make this shorter: at most 200 characters."),
     }
     return words[name, code]
