@@ -51,3 +51,8 @@ def read_number(
     if not landlines and phonenumbers.number_type(parsed) not in _TEXTABLE:
         raise Invalid("number-kind")
     return PhoneNumber(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), country)
+
+
+def is_country(code: str) -> bool:
+    """Is this a country that has telephone numbers (ISO 3166-1 alpha-2)?"""
+    return code in phonenumbers.SUPPORTED_REGIONS

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from patient_portal.commands.campaign import campaign
 from patient_portal.commands.database import db
 from patient_portal.commands.decide import decide
 from patient_portal.commands.demo import demo
@@ -37,7 +38,9 @@ def portal(log_level: str) -> None:
     configure_logs(os.environ.get("PORTAL_LOG_LEVEL", log_level))
 
 
-for command in (demo, decide, serve, api, worker, feed, db, keys, ledger, providers, requests, settings, stores, texts):
+for command in (
+    api, campaign, db, decide, demo, feed, keys, ledger, providers, requests, serve, settings, stores, texts, worker,
+):  # fmt: skip
     portal.add_command(command)
 
 

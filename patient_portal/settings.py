@@ -17,6 +17,7 @@ from notifications.channels.email import MailServer, read_mail_server
 from notifications.neutral_words import names_illness
 from notifications.texts import Programme, is_gsm7
 from patient_portal.api.clients import ApiClient, load_clients
+from patient_portal.text_limits import TextLimits, read_text_limits
 from vocabulary.config_file import ConfigError
 
 ROLES = ("covered-entity", "business-associate", "consumer-app")
@@ -54,6 +55,7 @@ class Settings:
     baa_confirmed: bool
     internal_bind: str | None
     twilio: Twilio | None
+    text_limits: TextLimits
     mail: MailServer | None
     languages: tuple[str, ...]
     brand: str
@@ -116,6 +118,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         baa_confirmed=env.text("BAA_CONFIRMED") in {"1", "true", "yes"},
         internal_bind=env.text("PORTAL_INTERNAL_BIND"),
         twilio=_twilio(env),
+        text_limits=read_text_limits(env.text, env.number),
         mail=_mail(env, production),
         languages=_checked_languages(env),
         brand=env.text("PORTAL_NAME") or "My Cancer Record",

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
+from notifications.campaign_release import release_campaigns
 from notifications.channels.by_way import ByWay
 from notifications.channels.channel import Channel
 from notifications.channels.console import ConsoleChannel
@@ -25,6 +26,7 @@ from notifications.reminders import release_reminders
 from notifications.send import send_due
 from notifications.texting import Event, Texting
 from notifications.texts import Programme
+from patient_portal.audiences import audience_named
 from patient_portal.care_team import tell_person
 from patient_portal.late_stores import tell_of_late_stores
 from patient_portal.ledger_reader import move_on, read_on, to_tell
@@ -46,7 +48,10 @@ def texting_of(wiring: Wiring, actor: Actor | None = None) -> Texting:
     """
     settings = wiring.settings
     programme = Programme(name=settings.text_name, link=settings.base_url, contact=settings.help_phone)
-    return Texting(wiring.database, wiring.keyring, programme, note=partial(_note, actor))
+    limits = settings.text_limits
+    return Texting(
+        wiring.database, wiring.keyring, programme, limits.countries, limits.budget, note=partial(_note, actor)
+    )
 
 
 def _note(actor: Actor | None, session: Session, person: UUID, event: Event, means: str, moment: datetime) -> None:
@@ -75,16 +80,20 @@ def _texts_of(wiring: Wiring) -> Channel:
 
 
 def run_texting(wiring: Wiring, stop_event: threading.Event, *, clock: Callable[[], datetime] = now) -> None:
-    """Confirm decisions, tell of late stores, release reminders, send what is due: each second until `stop_event`.
+    """Confirm decisions, tell of late stores, release reminders and campaigns, send what is due, each second.
 
-    `wiring` has the worker's login. Any number of processes may run this. An error is logged and tried again.
+    Ends when `stop_event` is set. `wiring` has the worker's login. Any number of processes may run this. An error is
+    logged and tried again.
     """
     texting, channel = texting_of(wiring), channel_of(wiring)
+    pace = wiring.settings.text_limits.per_second
+    at_once, hands = max(50, 2 * pace), min(16, 1 + pace // 8)
     steps: tuple[tuple[str, Callable[[datetime], object]], ...] = (
         ("confirm", lambda moment: confirm_new_decisions(texting, moment)),
         ("late", lambda moment: tell_of_late_stores(wiring, texting, moment)),
         ("remind", lambda moment: release_reminders(texting, moment)),
-        ("send", lambda moment: send_due(texting, channel, moment)),
+        ("campaign", lambda moment: release_campaigns(texting, audience_named, moment, pace)),
+        ("send", lambda moment: send_due(texting, channel, moment, at_once, hands)),
     )
     while not stop_event.is_set():
         for name, step in steps:
