@@ -1,0 +1,112 @@
+"""Tasks whose closing does something: a representative's paper is accepted or not, a death is confirmed or a mistake.
+
+The deed and the closing are one transaction (HIP-15, HIP-16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from consent.audit_tables import StaffTask
+from consent.authority.deaths import TASK as DEATH
+from consent.authority.deaths import Outcome, report_index, report_of, settle_report
+from consent.authority.rules import Step
+from consent.authority.stated import REVIEW, named, settle, statements_of
+from database.context import Context, widen
+from database.keyring import KeyRing
+from notifications.silence import speak_again
+from patient_portal.family.words import SHORT
+from vocabulary.actor import Actor
+from vocabulary.errors import Invalid
+from vocabulary.phrase import Phrase, phrase
+
+SETTLES: Mapping[str, Mapping[str, Phrase]] = {
+    REVIEW: {
+        "paper-accepted": phrase("The paper was seen, and it holds"),
+        "paper-refused": phrase("The paper does not hold, or the person could come to harm"),
+    },
+    DEATH: {
+        "death-confirmed": phrase("The death is confirmed"),
+        "death-mistaken": phrase("It was a mistake: the person is alive"),
+    },
+}
+"""How a task of this kind may end beside the ways that all tasks have."""
+SETTLED: Mapping[str, Phrase] = {outcome: words for ways in SETTLES.values() for outcome, words in ways.items()}
+TOLD: Mapping[str, Phrase] = {
+    "name": phrase("Name of the person who died"),
+    "born": phrase("Born"),
+    "clinic": phrase("Clinic"),
+    "died": phrase("Died on"),
+    "who": phrase("Who told us"),
+    "reach": phrase("How to reach them"),
+}
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What the closing of a task says: its outcome, and for a death its day as typed."""
+
+    outcome: str
+    died_on: str = ""
+
+
+def settle_task(
+    session: Session, ring: KeyRing, actor: Actor, row: StaffTask, deed: Deed, context: Context, now: datetime
+) -> None:
+    """Do what the outcome says; nothing for the outcomes that every task has.
+
+    `context` is that of the staff transaction, with the person's rows in reach; it stands again afterwards. Raises
+    Invalid for a confirmed death without its day, Conflict for one that is settled already.
+    """
+    if deed.outcome not in SETTLES.get(row.kind, {}):
+        return
+    if row.kind == REVIEW:
+        assert row.person_id is not None
+        step = Step.CONFIRMED if deed.outcome == "paper-accepted" else Step.REFUSED
+        settle(session, UUID(row.detail["authority"]), row.person_id, step, by=actor, reason=None, now=now)
+        return
+    report = UUID(row.detail["report"])
+    _reach(session, ring, report, context)
+    outcome = Outcome.CONFIRMED if deed.outcome == "death-confirmed" else Outcome.MISTAKEN
+    person = settle_report(session, report, outcome, by=actor.kind.value, died_on=_day(deed.died_on), now=now)
+    if outcome is Outcome.MISTAKEN and person is not None:
+        speak_again(session, person)
+    widen(session, context)
+
+
+def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context) -> list[tuple[Phrase, str | Phrase]]:
+    """What a member of staff must read to settle it, as terms and values; empty for other kinds."""
+    if row.kind == REVIEW and row.person_id is not None:
+        stated = named(statements_of(session, ring, (row.person_id,)), UUID(row.detail["authority"]))
+        ends = stated.authority.ends_on or stated.authority.of_age_on
+        return [
+            (phrase("Who says so"), stated.name),
+            (phrase("What they are to the person"), SHORT[stated.authority.relation]),
+            (phrase("Which paper shows it"), stated.authority.document),
+            (phrase("Until when"), ends.isoformat() if ends else ""),
+        ]
+    if row.kind != DEATH:
+        return []
+    report = UUID(row.detail["report"])
+    _reach(session, ring, report, context)
+    told = report_of(session, ring, report).told
+    widen(session, context)
+    return [(words, told[name]) for name, words in TOLD.items() if told.get(name)]
+
+
+def _reach(session: Session, ring: KeyRing, report: UUID, context: Context) -> None:
+    """A report about nobody known belongs to no person: its task carries the id by which it is reached."""
+    lookups = (*context.lookups, report_index(ring, report))
+    widen(session, Context(context.persons, context.account, lookups, context.practices, context.role))
+
+
+def _day(typed: str) -> date | None:
+    try:
+        return date.fromisoformat(typed.strip()) if typed.strip() else None
+    except ValueError:
+        raise Invalid("died-on", {"died": "missing"}) from None
