@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from consent.coverage import KnownAs, stores_concerned
 from consent.decision import DataCategory, SensitiveClass
+from consent.duo.use import Use, blocked_by
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.standing import Standing
 from consent.store_config import Basis, Store
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     NOT_CHOSEN = "kind-not-chosen"
     SENSITIVE = "sensitive-kind-is-off"
     OTHER_PURPOSE = "other-purpose"
+    OTHER_USE = "use-not-stated"
     NOT_CONCERNED = "store-does-not-know-person"
     UNKNOWN = "unknown"
     NOT_CHECKED = "position-not-checked"
@@ -54,12 +56,14 @@ def may_use(
     known: KnownAs,
     *,
     participates: bool,
+    use: Use | None = None,
     efforts: tuple[Effort, ...] = SANDBOX_EFFORTS,
 ) -> Permission:
     """Whether `store` may use data of `category` carrying the `sensitive` classes for `purpose`.
 
     `standing` None means that it could not be read: no, but for a report the law requires (X-06).
-    `participates`: does a practice of the person take part in CancerLinQ?
+    `participates`: does a practice of the person take part in CancerLinQ? `use`: what the research is, in DUO's terms,
+    where the asker states it; it has to be within what the effort told people of itself (DUO-02, DUO-03).
     """
     if purpose is not _PURPOSE.get(store.basis):
         return Permission(False, Reason.OTHER_PURPOSE)
@@ -69,7 +73,7 @@ def may_use(
     if standing is None or category not in DataCategory:
         return Permission(False, Reason.UNKNOWN)
     if store.basis is Basis.DONATION:
-        return _by_donation(store, category, sensitive, standing, efforts)
+        return _by_donation(store, category, sensitive, standing, use, efforts)
     if store.id not in stores_concerned([store], known):
         return Permission(False, Reason.NOT_CONCERNED)
     if not standing.in_cancerlinq(participates):
@@ -82,11 +86,14 @@ def _by_donation(
     category: DataCategory,
     sensitive: frozenset[SensitiveClass],
     standing: Standing,
+    use: Use | None,
     efforts: tuple[Effort, ...],
 ) -> Permission:
     effort = effort_by_id(store.effort or "", efforts)
     if effort is None:
         return Permission(False, Reason.UNKNOWN)
+    if use is not None and blocked_by(effort.id, use):
+        return Permission(False, Reason.OTHER_USE)
     stands = standing.donation(effort)
     if not stands.permits:
         opted_out = effort.via_cancerlinq and standing.opted_out

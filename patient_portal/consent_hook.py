@@ -2,8 +2,9 @@
 LEAP Consent Decision Service defines it). The caller asks before it discloses; one card answers.
 
 `context.patientId` names the patient as the store knows them, `context.actor` the store that would receive,
-`context.purposeOfUse` a v3-ActReason code, `context.class` our data classes (all three when left out: each must be
-allowed). Anything that is not understood is no consent.
+`context.purposeOfUse` a v3-ActReason code or a purpose in DUO's terms (then with `context.disease` and
+`context.modifiers`, as in one question: docs/decisions-api.md), `context.class` our data classes (all three when left
+out: each must be allowed). Anything that is not understood is no consent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from consent.decide.columns import Question
 from consent.decide.decider import Answer, Decider
 from consent.decision import DataCategory
+from consent.duo.use import Use, is_duo, use_of
 from consent.may_use import Purpose, Reason
 from vocabulary.errors import Invalid
 
@@ -65,11 +67,11 @@ def consult(
     if not patients:
         raise Invalid("patient-id")
     named = [value for system, value in actors if system == STORE_SYSTEM and value in stores]
-    purpose = PURPOSES.get(str(context.get("purposeOfUse")))
+    purpose, use = _purpose(context)
     classes = _classes(context.get("class"))
     if len(named) != 1 or purpose is None or not classes:
         return _response(Answer(False, Reason.UNKNOWN, 0), base_url)
-    questions = [Question(named[0], each, purpose) for each in sorted(classes)]
+    questions = [Question(named[0], each, purpose, use=use) for each in sorted(classes)]
     answers = [_of_one_patient(decider, question, patients) for question in questions]
     for question, answer in zip(questions, answers, strict=True):
         note(question, _names(patients), answer)
@@ -85,6 +87,20 @@ def _of_one_patient(decider: Decider, question: Question, patients: Sequence[tup
     if worst is None:
         return Answer(False, Reason.NOT_CONCERNED, answers.position)
     return Answer(worst.allowed, worst.reason, answers.position)
+
+
+def _purpose(context: dict[str, Any]) -> tuple[Purpose | None, Use | None]:
+    """What it is for, and in DUO's terms where it was said in them; no purpose at all when it is not understood."""
+    word, disease = str(context.get("purposeOfUse")), context.get("disease", "")
+    modifiers = context.get("modifiers", [])
+    if not is_duo(word):
+        return PURPOSES.get(word) if not disease and not modifiers else None, None
+    if not isinstance(disease, str) or not isinstance(modifiers, list):
+        return None, None
+    try:
+        return Purpose.RESEARCH, use_of(word, disease, [str(each) for each in modifiers])
+    except Invalid:
+        return None, None
 
 
 def _names(patients: Sequence[tuple[str, str]]) -> list[str]:

@@ -15,6 +15,7 @@ from consent.decide.columns import Question, question_of
 from consent.decide.decider import Decider
 from consent.decide.lines import Form, Tally, answer_lines, blocks, bounded
 from consent.decide.snapshot import Installation
+from consent.duo.use import blocked_by
 from consent.may_use import Reason
 from patient_portal.settings import Settings
 from patient_portal.wiring import Wiring, now
@@ -38,14 +39,21 @@ def installation_of(settings: Settings) -> Installation:
 
 
 def decide_one(decider: Decider, stores: Collection[str], body: bytes) -> dict[str, Any]:
-    """Answer one question: `{"store", "class", "purpose", "id", "sensitive": […]}`. Invalid says what is wrong."""
+    """Answer one question: `{"store", "class", "purpose", "id", "sensitive": […]}`. Invalid says what is wrong.
+
+    A purpose in DUO's terms may bring `disease` and `modifiers`; which terms refuse the use is then in `blocked_by`.
+    """
     asked = _object(body, MOST_SINGLE)
     question = _question(decider, stores, asked)
     name = asked.get("id")
     if not isinstance(name, str) or not name:
         raise Invalid("no-id")
     answer = decider.decide(question, name.encode())
-    return {"id": name, "allowed": answer.allowed, "reason": answer.reason.value, "position": answer.position}
+    found = {"id": name, "allowed": answer.allowed, "reason": answer.reason.value, "position": answer.position}
+    effort = decider.stores[question.store].effort
+    if answer.reason is Reason.OTHER_USE and question.use is not None and effort is not None:
+        found["blocked_by"] = [code.value for code in blocked_by(effort, question.use)]
+    return found
 
 
 def decide_batch(
@@ -65,9 +73,8 @@ def decide_batch(
     be read (Invalid) or checked (Unavailable) is then an error and never half a list. A million answers are held in
     memory, some 130 MB at most, and nothing on disk. `tally` is filled with the counts.
     """
-    question = _question(
-        decider, stores, {**asked, "sensitive": [n for n in asked.get("sensitive", "").split(",") if n]}
-    )
+    listed = {name: [n for n in asked.get(name, "").split(",") if n] for name in ("sensitive", "modifiers")}
+    question = _question(decider, stores, {**asked, **listed})
     if sent not in (PLAIN, NDJSON, CSV):
         raise Invalid("unknown-media-type")
     form = {CSV: Form.CSV, PLAIN: Form.ALLOWED}.get(wanted, Form.NDJSON)
@@ -80,16 +87,17 @@ def decide_batch(
 
 
 def _question(decider: Decider, stores: Collection[str], asked: Mapping[str, Any]) -> Question:
-    words = [asked.get(name, "") for name in ("store", "class", "purpose")]
-    sensitive = asked.get("sensitive", [])
-    if not all(isinstance(word, str) for word in words) or not isinstance(sensitive, list):
+    words = [asked.get(name, "") for name in ("store", "class", "purpose", "disease")]
+    lists = [asked.get(name, []) for name in ("sensitive", "modifiers")]
+    if not all(isinstance(word, str) for word in words) or not all(isinstance(each, list) for each in lists):
         raise Invalid("not-a-question")
-    if not all(isinstance(word, str) for word in sensitive):
+    if not all(isinstance(word, str) for each in lists for word in each):
         raise Invalid("not-a-question")
     if words[0] not in stores:
         raise NotFound("store")  # another client's store and none at all look the same
-    store, category, purpose = words
-    return question_of(store, category, purpose, sensitive, decider.stores)
+    store, category, purpose, disease = words
+    sensitive, modifiers = lists
+    return question_of(store, category, purpose, sensitive, decider.stores, disease=disease, modifiers=modifiers)
 
 
 def _object(body: bytes, most: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Answer", "Decisions", "NotAnswered"]
+__all__ = ["Answer", "Decisions", "NotAnswered", "Use"]
 BATCH = 1_000_000
 
 
@@ -35,6 +35,21 @@ class Answer:
     allowed: bool
     reason: str
     position: int
+    blocked_by: tuple[str, ...] = ()
+    """With `use-not-stated`, for one name: the terms of what the effort told people that the use does not keep."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What research is for, in the terms of the Data Use Ontology; it goes where a purpose goes.
+
+    `Use("DUO:0000007", disease="MONDO:0004992", modifiers=("DUO:0000046", "DUO:0000022=US"))`. What is left out counts
+    against the use: a use that does not say it is non-commercial is taken for a commercial one.
+    """
+
+    purpose: str
+    disease: str = ""
+    modifiers: Sequence[str] = ()
 
 
 class Decisions:
@@ -45,9 +60,16 @@ class Decisions:
             raise ValueError("the portal's address must be https")
         self._base, self._token, self._timeout = base_url.rstrip("/"), token, timeout_seconds
 
-    def ask(self, store: str, data_class: str, purpose: str, name: str, sensitive: Sequence[str] = ()) -> Answer:
+    def ask(
+        self,
+        store: str,
+        data_class: str,
+        purpose: str | Use,
+        name: str,
+        sensitive: Sequence[str] = (),
+    ) -> Answer:
         """May this person's data be used? `name` is the one by which the store knows them."""
-        asked = {"store": store, "class": data_class, "purpose": purpose, "id": name, "sensitive": list(sensitive)}
+        asked = {"store": store, "class": data_class, "id": name, "sensitive": list(sensitive), **_said(purpose)}
         with self._post("/decide", json.dumps(asked).encode(), "application/json", "application/json") as found:
             answer = _answer(found.read())
         if answer.id != name:
@@ -55,18 +77,19 @@ class Decisions:
         return answer
 
     def ask_many(
-        self, store: str, data_class: str, purpose: str, names: Iterable[str], sensitive: Sequence[str] = ()
+        self, store: str, data_class: str, purpose: str | Use, names: Iterable[str], sensitive: Sequence[str] = ()
     ) -> Iterator[Answer]:
         """An answer for each name, in order; a million names a request. Ends with NotAnswered when one is missing."""
-        asked = {"store": store, "class": data_class, "purpose": purpose, "sensitive": ",".join(sensitive)}
-        path = "/decide/batch?" + urllib.parse.urlencode(asked)
+        asked = {"store": store, "class": data_class, "sensitive": list(sensitive), **_said(purpose)}
+        words = {key: value if isinstance(value, str) else ",".join(value) for key, value in asked.items()}
+        path = "/decide/batch?" + urllib.parse.urlencode(words)
         for run in _runs(names):
             body = gzip.compress("".join(json.dumps(name) + "\n" for name in run).encode(), compresslevel=1)
             with self._post(path, body, "application/x-ndjson", "application/x-ndjson", packed=True) as found:
                 yield from _in_order(run, found)
 
     def allowed(
-        self, store: str, data_class: str, purpose: str, names: Iterable[str], sensitive: Sequence[str] = ()
+        self, store: str, data_class: str, purpose: str | Use, names: Iterable[str], sensitive: Sequence[str] = ()
     ) -> Iterator[str]:
         """Only the names whose data may be used."""
         return (each.id for each in self.ask_many(store, data_class, purpose, names, sensitive) if each.allowed)
@@ -82,6 +105,14 @@ class Decisions:
             raise NotAnswered(f"the portal said {error.code}") from None
         except OSError as error:
             raise NotAnswered("the portal did not answer") from error
+
+
+def _said(purpose: str | Use) -> dict[str, str | list[str]]:
+    if isinstance(purpose, str):
+        return {"purpose": purpose}
+    if any("," in each for each in purpose.modifiers):
+        raise ValueError("a modifier with a comma")
+    return {"purpose": purpose.purpose, "disease": purpose.disease, "modifiers": list(purpose.modifiers)}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -121,7 +152,9 @@ def _in_order(run: Sequence[str], lines: Iterable[bytes]) -> Iterator[Answer]:
 def _answer(line: bytes) -> Answer:
     try:
         found = json.loads(line)
-        answer = Answer(found["id"], found["allowed"], found["reason"], found["position"])
+        answer = Answer(
+            found["id"], found["allowed"], found["reason"], found["position"], tuple(found.get("blocked_by", ()))
+        )
     except (ValueError, KeyError, TypeError):
         raise NotAnswered("the answer cannot be read") from None
     if not isinstance(answer.allowed, bool) or not isinstance(answer.id, str):

@@ -10,6 +10,7 @@ from pyroaring import BitMap
 
 from consent.decide.snapshot import NOBODY, Snapshot
 from consent.decision import DataCategory, SensitiveClass
+from consent.duo.use import Use, is_duo, use_of
 from consent.efforts import SANDBOX_EFFORTS, Effort
 from consent.may_use import Permission, Purpose, Reason, may_use
 from consent.store_config import Store
@@ -20,26 +21,44 @@ MOST_COLUMNS = 20_000
 
 @dataclass(frozen=True)
 class Question:
-    """May `store` use data of `category`, carrying these sensitive classes, for `purpose`? (About whom comes apart.)"""
+    """May `store` use data of `category`, carrying these sensitive classes, for `purpose`? (About whom comes apart.)
+
+    `use` is the purpose in DUO's terms, where it was asked in them; `purpose` is then research.
+    """
 
     store: str
     category: DataCategory
     purpose: Purpose
     sensitive: frozenset[SensitiveClass] = frozenset()
+    use: Use | None = None
 
 
 def question_of(
-    store: str, category: str, purpose: str, sensitive: Sequence[str], stores: Mapping[str, Store]
+    store: str,
+    category: str,
+    purpose: str,
+    sensitive: Sequence[str],
+    stores: Mapping[str, Store],
+    *,
+    disease: str = "",
+    modifiers: Sequence[str] = (),
 ) -> Question:
-    """The question in these words; Invalid names the one that is not known."""
+    """The question in these words; Invalid names the one that is not known. `purpose` is ours or a term of DUO's, which
+    may come with the disease studied (MONDO) and with modifiers (`DUO:0000046`, `DUO:0000022=US`)."""
     if store not in stores:
         raise Invalid("unknown-store", {"store": store})
+    use = use_of(purpose, disease, modifiers) if is_duo(purpose) else None
+    if use is not None:
+        purpose = Purpose.RESEARCH.value
+    elif disease or modifiers:
+        raise Invalid("not-a-duo-purpose", {"purpose": purpose})
     for field, value, kind in (("class", category, DataCategory), ("purpose", purpose, Purpose)):
         if value not in {member.value for member in kind}:
             raise Invalid(f"unknown-{field}", {field: value})
     if not {member.value for member in SensitiveClass}.issuperset(sensitive):
         raise Invalid("unknown-sensitive-class", {"sensitive": ",".join(sensitive)})
-    return Question(store, DataCategory(category), Purpose(purpose), frozenset(SensitiveClass(n) for n in sensitive))
+    carried = frozenset(SensitiveClass(name) for name in sensitive)
+    return Question(store, DataCategory(category), Purpose(purpose), carried, use)
 
 
 class Columns:
@@ -84,5 +103,6 @@ class Columns:
             profile.standing,
             profile.known,
             participates=profile.participates,
+            use=question.use,
             efforts=self._efforts,
         )

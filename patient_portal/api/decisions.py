@@ -85,5 +85,6 @@ def consent_consult() -> Response:
 
 
 def _noting(question: Question, names: list[str], answer: Answer) -> None:
-    asked = Asking(question.store, question.category.value, question.purpose.value)
+    purpose = question.use.purpose if question.use is not None else question.purpose
+    asked = Asking(question.store, question.category.value, purpose.value)
     note_question(wiring(), caller().client.id, asked, names, allowed=answer.allowed)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -29,7 +29,15 @@ _FORMS = {".csv": Form.CSV, ".ndjson": Form.NDJSON, ".jsonl": Form.NDJSON, ".txt
 @click.command()
 @click.option("--store", required=True, help="Id of the data store that would use the data (stores.toml).")
 @click.option("--class", "category", required=True, type=click.Choice([each.value for each in DataCategory]))
-@click.option("--purpose", required=True, type=click.Choice([each.value for each in Purpose]))
+@click.option(
+    "--purpose", required=True,
+    help=f"{', '.join(each.value for each in Purpose)}, or a purpose in DUO's terms (DUO:0000007, HMB, …).",
+)  # fmt: skip
+@click.option("--disease", default="", help="With DUO:0000007 (DS): the disease that is studied (MONDO:…).")
+@click.option(
+    "--modifier", "modifiers", multiple=True,
+    help="With a DUO purpose: what limits the use (DUO:0000046, GS=US); may be repeated.",
+)  # fmt: skip
 @click.option(
     "--sensitive", multiple=True, type=click.Choice([each.value for each in SensitiveClass]),
     help="A sensitive class that the data carries; may be repeated.",
@@ -43,9 +51,7 @@ _FORMS = {".csv": Form.CSV, ".ndjson": Form.NDJSON, ".jsonl": Form.NDJSON, ".txt
     help="Where the answers go: .csv or .ndjson, one line a name; .txt, only the names that are allowed.",
 )  # fmt: skip
 @click.option("--for-release", is_flag=True, help="Refuse when the store is behind with what it was told (SUB-10).")
-def decide(
-    store: str, category: str, purpose: str, sensitive: tuple[str, ...], names: Path, answers: Path, for_release: bool
-) -> None:
+def decide(names: Path, answers: Path, for_release: bool, **asked: Any) -> None:
     """Say whether STORE may use this class of data of these people for this purpose, now.
 
     The answers appear under --out only when all of them are made. Exit codes: 0 answered (each line says yes or no),
@@ -57,12 +63,13 @@ def decide(
     settings = read_settings(os.environ)
     wiring = wire(settings, settings.database_url_worker, application_name="portal-decide")
     try:
-        if for_release and _is_behind(wiring, store):
+        if for_release and _is_behind(wiring, asked["store"]):
             raise _NotAnswered(
                 STORE_BEHIND, "The store is behind with what it was told; nothing may be released to it now."
             )
-        tally = _answer(wiring, (store, category, purpose, sensitive), names, answers, form)
-        note_batch(wiring, "portal decide", Asking(store, category, purpose), tally, kind="operator")
+        tally = _answer(wiring, asked, names, answers, form)
+        said = Asking(asked["store"], asked["category"], asked["purpose"])
+        note_batch(wiring, "portal decide", said, tally, kind="operator")
     except Invalid as error:
         raise _NotAnswered(
             BAD_INPUT, f"Not answered: {error.reason} {' '.join(error.fields.values())}".rstrip()
@@ -76,11 +83,9 @@ def decide(
     click.echo(f"{tally.allowed} of {tally.asked} allowed at position {tally.position}. {reasons}".rstrip())
 
 
-def _answer(
-    wiring: Wiring, asked: tuple[str, str, str, tuple[str, ...]], names: Path, answers: Path, form: Form
-) -> Tally:
+def _answer(wiring: Wiring, asked: Mapping[str, Any], names: Path, answers: Path, form: Form) -> Tally:
     decider, tally = decider_of(wiring), Tally()
-    question = question_of(*asked[:3], asked[3], decider.stores)
+    question = question_of(stores=decider.stores, **asked)
     part = answers.with_name(f".{answers.name}.{os.getpid()}.part")
     try:
         with names.open("rb") as source, part.open("wb") as target:

@@ -151,6 +151,46 @@ def test_a_batch_without_a_ledger(decider: Decider, world: World) -> None:
             decide_batch(decider, STORES, ASK, [b"a"], sent="text/plain", wanted=wanted)
 
 
+def test_a_purpose_in_duo_terms(decider: Decider, two: tuple[bytes, bytes], command: Any, tmp_path: Path) -> None:
+    """DUO-02, DUO-03: a use within what the effort stated is allowed to a donor's data; a wider one to nobody's, with
+    the terms that say so; the same by one question, a batch, the hook and the command."""
+    limits = ["DUO:0000045", "DUO:0000046", "DUO:0000019", "DUO:0000021", "DUO:0000022=US"]
+    lung = {**ASK, "purpose": "DUO:0000007", "disease": "MONDO:0008903"}
+
+    def one(name: bytes, asked: dict[str, Any]) -> dict[str, Any]:
+        return decide_one(decider, STORES, orjson.dumps({**asked, "id": name.decode()}))
+
+    assert one(two[0], {**lung, "modifiers": limits})["reason"] == "donated"
+    assert one(two[1], {**lung, "modifiers": limits})["reason"] == "no-donation"
+    refused = one(two[0], {**lung, "modifiers": limits[1:]})
+    assert (refused["allowed"], refused["reason"], refused["blocked_by"]) == (False, "use-not-stated", limits[:1])
+    platform = {**lung, "store": "cancerlinq", "modifiers": limits}
+    assert one(two[0], platform)["reason"] in ("other-purpose", "store-does-not-know-person")
+    for wrong in ({**ASK, "disease": "MONDO:0008903"}, {**ASK, "modifiers": limits}, {**lung, "modifiers": "x"},
+                  {**lung, "modifiers": ["GS"]}, {**lung, "disease": "lung"}):  # fmt: skip
+        with pytest.raises(Invalid):
+            one(two[0], wrong)
+    batch = {**lung, "modifiers": ",".join(limits)}
+    body = [b"\n".join(two)]
+    assert (
+        b"".join(decide_batch(decider, STORES, batch, body, sent="text/plain", wanted="text/plain")) == two[0] + b"\n"
+    )
+    wider = {**batch, "purpose": "HMB", "disease": ""}
+    assert b"".join(decide_batch(decider, STORES, wider, body, sent="text/plain", wanted="text/plain")) == b""
+    code = {"system": SUBJECT_SYSTEM, "value": two[0].decode()}
+    hooked = {"purposeOfUse": "DUO:0000007", "disease": "MONDO:0008903"}
+    for context, said in (
+        ({**hooked, "modifiers": limits}, "CONSENT_PERMIT"), (hooked, "NO_CONSENT"),
+        ({**hooked, "modifiers": "all"}, "NO_CONSENT"), ({"disease": "MONDO:0008903"}, "NO_CONSENT"),
+    ):  # fmt: skip
+        (card,) = consult(decider, STORES, called(code, **context), "http://127.0.0.1:8000")["cards"]
+        assert card["summary"] == said
+    more = [word for limit in limits for word in ("--modifier", limit)]
+    asked = command(b"\n".join(two), "duo.txt", "--disease", "MONDO:0008903", *more, purpose="DS")
+    assert (asked.exit_code, (tmp_path / "duo.txt").read_bytes()) == (0, two[0] + b"\n")
+    assert command(two[0], "duo.txt", purpose="DUO:0000001").exit_code == 65
+
+
 def called(patient: object, actor: object = None, **context: object) -> dict[str, Any]:
     more = {"purposeOfUse": "HRESCH", "scope": "research", **context}
     given = actor or {"system": STORE_SYSTEM, "value": "living-well"}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from consent.decision import DataCategory, SensitiveClass
+from consent.duo.use import AIMS
 from consent.may_use import Purpose, Reason
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -23,11 +24,12 @@ def test_the_description_has_every_word() -> None:
     schemas = yaml.safe_load((ROOT / "docs/openapi-decide.yaml").read_text(encoding="utf-8"))["components"]["schemas"]
     for name, kind in (
         ("DataClass", DataCategory),
-        ("Purpose", Purpose),
+        ("OurPurpose", Purpose),
         ("Sensitive", SensitiveClass),
         ("Reason", Reason),
     ):
         assert set(schemas[name]["enum"]) == {member.value for member in kind}
+    assert set(schemas["DuoPurpose"]["enum"]) == {code.value for code in AIMS}
     told = (ROOT / "docs/decisions-api.md").read_text(encoding="utf-8")
     assert all(f"| `{reason.value}` |" in told for reason in Reason)
 
