@@ -15,16 +15,16 @@ import click
 import orjson
 
 from database.context import as_nobody
+from patient_portal.commands.requests_shown import as_json_of, detail_in_words, plain, stage_of, told_to_donors
 from patient_portal.commands.stores import BY
 from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, now, wire
-from research.permission import PUBLISHED
 from research.requests import datasets, fulfil, process, verbs
 from research.requests.asked_for import AskedFor, read_file
 from research.requests.clause import NO_REIDENTIFICATION
 from research.requests.clause import WORDS as CLAUSE_WORDS
 from research.requests.process import Criterion, Outcome, Standing
-from research.requests.rows import Request, read_request, read_requests
+from research.requests.rows import read_request, read_requests
 from vocabulary.errors import Invalid, NotFound, PortalError
 
 SENTENCES = {**process.WORDS, **datasets.WORDS, **fulfil.WORDS}
@@ -114,10 +114,10 @@ def list_them(as_json: bool) -> None:
     with opened("list") as wiring, wiring.database.begin(as_nobody()) as session:
         found = read_requests(session)
     if as_json:
-        click.echo(orjson.dumps([_as_json(one) for one in found], option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps([as_json_of(one) for one in found], option=orjson.OPT_INDENT_2).decode())
         return
     for one in found:
-        click.echo(f"{one.id}  {one.submitted_at:%Y-%m-%d}  {_stage(one.stands):32}  {one.content['title']}")
+        click.echo(f"{one.id}  {one.submitted_at:%Y-%m-%d}  {stage_of(one.stands):32}  {one.content['title']}")
     if not found:
         click.echo("No requests yet: portal requests submit FILE")
 
@@ -130,51 +130,18 @@ def show(request_id: UUID, as_json: bool) -> None:
     with opened("show") as wiring, wiring.database.begin(as_nobody()) as session:
         request = read_request(session, request_id)
     if as_json:
-        click.echo(orjson.dumps(_as_json(request), option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(as_json_of(request), option=orjson.OPT_INDENT_2).decode())
         return
-    click.echo(f"{request.id}: {_stage(request.stands)}")
+    click.echo(f"{request.id}: {stage_of(request.stands)}")
     for name in ("title", "dataset", "parts", "organization", "contact", "question", "team", "mission", "purpose"):
-        click.echo(f"  {name:14} {_plain(request.content[name])}")
+        click.echo(f"  {name:14} {plain(request.content[name])}")
     accepted = request.stands.accepted
     click.echo(f"  {'clause':14} {f'{accepted.id}, version {accepted.version}' if accepted else 'not accepted'}")
-    for part, words in _told_to_donors(request.dataset).items():
+    for part, words in told_to_donors(request.dataset).items():
         click.echo(f"  donors signed  {part}: {words}")
     for noted in request.history:
-        detail = {name: value for name, value in noted.event.detail.items() if name != "content"}
-        click.echo(f"{noted.at:%Y-%m-%d %H:%M:%SZ}  {noted.event.kind:18}  by {noted.event.who}  {_plain(detail)}")
-
-
-def _told_to_donors(dataset: str) -> dict[str, str]:
-    """What the form in force says of who may have the data, and of later use."""
-    form = PUBLISHED.newest(dataset, "en")
-    return {part: form.parts[part].strip() for part in ("recipient", "future_use")} if form else {}
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def _stage(stands: Standing) -> str:
-    done = [word for word, true in (("signed", stands.signed), ("paid", stands.paid)) if true]
-    return f"{stands.stage.value} ({', '.join(done)})" if done else stands.stage.value
-
-
-def _as_json(request: Request) -> dict[str, Any]:
-    return {
-        "id": request.id,
-        "stage": request.stands.stage,
-        "signed": request.stands.signed,
-        "paid": request.stands.paid,
-        "submitted_at": request.submitted_at,
-        "content": request.content,
-        "history": [
-            {"number": one.number, "at": one.at, "kind": one.event.kind, "who": one.event.who,
-             "detail": dict(one.event.detail)}
-            for one in request.history
-        ],
-    }  # fmt: skip
+        words = detail_in_words(noted.event.detail)
+        click.echo(f"{noted.at:%Y-%m-%d %H:%M:%SZ}  {noted.event.kind:18}  by {noted.event.who}  {words}")
 
 
 @requests.command()
@@ -290,4 +257,4 @@ def withdraw(request_id: UUID, why: str, who: str) -> None:
 
 
 def _say(request_id: UUID, stands: Standing) -> None:
-    click.echo(f"{request_id}: {_stage(stands)}")
+    click.echo(f"{request_id}: {stage_of(stands)}")

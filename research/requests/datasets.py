@@ -22,7 +22,7 @@ THIS_STUDY_ONLY = frozenset({EARLY_SIGNS.id})
 WORDS: Mapping[str, str] = {
     "qopi-is-asked-for-elsewhere": (
         "QOPI is not asked for by this route: ASCO leaves it out of the steps for its research data. In QOPI, practices"
-        " measure the quality of their own care; ASCO Practice Central says more about it and whom to ask."
+        " measure the quality of their own care. To learn more, go to ASCO Practice Central."
     ),
     "form-names-this-study-only": "The form that its donors signed lets only the study itself use the data.",
     "wider-than-donors-were-told": "The request goes further than what the effort tells its donors about itself.",

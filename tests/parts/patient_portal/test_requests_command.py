@@ -72,7 +72,7 @@ def test_a_request_from_submission_to_its_files(desk: Desk, database: TestDataba
     assert "Condition.ndjson" in desk.says("fulfil", made, "--out", out, "--by", "bea")
     assert {path.name for path in Path(out, made).iterdir()} == {"Condition.ndjson", "manifest.json"}
     shown = desk.says("show", made)
-    for part in ("by rita", "by bea", "Nobody else gets them from us", "no-re-identification, version 1"):
+    for part in ("by rita", "$1,250.00", "by bea", "Nobody else gets them from us", "no-re-identification, version 1"):
         assert part in shown
     listed = orjson.loads(desk.says("list", "--json"))
     assert [(one["id"], one["stage"], len(one["history"])) for one in listed] == [(made, "fulfilled", 12)]
