@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text
@@ -18,9 +19,12 @@ from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
 from consent.coverage import KnownAs
-from consent.decision import ByWhom, Decision, Means
+from consent.decision import Answer, ByWhom, Decision, Means
+from consent.duo.limits import read_limits, shut_out
+from consent.duo.plain_choices import PlainChoice
 from consent.record_decision import HISTORY, LOCK, insert_decisions
 from consent.rows import decision_of
+from consent.standing import Verdict, standing
 from consent.tables import Person, PersonAlias, PersonLink, Practice, StoreSubject
 from database.context import as_persons, knowing
 from database.keyring import KeyRing
@@ -28,6 +32,12 @@ from database.unit_of_work import Database
 from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, NotFound, Refused
 from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
+
+NO_MORE: Mapping[str, Any] = {
+    "answer": Answer.NO, "categories": frozenset(), "sensitive": frozenset(), "starts_at": None, "expires_at": None,
+    "text_id": None, "text_version": None,
+}  # fmt: skip
+"""What makes a no of a copied yes."""
 
 
 @dataclass(frozen=True)
@@ -130,17 +140,22 @@ def linked_persons(database: Database, person: UUID) -> tuple[UUID, ...]:
         known = found
 
 
-def link_persons(database: Database, actor: Actor, one: UUID, other: UUID, now: datetime) -> None:
-    """Join two of the actor's own persons. A no of either is carried to the other: deny wins (CON-10)."""
-    _write_link(database, actor, one, other, now, linked=True)
+def link_persons(database: Database, ring: KeyRing, actor: Actor, one: UUID, other: UUID, now: datetime) -> None:
+    """Join two of the actor's own persons. A no of either is carried to the other, and a yes of either ends that the
+    other's kinds of research leave out: deny wins (CON-10, ADR 0012)."""
+    _write_link(database, actor, one, other, now, joined_with=ring)
 
 
 def unlink_persons(database: Database, actor: Actor, one: UUID, other: UUID, now: datetime) -> None:
     """Part them again. What was carried stays, on the safe side, until the person changes it."""
-    _write_link(database, actor, one, other, now, linked=False)
+    _write_link(database, actor, one, other, now)
 
 
-def _write_link(database: Database, actor: Actor, one: UUID, other: UUID, now: datetime, *, linked: bool) -> None:
+def _write_link(
+    database: Database, actor: Actor, one: UUID, other: UUID, now: datetime, *, joined_with: KeyRing | None = None
+) -> None:
+    """With the key ring, which opens the kinds of research that each chose, they are joined; without it parted."""
+    linked = joined_with is not None
     if actor.kind is not ActorKind.PATIENT or actor.account_id is None or one == other:
         raise Refused("only-the-person-links")
     first, second = sorted((one, other))
@@ -154,7 +169,8 @@ def _write_link(database: Database, actor: Actor, one: UUID, other: UUID, now: d
         event = "person.linked" if linked else "person.unlinked"
         lines = [Audited(who, event, "C", actor.kind.value, actor.account_id) for who in (first, second)]
         write_audit(session, now, *lines)
-        if linked:
+        if joined_with is not None:
+            _end_shut_out(session, read_limits(session, joined_with, everyone), everyone, now)
             _carry(session, everyone, now, to=everyone, mark=f"link-{now.timestamp():.6f}", whole=False)
 
 
@@ -177,6 +193,26 @@ def _carry(
         for source in _to_carry(person, newest, whole=whole):
             version += 1
             made.append(_carried(source, person, version, now, mark))
+    if made:
+        insert_decisions(session, made, "decision.carried")
+
+
+def _end_shut_out(session: Session, limits: Sequence[PlainChoice], among: tuple[UUID, ...], now: datetime) -> None:
+    """A no, by the system, to every effort that the choices of any of these leave out and that one says yes to."""
+    if not limits:
+        return
+    rows = session.execute(HISTORY, {"persons": list(among), "form": ""}).mappings().all()
+    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]  # as in _carry
+    made: list[Decision] = []
+    for person in among:
+        own = [decision for decision in history if decision.person_id == person]
+        version = max((decision.version for decision in own), default=0)
+        for effort, stands in standing(own, now).donations.items():
+            if stands.decision is None or stands.verdict is Verdict.NO or not shut_out(limits, effort, now.date()):
+                continue
+            version += 1
+            ended = _carried(stands.decision, person, version, now, f"kinds-{now.timestamp():.6f}")
+            made.append(replace(ended, **NO_MORE))
     if made:
         insert_decisions(session, made, "decision.carried")
 

@@ -119,7 +119,7 @@ def names_kept(wiring: Wiring, persons: tuple[UUID, ...]) -> list[Named]:
 def join(wiring: Wiring, actor: Actor, waiting: Waiting, now: datetime) -> tuple[UUID, ...]:
     """The person said yes: both records are theirs. Returns everyone who is them now; the new record is on its way."""
     assert actor.person is not None
-    link_persons(wiring.database, actor, actor.person, waiting.person, now)
+    link_persons(wiring.database, wiring.keyring, actor, actor.person, waiting.person, now)
     start_bringing_in(wiring, waiting.person, waiting.connection, waiting.provider, now)
     return linked_persons(wiring.database, actor.person)
 

@@ -109,7 +109,7 @@ def test_links_count_at_once(world: World, decider: Decider) -> None:
     world.press(rosa, DONATE, Said.YES)
     world.press(there, DONATE, Said.YES, categories=frozenset({DataCategory.THERAPY}))
     assert decider.decide(LIVING_WELL, code).allowed
-    link_persons(world.database.web, patient(rosa, there), rosa, there, world.clock())
+    link_persons(world.database.web, world.database.keyring, patient(rosa, there), rosa, there, world.clock())
     assert decider.decide(LIVING_WELL, code).reason is Reason.NOT_CHOSEN
     unlink_persons(world.database.web, patient(rosa, there), rosa, there, world.clock())
     assert decider.decide(LIVING_WELL, code).allowed

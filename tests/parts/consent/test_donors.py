@@ -39,7 +39,7 @@ def test_a_linked_no_counts(world: World) -> None:
     """CON-10: a no under another hospital's name removes the donor everywhere."""
     rosa, there = person(world.database, 1), person(world.database, 1, "lakeside")
     world.press(rosa, donation_to("living-well"), Answer.YES)
-    link_persons(world.database.web, patient(rosa, there), rosa, there, world.clock())
+    link_persons(world.database.web, world.database.keyring, patient(rosa, there), rosa, there, world.clock())
     with world.database.worker.begin(as_release()) as session:
         assert [donor.person for donor in donors(session, LIVING_WELL, world.clock())] == [rosa]
     world.press(there, donation_to("living-well"), Answer.NO)

@@ -115,7 +115,7 @@ def test_an_end_is_not_carried_to_a_linked_person(world: World) -> None:
     world.press(there, GIVE, Answer.YES)
     world.clock.tick(DAY)
     assert calendar(world).look(world.clock()) == 1
-    link_persons(world.database.web, patient(rosa, there), rosa, there, world.clock())
+    link_persons(world.database.web, world.database.keyring, patient(rosa, there), rosa, there, world.clock())
     assert [row.answer for row in ledger(world) if row.person_id == there] == ["yes"]
 
 

@@ -11,14 +11,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from consent.asked import Asked
+from consent.asked import Asked, Narrowed
 from consent.decision import CANCERLINQ, Answer, DataCategory, donation_to
+from consent.duo.plain_choices import Limit, PlainChoice, Scope
 from consent.efforts import EARLY_SIGNS, LIVING_WELL
 from consent.history import read_history, read_standing
 from consent.leaf import leaf_of
 from consent.person_identity import add_alias, find_person, link_persons, linked_persons, unlink_persons
 from consent.record_decision import Recorded, preview, read_evidence, record_decision
-from consent.standing import Why
+from consent.standing import Verdict, Why, standing
 from database.context import as_persons
 from database.unit_of_work import count_statements
 from tests.parts.consent.people import NOW, TEXTS, asked, later, mrn, nurse, patient, person
@@ -279,7 +280,7 @@ def test_linked_persons_share_a_no(database: TestDatabase) -> None:
     """CON-10: linking carries a no over, a new no reaches every linked person, and unlinking is possible."""
     rosa, there = person(database, 1), person(database, 1, "lakeside")
     record(database, asked(rosa))
-    link_persons(database.web, patient(rosa, there), rosa, there, later(1))
+    link_persons(database.web, database.keyring, patient(rosa, there), rosa, there, later(1))
     assert linked_persons(database.web, rosa) == tuple(sorted((rosa, there)))
     with database.web.begin(as_persons(there)) as session:
         (carried,) = read_history(session, [there])
@@ -291,6 +292,29 @@ def test_linked_persons_share_a_no(database: TestDatabase) -> None:
     unlink_persons(database.web, patient(rosa, there), rosa, there, later(3))
     alone = record(database, asked(rosa), later(4))
     assert {d.person_id for d in alone.decisions} == {rosa}
+
+
+def test_joined_records_end_what_either_leaves_out(database: TestDatabase) -> None:
+    """CON-10, DUO-04: of two records joined, a yes on one ends that the other's kinds of research leave out, also one
+    that was yet to begin; a yes that both leave open goes on, and parting them gives nothing back."""
+    rosa, there = person(database, 1), person(database, 1, "lakeside")
+    record(database, asked(rosa, donation_to("early-signs"), Answer.YES, starts_at=later(9)))
+    record(database, asked(rosa, donation_to("living-well"), Answer.YES))
+    no_companies = PlainChoice(Scope.ANY_CANCER, frozenset({Limit.NO_COMPANIES}))
+    record(database, asked(there, None, narrowed=Narrowed(no_companies)), later(1))
+    link_persons(database.web, database.keyring, patient(rosa, there), rosa, there, later(2))
+    with database.web.begin(as_persons(rosa, there)) as session:
+        history = [row.decision for row in read_history(session, [rosa, there])]
+    assert {d.person_id for d in history if d.effort == "early-signs" and d.is_no} == {rosa, there}
+    ended = max((d for d in history if d.person_id == rosa), key=lambda d: d.version)
+    assert (ended.effort, ended.by.kind, ended.categories, ended.starts_at) == (
+        "early-signs", ActorKind.SYSTEM, frozenset(), None,
+    )  # fmt: skip
+    stands = standing(history, later(10))
+    assert (stands.donations["early-signs"].verdict, stands.donations["living-well"].permits) == (Verdict.NO, True)
+    unlink_persons(database.web, patient(rosa, there), rosa, there, later(3))
+    alone = record(database, asked(rosa), later(10))
+    assert alone.standing.donations["early-signs"].verdict is Verdict.NO
 
 
 @pytest.mark.parametrize("table", ["decision", "audit_event", "unsequenced"])

@@ -149,7 +149,7 @@ def test_new_names_are_told(world: World, platform: Receiver) -> None:
     world.press(rosa)
     world.drain("cancerlinq")
     add_alias(world.database.web, world.database.keyring, rosa, mrn("new"), world.clock())
-    link_persons(world.database.web, patient(rosa, there), rosa, there, world.clock())
+    link_persons(world.database.web, world.database.keyring, patient(rosa, there), rosa, there, world.clock())
     world.drain("cancerlinq")
     assert platform.answers() == {"MRN-1": "no", "MRN-new": "no", "MRN-2": "no"}
     assert status(world, rosa, there)["cancerlinq"].progress is Progress.CONFIRMED

@@ -245,7 +245,9 @@ def test_equal_input_makes_equal_bytes(world: World) -> None:
 def test_two_records_of_one_human_are_one(world: World) -> None:
     """REL-02: eleven records of ten people are a cohort of ten."""
     donors = donors_in(world, 3)
-    link_persons(world.database.web, patient(donors[0], donors[1]), donors[0], donors[1], world.clock())
+    link_persons(
+        world.database.web, world.database.keyring, patient(donors[0], donors[1]), donors[0], donors[1], world.clock()
+    )
     with world.database.worker.begin(as_release()) as session:
         found = cohort(session, LIVING_WELL, PARTS, world.clock())
     assert set(found) == set(donors)
