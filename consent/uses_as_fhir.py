@@ -13,6 +13,8 @@ _EVENT_SYSTEM = "https://patient-portal.example/fhir/CodeSystem/audit-event"
 _REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 _REASONS: Mapping[str, str] = {
     "care-team": "TREAT",
+    "family": "FAMRQT",
+    "staff": "HOPERAT",
     "research": "HRESCH",
     "store": "PATRQT",
     "program": "PATRQT",
