@@ -63,7 +63,7 @@ class HelperVisit(Base):
 
     __tablename__ = "helper_visit"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    helper_id: Mapped[UUID] = mapped_column(ForeignKey("helper.id"), index=True)
+    helper_id: Mapped[UUID] = mapped_column(ForeignKey("helper.id", ondelete="CASCADE"), index=True)
     person_id: Mapped[UUID]
     token_index: Mapped[bytes]
     outcome: Mapped[str]

@@ -5,8 +5,7 @@ A session lasts hours; an authority or an invitation that ends, ends now.
 
 from __future__ import annotations
 
-from flask import Flask, flash, g, redirect, request, session, url_for
-from flask_babel import gettext
+from flask import Flask, g, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from consent.authority.helping import still_works
@@ -69,5 +68,4 @@ def _watch_helper() -> Response | None:
     assert isinstance(live, WebSession)
     live.end()
     g.actor = ANONYMOUS
-    flash(gettext("Your visit has ended. To come again, ask the person you help."))
-    return redirect(url_for("public.home"), 303)
+    return make_response(render_template("family/ended.html"), 403)

@@ -140,6 +140,7 @@ def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
     assert "wrong passcode" in family
     ids = portal.rows("SELECT id FROM helper WHERE person_id = :p", p=own.person)
     assert owner.post(f"/family/helpers/{ids[0].id}/end", {}).status_code == 303
+    assert helper.get("/record").status_code == 403
     assert helper.get("/record").status_code == 303
     assert come(helper, token, passcode).status_code == 422
 
