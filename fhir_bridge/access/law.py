@@ -1,7 +1,9 @@
-"""What the law says about getting one's record, each fact with where it stands and when we last read it (X-03).
+"""What the law says about getting one's record, each fact with where it stands and when we wrote it down (X-03).
 
 Facts of general reach only: a state may give more. The texts are 45 CFR 164.524 and what the U.S. Department of Health
-and Human Services (HHS) says of it; `READ_ON` is the day on which we last held them against these sentences.
+and Human Services (HHS) says of it; `WRITTEN_ON` is the day on which these sentences were written down. A fact that
+names a requirement was held against it; one that names none has to be held against the law's own text by a person
+before a release: `docs/right-of-access.md` lists them, and a test holds that list to this file.
 """
 
 from __future__ import annotations
@@ -11,28 +13,29 @@ from datetime import date
 
 from vocabulary.phrase import Phrase, phrase
 
-READ_ON = date(2026, 11, 22)
+WRITTEN_ON = date(2026, 11, 22)
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One sentence for people and the place in the law that it rests on."""
+    """One sentence for people, the place in the law that it rests on, and the requirement that was held against it
+    (none: to be reviewed before a release)."""
 
     says: Phrase
     source: str
+    requirement: str = ""
 
 
 TIME = (
-    Fact(
-        phrase("The clinic has 30 days from the day it gets your letter. Weekends and holidays count."),
-        "45 CFR 164.524(b)(2)(i)",
-    ),
+    Fact(phrase("The clinic has 30 days from the day it gets your letter."), "45 CFR 164.524(b)(2)(i)", "HIP-01"),
+    Fact(phrase("Weekends and holidays count like other days."), "45 CFR 164.524(b)(2)(i)"),
     Fact(
         phrase(
             "It may take up to 30 days more, once. For that it must write to you within the first 30 days, tell "
             "you why, and name the date."
         ),
         "45 CFR 164.524(b)(2)(ii)",
+        "HIP-01",
     ),
 )
 FORM = (
@@ -42,6 +45,7 @@ FORM = (
             "another form that you can read."
         ),
         "45 CFR 164.524(c)(2)",
+        "HIP-02",
     ),
     Fact(
         phrase(
@@ -49,16 +53,19 @@ FORM = (
             "says who and where."
         ),
         "45 CFR 164.524(c)(3)(ii); Ciox Health v. Azar (D.D.C. 2020)",
+        "HIP-03",
     ),
 )
 FEES = (
     Fact(
         phrase(
-            "Looking at your record costs nothing. For a copy the clinic may charge only for copying, supplies and "
-            "postage, and for a summary if you agreed to its price."
+            "For a copy the clinic may charge only for copying, supplies and postage, and for a summary if you agreed "
+            "to its price."
         ),
         "45 CFR 164.524(c)(4)",
+        "HIP-02",
     ),
+    Fact(phrase("Looking at your record costs nothing."), "45 CFR 164.524(c)(4)"),
     Fact(phrase("It may not charge for looking for your record or for keeping it."), "45 CFR 164.524(c)(4)"),
     Fact(
         phrase("For an electronic copy it may ask a flat $6.50 or less, so that it need not work out its costs."),
@@ -67,8 +74,9 @@ FEES = (
     Fact(
         phrase("These limits do not hold when the copy goes to somebody else. Ask for the price first."),
         "Ciox Health v. Azar (D.D.C. 2020)",
+        "HIP-03",
     ),
-    Fact(phrase("This service never charges you."), ""),
+    Fact(phrase("This service never charges you."), "", "HIP-02"),
 )
 DENIAL = (
     Fact(
@@ -77,6 +85,7 @@ DENIAL = (
             "decision, and how to complain."
         ),
         "45 CFR 164.524(d)(2)",
+        "HIP-04",
     ),
     Fact(phrase("It must still give you every part that the reason does not cover."), "45 CFR 164.524(d)(1)"),
     Fact(
@@ -85,6 +94,7 @@ DENIAL = (
             "for a court case."
         ),
         "45 CFR 164.524(a)(1)",
+        "HIP-04",
     ),
     Fact(
         phrase(
@@ -126,3 +136,7 @@ OCR_MAIL = "OCRComplaint@hhs.gov"
 OCR_PHONE = "1-800-368-1019"
 OCR_TDD = "1-800-537-7697"
 OCR_SOURCE = "HHS, hhs.gov/hipaa/filing-a-complaint"
+
+ALL_FACTS = (*TIME, *FORM, *FEES, *DENIAL, *COMPLAINT)
+TO_REVIEW = tuple(fact for fact in ALL_FACTS if not fact.requirement)
+"""What no requirement confirms. With them, where and how to complain (`OCR_SOURCE`)."""

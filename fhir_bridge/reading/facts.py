@@ -18,6 +18,7 @@ from fhir_bridge.reading.quantity import (
     reference_range,
     value_said,
 )
+from fhir_bridge.reading.radiation import treatment_facts
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import absent, concept_text, obj, objects, text, texts, without_tag
 from fhir_bridge.reading.titles import title_of
@@ -58,6 +59,7 @@ def facts_of(resource: Resource, elements: tuple[str, ...], resolve: Resolve) ->
         told.add(name)
         for value in _worded(name, shown(resource.get(name), resolve)[:MOST_VALUES]):
             found.append(Fact(label_of(name, resource.get("resourceType")), value))
+    found += [Fact(label, said) for label, said in treatment_facts(resource, resolve)]
     found += [Fact(label_of(name[1:]), NOT_RECORDED) for name in resource if _is_absent(resource, name)]
     return tuple(found)
 

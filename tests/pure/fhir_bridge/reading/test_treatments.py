@@ -1,4 +1,4 @@
-"""MC-08: medicines and procedures as courses of treatment."""
+"""MC-08, MC-09: medicines and procedures as courses of treatment."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from fhir_bridge.reading.entry import read_entry
 from fhir_bridge.reading.summary import summarise
-from tests.pure.fhir_bridge.reading.samples import ICD, condition, example, medicine
+from tests.pure.fhir_bridge.reading.samples import ICD, condition, example, jenny, medicine
 
 
 def test_doses_become_courses() -> None:
@@ -72,3 +73,23 @@ def test_procedures(words: str, cancer: str, kind: str | None) -> None:
     }  # fmt: skip
     found = summarise([condition("c", (ICD, cancer)), procedure]).treatments
     assert [one.kind for one in found] == ([kind] if kind else [])
+
+
+def test_a_course_of_radiation_and_an_operation() -> None:
+    """MC-09: sessions, days, how, how much and where of a course of radiation; what an operation was for."""
+    course = example("Procedure-radiotherapy-treatment-summary-chest-wall-jenny-m")
+    volume = {"resourceType": "BodyStructure", "location": {"text": "Chest wall"}}
+    facts = read_entry(course, lambda _name: volume).facts
+    ways = [fact.value for fact in facts if str(fact.label) == "Kind of radiation"]
+    assert len(ways) == 2
+    assert str(ways[0]).endswith("Volumetric Modulated Arc Therapy")
+    found = {str(fact.label): str(fact.value) for fact in facts}
+    given = [str(fact.value) for fact in facts if str(fact.label) == "Radiation given"]
+    assert given[0] == "6000 cGy in 30 sessions: Chest wall"
+    assert len(given) > 1
+    assert (found["Sessions"], found["What it is for"]) == ("31", "meant to cure")
+    (told,) = [one for one in summarise([*jenny(), course]).treatments if one.kind == "radiation"]
+    assert (told.times, told.start and told.start.text, told.end and told.end.text) == (31, "2018-08-15", "2018-10-25")
+    surgery = read_entry(example("Procedure-cancer-related-surgical-procedure-lobectomy"), lambda _name: None)
+    said = {str(fact.label) for fact in surgery.facts}
+    assert {"What it is for", "Where on the body", "Why"} & said
