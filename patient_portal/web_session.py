@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, session
 from flask.sessions import SessionInterface, SessionMixin
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -70,6 +70,13 @@ class WebSession(CallbackDict[str, Any], SessionMixin):
         self.clear()
         self.ended = True
         self.modified = True
+
+
+def live_session() -> WebSession:
+    """This request's session itself, behind Flask's proxy: to renew its id, or to end it."""
+    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
+    assert isinstance(live, WebSession)
+    return live
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ A session lasts hours; an authority or an invitation that ends, ends now.
 
 from __future__ import annotations
 
-from flask import Flask, g, make_response, redirect, render_template, request, session, url_for
+from flask import Flask, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from consent.authority.helping import still_works
@@ -14,7 +14,7 @@ from consent.authority.stated import may_now
 from database.context import as_persons
 from patient_portal.family.words import WHY
 from patient_portal.gates import OPEN_TO_ALL, Gate, current_actor, gate_of
-from patient_portal.web_session import WebSession
+from patient_portal.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ANONYMOUS, Actor, ActorKind
 from vocabulary.phrase import Phrase
@@ -64,8 +64,6 @@ def _watch_helper() -> Response | None:
     with wiring().database.begin(as_persons(*actor.persons)) as database:
         if still_works(database, actor.account_id, now()):
             return None
-    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
-    assert isinstance(live, WebSession)
-    live.end()
+    live_session().end()
     g.actor = ANONYMOUS
     return make_response(render_template("family/ended.html"), 403)

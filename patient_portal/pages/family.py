@@ -29,7 +29,7 @@ from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import say
 from patient_portal.pages.own_record import own_session
 from patient_portal.rate_limits import limited
-from patient_portal.web_session import WebSession
+from patient_portal.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Invalid, NotFound
@@ -111,9 +111,7 @@ def enter(token: str) -> AnyResponse:
     kept = {name: session[name] for name in ("language",) if name in session}
     session.clear()
     session.update(kept | _session_of(came))
-    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
-    assert isinstance(live, WebSession)
-    live.renew()
+    live_session().renew()
     return redirect(url_for("record.overview"), 303)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -12,7 +12,7 @@ from database.context import as_persons
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.parting import joined_records, part
 from patient_portal.rate_limits import limited
-from patient_portal.web_session import WebSession
+from patient_portal.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 
@@ -41,8 +41,7 @@ def take_back() -> AnyResponse:
         other = UUID(request.form.get("record", ""))
     except ValueError:
         raise NotFound("person") from None
-    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
-    assert isinstance(live, WebSession)
+    live = live_session()
     live["persons"] = [str(each) for each in part(wiring(), current_actor(), other, now())]
     live.renew()  # the old id ended with all the others
     flash(gettext("The records are separate again. Everywhere else you are signed out."))

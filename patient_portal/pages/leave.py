@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, render_template, session
+from flask import Blueprint, make_response, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from patient_portal.gates import Gate, gate
-from patient_portal.web_session import WebSession
+from patient_portal.web_session import live_session
 
 blueprint = Blueprint("leave", __name__)
 ELSEWHERE = "https://www.weather.gov/"
@@ -19,9 +19,7 @@ def quickly() -> AnyResponse:
 
     The header `Refresh` and not a redirect: a form may lead nowhere but to us (content security policy).
     """
-    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
-    assert isinstance(live, WebSession)
-    live.end()
+    live_session().end()
     response = make_response(render_template("public/elsewhere.html", elsewhere=ELSEWHERE))
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     response.headers["Refresh"] = f"0; url={ELSEWHERE}"

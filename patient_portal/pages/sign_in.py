@@ -47,7 +47,7 @@ from patient_portal.rate_limits import limited
 from patient_portal.security_headers import forms_go_to
 from patient_portal.sign_in import sign_in as bring_home
 from patient_portal.smart import smart_client
-from patient_portal.web_session import WebSession, end_all_of_account
+from patient_portal.web_session import end_all_of_account, live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Refused
@@ -230,10 +230,8 @@ def _finish(provider: Provider) -> AnyResponse:
     called = learn_at_sign_in(wiring(), provider, grant, signed_in.person, now())
     session["name"], session["called"] = short_name(called.name) or session.get("name"), [called.name, called.born]
     own = signed_in.kind is ActorKind.PATIENT
-    flash(
-        gettext("You are signed in. We are bringing in your record.")
-        if own else gettext("You are signed in for somebody else. We are bringing in their record.")
-    )  # fmt: skip
+    others = gettext("You are signed in for somebody else. We are bringing in their record.")
+    flash(gettext("You are signed in. We are bringing in your record.") if own else others)
     if own and was_reported(signed_in.persons):
         return redirect(url_for("died.are_you_here"), 303)
     return redirect(attempt.after or url_for("record.overview"), 303)
@@ -262,12 +260,6 @@ def _added(provider: Provider, grant: Grant, after: str) -> AnyResponse:
         return redirect(url_for("connection.overview"), 303)
     session[KEPT] = waiting.as_session()
     return redirect(url_for("connection.adding"), 303)
-
-
-def live_session() -> WebSession:
-    live = session._get_current_object()  # type: ignore[attr-defined]  # what Flask's proxy stands for
-    assert isinstance(live, WebSession)
-    return live
 
 
 def browser_mark(*, make: bool) -> bytes:

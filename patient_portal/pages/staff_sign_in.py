@@ -17,7 +17,7 @@ from fhir_bridge.smart.launch import ENTROPY_BYTES
 from fhir_bridge.smart.openid import OpenIdClient
 from patient_portal.gates import Gate, gate
 from patient_portal.own_paths import own_path
-from patient_portal.pages.sign_in import RETRY_SECONDS, browser_mark, live_session
+from patient_portal.pages.sign_in import RETRY_SECONDS, browser_mark
 from patient_portal.rate_limits import limited
 from patient_portal.security_headers import forms_go_to
 from patient_portal.staff.members import Member, come_in, note_sign_in
@@ -31,6 +31,7 @@ from patient_portal.staff.passkeys import (
     passkeys_of,
     use_code,
 )
+from patient_portal.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound, PortalError, Refused
 
