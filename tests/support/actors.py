@@ -30,6 +30,7 @@ from fhir_bridge.record_copy import EVERYTHING
 from patient_portal.wiring import now
 from tests.support import portal as portal_support
 from tests.support import postgres as postgres_support
+from tests.support import staff_at_work
 from tests.support.portal import Outside, Portal, signed_in_client
 from tests.support.postgres import Server
 
@@ -37,7 +38,8 @@ fresh_database = contextmanager(inspect.unwrap(postgres_support.database))
 front_door = contextmanager(inspect.unwrap(portal_support.portal))
 
 ANONYMOUS, OWNER, OTHER, STAFF, PROXY, HELPER = "anonymous", "owner", "other", "staff", "proxy", "helper"
-ACTORS = (ANONYMOUS, OWNER, OTHER, STAFF, PROXY, HELPER)
+WORKER, LEAD = "cancerlinq-staff", "cancerlinq-lead"
+ACTORS = (ANONYMOUS, OWNER, OTHER, STAFF, PROXY, HELPER, WORKER, LEAD)
 # Researchers cannot sign in yet; they join with the pages that let them in.
 
 OWNER_ID, OTHER_ID = "rv-p01", "rv-p05"
@@ -158,6 +160,8 @@ def gather(portal: Portal) -> Cast:
     open_chart(found[STAFF], OWNER_ID)
     found.visitors[PROXY] = _mother_of_other(portal)
     found.visitors[HELPER], helper = _helper_of(owner)
+    for name, who in ((WORKER, staff_at_work.WORKER), (LEAD, staff_at_work.LEAD)):
+        found.visitors[name] = Visitor(portal, name, staff_at_work.at_work(portal, who).browser)
     found.owned = _things_of(owner) | {"helper_id": helper}
     return found
 

@@ -91,6 +91,7 @@ class Portal:
     worker: Wiring
     database: TestDatabase
     hospitals: dict[str, RunningHospital]
+    staff: RunningStaffIdentity
     changed: list[tuple[str, str]] = field(default_factory=list)
 
     def rows(self, query: str, **values: Any) -> list[Any]:
@@ -210,7 +211,7 @@ def opened(outside: Outside, database: TestDatabase, folder: Path) -> Iterator[P
     app.jinja_env.bytecode_cache = COMPILED
     outside.serve[:] = [app]
     worker = Wiring(settings, database.worker, database.keyring, http)
-    made = Portal(app, outside.address, web, worker, database, outside.hospitals)
+    made = Portal(app, outside.address, web, worker, database, outside.hospitals, outside.staff)
     yield made
     outside.serve.clear()
     JOBS.tasks = tasks  # each new application puts its namespace before the names; a process has one only

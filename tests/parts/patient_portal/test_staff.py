@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from database.unit_of_work import sqlalchemy_url
-from tests.support.portal import Client, Outside, Portal, signed_in_client
+from tests.support.portal import Client, Portal, signed_in_client
 from tests.support.staff_at_work import LEAD, AtWork, at_work
 
 NAME, NUMBER = "Alvarez", "RV-104233"
@@ -24,13 +24,13 @@ def maria(portal: Portal) -> Client:
 
 
 @pytest.fixture
-def miguel(portal: Portal, outside: Outside) -> AtWork:
-    return at_work(portal, outside)
+def miguel(portal: Portal) -> AtWork:
+    return at_work(portal)
 
 
 @pytest.fixture
-def dana(portal: Portal, outside: Outside) -> AtWork:
-    return at_work(portal, outside, LEAD)
+def dana(portal: Portal) -> AtWork:
+    return at_work(portal, LEAD)
 
 
 def run(portal: Portal, statement: str, **values: object) -> None:

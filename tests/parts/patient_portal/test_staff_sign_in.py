@@ -1,0 +1,182 @@
+"""Staff sign in: two factors or not at all, one browser, one use, no role no entry; out everywhere."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from werkzeug.test import TestResponse
+
+from patient_portal.cli import portal as command
+from sandbox.staff_identity.server import STAFF, Colleague
+from tests.support.portal import Outside, Portal
+from tests.support.soft_key import SoftKey
+from tests.support.staff_at_work import LEAD, WORKER, AtWork, at_work, callback_of
+
+
+@pytest.fixture
+def environment(portal: Portal, outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of this test's portal, for the command line."""
+    settings = portal.wiring.settings
+    for name, value in {
+        "DATABASE_URL": settings.database_url, "DATABASE_URL_WORKER": settings.database_url_worker,
+        "PORTAL_BASE_URL": portal.url, "PORTAL_KEYS": str(settings.keys), "PORTAL_SECRET_KEY": settings.secret_key,
+        "PORTAL_PROVIDERS": str(outside.folder / "providers.toml"), "PORTAL_STORES": str(outside.folder / "stores.toml"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(command, ["staff", *words])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def come_back(portal: Portal, browser: Any, answer: dict[str, str]) -> TestResponse:
+    answered = browser.get("/staff/callback/cancerlinq", query_string=answer, base_url=portal.url)
+    assert isinstance(answered, TestResponse)
+    return answered
+
+
+def options_on(page: str) -> dict[str, Any]:
+    found = re.search(r'data-options="([^"]+)"', page)
+    assert found, page
+    made: dict[str, Any] = json.loads(html.unescape(found.group(1)))
+    return made
+
+
+def test_a_security_key_at_the_provider_is_enough(portal: Portal) -> None:
+    """SEC-20, SEC-01: `amr` says mfa: in, with a new session; role and name are the provider's; out means out."""
+    lead = at_work(portal, LEAD)
+    assert "Dana Brooks" in lead.get("/staff").text
+    assert lead.get("/staff/openings").status_code == 200
+    assert lead.get("/record").status_code == 403
+    assert lead.get("/care-team").status_code == 403
+    other = at_work(portal, LEAD)
+    assert lead.post("/sign-out", everywhere="yes").status_code == 303
+    for each in (lead, other):
+        answer = each.get("/staff")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/staff/sign-in?next=/staff")
+    (row,) = portal.rows("SELECT kind FROM account")
+    assert row.kind == "staff"
+    (line, _) = portal.rows("SELECT actor_kind, detail FROM audit_event WHERE event = 'sign-in'")
+    assert (line.actor_kind, line.detail) == ("lead", {"provider": "cancerlinq", "factor": "token"})
+
+
+def test_a_password_alone_lets_nobody_in(portal: Portal, environment: None) -> None:
+    """SEC-20: without `mfa` in the token a passkey is asked for; the first needs a code, which works once."""
+    outside = portal.url
+    browser = portal.app.test_client()
+    landed = come_back(portal, browser, callback_of(portal, browser, WORKER, "password"))
+    assert landed.headers["Location"] == "/staff/passkey"
+    me = AtWork(portal, browser)
+    assert me.get("/staff").status_code == 303
+    assert "One-time code" in me.get("/staff/passkey").text
+    assert me.post("/staff/passkey", credential="{}").headers["Location"] == "/staff/sign-in"  # no challenge is out
+    assert me.post("/staff/passkey/code", code="AAAA-BBBB").status_code == 422
+    code = run("invite", "cancerlinq").split()[0]
+    assert me.post("/staff/passkey/code", code=code.lower()).status_code == 303
+    key, careless = SoftKey(), SoftKey(verifies=False)
+    assert me.post("/staff/passkey", credential=careless.make(options_on(me.get("/staff/passkey").text), outside)
+                   ).status_code == 403  # fmt: skip
+    assert me.post("/staff/passkey", credential="{" * 50).status_code == 403
+    assert me.post("/staff/passkey", credential=key.make(options_on(me.get("/staff/passkey").text), "https://evil")
+                   ).status_code == 403  # fmt: skip
+    made = key.make(options_on(me.get("/staff/passkey").text), outside)
+    assert me.post("/staff/passkey", credential=made).headers["Location"] == "/staff"
+    assert me.get("/staff").status_code == 200
+
+    again = AtWork(portal, portal.app.test_client())
+    come_back(portal, again.browser, callback_of(portal, again.browser, WORKER, "password"))
+    assert again.post("/staff/passkey/code", code=code).status_code == 422  # they have a key; codes are used once
+    shown = key.show(options_on(again.get("/staff/passkey").text), outside)
+    assert again.post("/staff/passkey", credential=SoftKey().show(options_on(again.get("/staff/passkey").text), outside)
+                      ).status_code == 403  # fmt: skip
+    assert again.post("/staff/passkey", credential=shown).status_code == 403  # its challenge was another
+    shown = key.show(options_on(again.get("/staff/passkey").text), outside)
+    assert again.post("/staff/passkey", credential=shown).headers["Location"] == "/staff"
+    (kept,) = portal.rows("SELECT sign_count FROM staff_passkey")
+    assert kept.sign_count == key.count
+
+
+def test_a_code_is_for_its_provider_and_its_day(portal: Portal, environment: None) -> None:
+    """SEC-20: a code that is used or too old makes no passkey; two who use one at once get one."""
+    codes = [run("invite", "cancerlinq").split()[0] for _ in range(2)]
+    portal.rows("SELECT 1")
+    people = []
+    for who in (WORKER, LEAD):
+        one = AtWork(portal, portal.app.test_client())
+        come_back(portal, one.browser, callback_of(portal, one.browser, who, "password"))
+        people.append(one)
+    assert [one.post("/staff/passkey/code", code=codes[0]).status_code for one in people] == [303, 422]
+    with portal.database.maintenance.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE staff_invitation SET expires_at = now() - interval '1 second'")
+    assert people[1].post("/staff/passkey/code", code=codes[1]).status_code == 422
+    assert CliRunner().invoke(command, ["staff", "invite", "nobody"]).exit_code == 1
+
+
+def test_an_answer_counts_once_in_its_own_browser(portal: Portal, outside: Outside) -> None:
+    """SEC-11, abuse case 4: another browser, a second time, a foreign issuer, a denial, no role: nobody is in."""
+    browser, thief = portal.app.test_client(), portal.app.test_client()
+    callback_of(portal, thief, LEAD)
+    answer = callback_of(portal, browser, WORKER)
+    assert come_back(portal, thief, answer).status_code == 400
+    assert come_back(portal, browser, answer | {"iss": "https://evil.example"}).status_code == 400
+    answer = callback_of(portal, browser, WORKER)
+    assert come_back(portal, browser, answer).status_code == 303
+    assert come_back(portal, browser, answer).status_code == 400
+    assert browser.get("/staff", base_url=portal.url).status_code == 200
+    fresh = portal.app.test_client()
+    denied = come_back(portal, fresh, callback_of(portal, fresh, ""))
+    assert (denied.status_code, "said no" in denied.text) == (403, True)
+    crossed = fresh.get("/callback/riverside", query_string=callback_of(portal, fresh, LEAD), base_url=portal.url)
+    assert crossed.status_code == 400
+    identity = outside.staff.identity
+    identity.staff = (*STAFF, Colleague("eve", "Eve", ("cleaners",)))
+    try:
+        refused = come_back(portal, fresh, callback_of(portal, fresh, "eve"))
+    finally:
+        identity.staff = STAFF
+    assert (refused.status_code, "no role here" in refused.text) == (403, True)
+    assert fresh.get("/staff", base_url=portal.url).status_code == 303
+
+
+def test_a_forged_token_signs_nobody_in(portal: Portal, outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SEC-11: another nonce, another audience, a token that is not there: 400, and no account is made."""
+    identity = outside.staff.identity
+    honest = identity.id_token
+
+    def forging(**changed: object) -> None:
+        def forge(kept: dict[str, Any], access_token: str) -> str:
+            claims = dict(kept, asked=dict(kept["asked"], **changed))
+            return honest(claims, access_token)
+
+        monkeypatch.setattr(identity, "id_token", forge)
+
+    forging(nonce="another")
+    browser = portal.app.test_client()
+    assert come_back(portal, browser, callback_of(portal, browser, WORKER)).status_code == 400
+    monkeypatch.setattr(identity, "id_token", lambda *_: None)
+    assert come_back(portal, browser, callback_of(portal, browser, WORKER)).status_code == 400
+    foreign = {"iss": identity.issuer, "sub": "x", "aud": "another-app", "iat": 0, "exp": 2**31}
+    monkeypatch.setattr(identity, "id_token", lambda *_: identity.keys.sign(foreign))
+    assert come_back(portal, browser, callback_of(portal, browser, WORKER)).status_code == 400
+    assert portal.rows("SELECT id FROM account") == []
+
+
+def test_who_left_is_out_everywhere(portal: Portal, environment: None) -> None:
+    """SEC-20, V7.4.2: `portal staff end` ends the sessions at once and refuses the next sign-in; `back` undoes it."""
+    worker = at_work(portal)
+    (listed,) = run("list").splitlines()
+    assert "Miguel Ortega" in listed
+    run("end", listed.split()[0])
+    assert worker.get("/staff").status_code == 303
+    browser = portal.app.test_client()
+    refused = come_back(portal, browser, callback_of(portal, browser, WORKER))
+    assert (refused.status_code, "any more" in refused.text) == (403, True)
+    run("back", listed.split()[0])
+    assert at_work(portal).get("/staff").status_code == 200
