@@ -73,6 +73,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "staff.searched": frozenset({"provider"}),
     "staff.page-opened": frozenset({"case"}),
     "staff.letter": frozenset({"paper"}),
+    "staff.member": frozenset({"what"}),
     "staff.two-persons": frozenset({"what", "store", "answer", "count"}),
     "store.paused": frozenset({"store"}),
     "store.resumed": frozenset({"store"}),

@@ -17,6 +17,7 @@ from patient_portal.commands.processes import api, feed, serve, worker
 from patient_portal.commands.providers import providers
 from patient_portal.commands.requests import requests
 from patient_portal.commands.settings import settings
+from patient_portal.commands.staff import staff
 from patient_portal.commands.stores import stores
 from patient_portal.commands.texts import texts
 from patient_portal.logs import configure_logs
@@ -39,7 +40,8 @@ def portal(log_level: str) -> None:
 
 
 for command in (
-    api, campaign, db, decide, demo, feed, keys, ledger, providers, requests, serve, settings, stores, texts, worker,
+    api, campaign, db, decide, demo, feed, keys, ledger, providers, requests, serve, settings, staff, stores, texts,
+    worker,
 ):  # fmt: skip
     portal.add_command(command)
 
