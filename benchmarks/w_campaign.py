@@ -189,7 +189,7 @@ def _sealed(connection: psycopg.Connection[Any], texting: Texting, count: int) -
         cursor.executemany(
             "UPDATE contact_point SET value_sealed = %s WHERE id = %s AND value_sealed = '\\x00'",
             [
-                (texting.seal_number(contact, PhoneNumber(f"+1617555{number:07d}", "US")), contact)
+                (texting.seal_number(contact, PhoneNumber(f"+1{2_000_000_000 + number * 7_919:010d}", "US")), contact)
                 for number, (contact,) in enumerate(rows)
             ],
         )

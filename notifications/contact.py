@@ -1,4 +1,4 @@
-"""A person's number: given, proven by a code, and agreed to with proof (requirements SMS-01, SMS-02)."""
+"""A person's number or mail address: given, proven by a code, agreed to with proof (requirements SMS-01, SMS-02)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ from notifications.numbers import PhoneNumber, read_number
 from notifications.opt_in import OptInProof, check_opt_in
 from notifications.quiet_hours import is_zone
 from notifications.tables import ContactPoint
-from notifications.texting import Texting, confirmed_contact, record_wish, texts_wanted
+from notifications.tell import tell_in
+from notifications.texting import Event, Texting, confirmed_contact, record_wish, texts_wanted
+from notifications.topics import WAYS, Way
 from vocabulary.errors import NotFound
 
 log = structlog.get_logger()
+
+_EVENTS: dict[bool, tuple[Event, Event]] = {
+    True: ("number.removed", "number.confirmed"), False: ("address.removed", "address.confirmed"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -114,32 +120,41 @@ def confirm_number(
         if contact is None or contact.person_id != person:
             raise NotFound("contact")
         number = texting.open_number(contact)
-        proof = _proof(number, agreement, now)
+        proof = proof_of(number, agreement, now)
         check_opt_in(proof, box_ticked=agreement.box_ticked)
         held = HeldCode(contact.code_hash, contact.code_expires_at, contact.code_tries)
         verdict = judge(held, texting.code_hash(contact.id, as_typed(typed_code)), now)
         if verdict != "right":
             contact.code_tries += 1
             return verdict
-        if _put_aside(session, person, kept=contact.id):
-            texting.note(session, person, "number.removed", "web", now)
+        way = as_way(contact.channel)
+        removed, confirmed = _EVENTS[way == "sms"]
+        before = confirmed_contact(session, person, way)
+        if before is not None and before.id != contact.id:
+            # While the old one still counts: whoever lost their account to another hears of it there.
+            tell_in(session, texting, person, "security", f"changed:{contact.id}:{now.isoformat()}", now)
+        if put_aside(session, person, way, kept=contact.id):
+            texting.note(session, person, removed, "web", now)
         contact.state, contact.confirmed_at = "confirmed", now
         contact.code_hash, contact.code_expires_at = None, None
         session.flush()
-        texting.note(session, person, "number.confirmed", "web", now)
+        texting.note(session, person, confirmed, "web", now)
         record_wish(session, texting, contact, "yes", "web", proof.sealed_form(), now)
-        intend(session, texting, person, "opted-in", f"opted-in:{contact.id}:{now.isoformat()}", now, contact=contact)
+        key = f"opted-in:{contact.id}:{now.isoformat()}"
+        intend(session, texting, person, "opted-in", key, now, contact=contact, way=way)
         log.info("number_confirmed", contact=str(contact.id))
         return verdict
 
 
-def set_texts(texting: Texting, person: UUID, *, wanted: bool, agreement: Agreement, now: datetime) -> bool:
-    """Turn texts off or on by the web; off needs no box and no number. True when there is a number it applies to."""
+def set_texts(
+    texting: Texting, person: UUID, *, wanted: bool, agreement: Agreement, now: datetime, way: Way = "sms"
+) -> bool:
+    """Turn texts (or mail, or letters) off or on by the web; off needs no box. True when there is a number for it."""
     with texting.database.begin(as_persons(person)) as session:
-        contact = confirmed_contact(session, person)
+        contact = confirmed_contact(session, person, way)
         if contact is None:
             return False
-        proof = _proof(texting.open_number(contact), agreement, now)
+        proof = proof_of(texting.open_number(contact), agreement, now)
         if wanted:
             check_opt_in(proof, box_ticked=agreement.box_ticked)
         if texts_wanted(session, contact.id) != wanted:
@@ -148,32 +163,33 @@ def set_texts(texting: Texting, person: UUID, *, wanted: bool, agreement: Agreem
         return True
 
 
-def remove_number(texting: Texting, person: UUID, *, agreement: Agreement, now: datetime) -> bool:
-    """Text this person no more and use their number no more; the proofs of what they had agreed to stay.
+def remove_number(texting: Texting, person: UUID, *, agreement: Agreement, now: datetime, way: Way = "sms") -> bool:
+    """Use this person's number (or address) no more; the proofs of what they had agreed to stay.
 
-    True when there was a number. It comes back only by a new code.
+    True when there was one. It comes back only by a new code.
     """
     with texting.database.begin(as_persons(person)) as session:
-        contact = confirmed_contact(session, person)
+        contact = confirmed_contact(session, person, way)
         if contact is None:
             return False
         if texts_wanted(session, contact.id):
-            proof = _proof(texting.open_number(contact), agreement, now)
+            proof = proof_of(texting.open_number(contact), agreement, now)
             record_wish(session, texting, contact, "no", "web", proof.sealed_form(), now)
-        _put_aside(session, person)
-        texting.note(session, person, "number.removed", "web", now)
+        put_aside(session, person, way)
+        texting.note(session, person, _EVENTS[way == "sms"][0], "web", now)
         log.info("number_removed", contact=str(contact.id))
         return True
 
 
-def contact_of(texting: Texting, person: UUID) -> ContactView | None:
-    """The number that counts: the proven one, else the newest not yet proven."""
+def contact_of(texting: Texting, person: UUID, way: Way = "sms") -> ContactView | None:
+    """The number (or address) that counts: the proven one, else the newest not yet proven."""
     with texting.database.begin(as_persons(person)) as session:
         contact = (
-            confirmed_contact(session, person)
+            confirmed_contact(session, person, way)
             or session.scalars(
                 select(ContactPoint)
-                .where(ContactPoint.person_id == person, ContactPoint.state != "replaced")
+                .where(ContactPoint.person_id == person, ContactPoint.channel == way)
+                .where(ContactPoint.state != "replaced")
                 .order_by(ContactPoint.created_at.desc())
                 .limit(1)
             ).first()
@@ -190,7 +206,7 @@ def contact_of(texting: Texting, person: UUID) -> ContactView | None:
         )
 
 
-def _proof(number: str, agreement: Agreement, now: datetime) -> OptInProof:
+def proof_of(number: str, agreement: Agreement, now: datetime) -> OptInProof:
     return OptInProof(
         text=agreement.text,
         language=agreement.language,
@@ -203,11 +219,19 @@ def _proof(number: str, agreement: Agreement, now: datetime) -> OptInProof:
     )
 
 
-def _put_aside(session: Session, person: UUID, kept: UUID | None = None) -> bool:
-    """Use no number of this person's but `kept`; True when one was in use."""
+def as_way(channel: str) -> Way:
+    """The way that a contact point is for."""
+    for way in WAYS:
+        if way == channel:
+            return way
+    raise ValueError("no such way")
+
+
+def put_aside(session: Session, person: UUID, way: Way, kept: UUID | None = None) -> bool:
+    """Use no number (or address) of this person's but `kept`; True when one was in use."""
     aside = (
         update(ContactPoint)
-        .where(ContactPoint.person_id == person, ContactPoint.state == "confirmed")
+        .where(ContactPoint.person_id == person, ContactPoint.state == "confirmed", ContactPoint.channel == way)
         .values(state="replaced")
         .returning(ContactPoint.id)
     )

@@ -50,6 +50,8 @@ def may_go(
 
 def _wanted(session: Session, message: Message, contact: ContactPoint) -> bool:
     """A code was asked for by whoever holds the page; all else needs a proven address, no STOP and no later no."""
+    if message.kind == "security" and contact.state == "replaced":
+        return texts_wanted(session, contact.id)  # the last word to a number or address that was just changed
     if contact.state in ("invalid", "replaced"):
         return False
     if message.kind == "code":

@@ -10,16 +10,16 @@ from vocabulary.errors import Invalid
 from vocabulary.phrase import Phrase, phrase
 
 Means = Literal["web", "text", "staff", "network"]
-TEXT_VERSION = "2026-11-22.2"
+TEXT_VERSION = "2026-11-22.3"
 
 
 def opt_in_text(programme: str, contact: str) -> Phrase:
     """The words beside the box that a person ticks; the page shows them in the person's language."""
     return phrase(
         "Yes, send me texts. %(programme)s will text you when something you decided has been recorded, when someone on "
-        "your care team made a change for you, when something takes too long, and when you asked for a reminder: up to "
-        "3 texts a week. Message and data rates may apply. Reply STOP to stop or HELP for help, or call %(contact)s. "
-        "Saying no changes nothing about your care.",
+        "your care team made a change for you, when your sign-in or number changes, when something takes too long, and "
+        "when you asked for a reminder: up to 3 texts a week. Message and data rates may apply. Reply STOP to stop or "
+        "HELP for help, or call %(contact)s. Saying no changes nothing about your care.",
         programme=programme,
         contact=contact,
     )

@@ -32,7 +32,8 @@ def spend(
         if held is None:
             return None
         counting.rollback()
-    log.error("text_budget_reached", part=held.name)
+    say = log.error if held in over_all(texting.budget) else log.info
+    say("text_budget_reached", part=held.name)
     return held.ends(now)
 
 

@@ -44,7 +44,7 @@ TOPICS: dict[str, Topic] = {
             "security",
             phrase("Sign-in safety"),
             phrase("Someone signed in as you from another hospital, or your number or e-mail address was changed."),
-            "security", started=False,
+            "security", by_text=True, started=False,
         ),
         Topic(
             "confirmations",

@@ -179,6 +179,13 @@ TABLE: dict[tuple[str, str], Row] = {
     # The opt-out in this chart is the patient's own.
     ("care_team_letters.letter", "GET"): Row(CARE_TEAM, 404, ids=DECISION),
     ("care_team_letters.posted", "POST"): Row(CARE_TEAM, 404, ids=DECISION),
+    ("care_team_list.overview", "GET"): Row(CARE_TEAM, 404),
+    ("care_team_list.empty", "GET"): Row(CARE_TEAM, 404),
+    ("care_team_list.send", "POST"): Row(CARE_TEAM, 404),
+    ("care_team_list.preview", "GET"): Row(CARE_TEAM, 404, plain={"list_id": NO_ID}),
+    ("care_team_list.apply", "POST"): Row(CARE_TEAM, 404, plain={"list_id": NO_ID}),
+    ("care_team_list.letters", "GET"): Row(CARE_TEAM, 404, plain={"list_id": NO_ID, "language": "en"}),
+    ("care_team_list.posted", "POST"): Row(CARE_TEAM, 404, plain={"list_id": NO_ID}),
     ("care_team_panel.choose", "GET"): Row(PUBLIC),
     ("care_team_panel.confirm", "GET"): Row(PUBLIC, plain={"provider": "riverside"}),
     ("care_team_panel.begin", "POST"): Row(PUBLIC, 303, plain={"provider": "riverside"}),

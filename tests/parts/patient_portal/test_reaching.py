@@ -1,0 +1,174 @@
+"""The preference centre: topics by way, hours and a pause, a mail address proven by a code and ended by its link."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from notifications.channels.by_way import ByWay
+from notifications.channels.channel import Accepted
+from notifications.channels.console import ConsoleChannel
+from notifications.channels.email import MailServer
+from notifications.mail import Mail, as_message
+from notifications.send import send_due
+from notifications.tell import tell
+from patient_portal.texting import texting_of
+from patient_portal.wiring import now
+from tests.support.phone import hidden
+from tests.support.portal import Client, Portal, signed_in_client
+
+ADDRESS = "Anna.Canary@mail.example.org"
+
+
+@dataclass
+class Post:
+    """A portal with a mail server of its own, and what it took."""
+
+    portal: Portal
+    taken: list[Mail] = field(default_factory=list)
+
+    def send(self, mail: Mail) -> Accepted:
+        self.taken.append(mail)
+        return Accepted(mail.id, "sent")
+
+    def round(self, later: timedelta = timedelta()) -> None:
+        send_due(texting_of(self.portal.worker), ByWay(ConsoleChannel(), self), now() + later)
+
+    def proven(self, patient: str = "rv-p01", address: str = ADDRESS) -> Client:
+        client = signed_in_client(self.portal, patient, record=False)
+        answer = client.post("/notifications/email", {"email": address}, page="/notifications/email")
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/notifications/email/code")
+        self.round()
+        found = re.search(r"\b([0-9]{6})\b", str(self.taken[-1].parts[0]))
+        assert found
+        code = {"code": found.group(1)}
+        assert client.post("/notifications/email/code", code, page="/notifications/email/code").status_code == 303
+        self.round()
+        return client
+
+
+@pytest.fixture
+def post(portal: Portal) -> Post:
+    server = MailServer("smtp://localhost:1", "no-reply@portal.example", private=True)
+    portal.wiring = replace(portal.wiring, settings=replace(portal.wiring.settings, mail=server))
+    portal.app.extensions["wiring"] = portal.wiring
+    return Post(portal)
+
+
+def test_address_is_proven_and_mail_ended_by_its_link(post: Post) -> None:
+    """X-02, abuse 11: a code first; each mail can be ended by one POST (RFC 8058), which moves nothing else."""
+    client = post.proven()
+    code, opted_in = post.taken
+    assert (code.unsubscribe, code.subject) == (None, "Your code")
+    assert opted_in.unsubscribe is not None
+    message = as_message(opted_in, sender="no-reply@portal.example", sender_name="My Record Portal")
+    assert message["List-Unsubscribe"] == f"<{opted_in.unsubscribe}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    path = opted_in.unsubscribe.removeprefix(post.portal.url)
+    stranger = post.portal.app.test_client()
+    counted = "SELECT answer, means FROM contact_consent ORDER BY id"
+    assert stranger.get(path).status_code == 200
+    assert len(post.portal.rows(counted)) == 1  # a machine that opens links changes nothing
+    decisions = post.portal.rows("SELECT count(*) FROM decision")
+    for _ in range(2):
+        ended = stranger.post(path, data={"List-Unsubscribe": "One-Click"})
+        assert ended.status_code == 200
+    assert [tuple(row) for row in post.portal.rows(counted)] == [("yes", "web"), ("no", "mail")]
+    assert post.portal.rows("SELECT count(*) FROM decision") == decisions
+    assert tell(texting_of(post.portal.worker), client.person, "confirmations", "d1", now()).ways == ()
+    forged = stranger.post(path[:-3] + "AAA")
+    assert (forged.status_code, forged.data.replace(b"AAA", b"")) == (200, ended.data.replace(path[-3:].encode(), b""))
+    client.post("/notifications/email/wanted", {"wanted": "yes"}, page="/notifications/email")
+    assert tell(texting_of(post.portal.worker), client.person, "confirmations", "d2", now()).ways == ("email",)
+
+
+def test_known_and_unknown_addresses_answer_alike(post: Post) -> None:
+    """Abuse 15: that an address is another person's already cannot be found out, and no page shows an address."""
+    first = post.proven()
+    assert "canary" not in first.get("/notifications/email").text.lower()
+    second = signed_in_client(post.portal, "rv-p02", record=False)
+    known, fresh = (
+        second.post("/notifications/email", {"email": address}, page="/notifications/email")
+        for address in (ADDRESS, "nobody@mail.example.org")
+    )
+    assert (known.status_code, known.data) == (fresh.status_code, fresh.data)
+    assert known.headers["Location"] == fresh.headers["Location"]
+
+
+@pytest.mark.parametrize("typed", ["", "anna", "a@b", "a b@c.org", "x@y.org\r\nBcc: z@w.org", "a@b.org,c@d.org"])
+def test_what_is_no_address(post: Post, typed: str) -> None:
+    """A11Y-01 (3.3.1), SEC-05: explained and kept; nothing is sent, and no header can be broken."""
+    client = signed_in_client(post.portal, "rv-p01", record=False)
+    answer = client.post("/notifications/email", {"email": typed}, page="/notifications/email")
+    assert answer.status_code == 422
+    assert "We cannot read this address" in answer.text
+    assert post.portal.rows("SELECT * FROM contact_point") == []
+
+
+def test_boxes_hold_as_they_were_sent(post: Post) -> None:
+    """SMS-01, X-02: each answer is kept with the words beside its box; unticked means no; nothing else moves."""
+    client = post.proven()
+    page = client.get("/notifications/topics").text
+    assert re.search(r'id="confirmations-email"[^>]*checked', page)
+    assert not re.search(r'id="new-records-email"[^>]*checked', page)
+    assert 'id="confirmations-sms"' not in page  # no number, no box
+    form = {"new-records": ["email"], "confirmations": ["sms"], "care-team": ["email"], "no-such-topic": ["email"]}
+    assert client.post("/notifications/topics", form, page="/notifications/topics").status_code == 303
+    texting = texting_of(post.portal.worker)
+    told = {topic: tell(texting, client.person, topic, "x", now()).ways for topic in ("new-records", "confirmations")}
+    assert told == {"new-records": ("email",), "confirmations": ()}
+    assert tell(texting, client.person, "care-team", "x", now()).ways == ("email",)
+    kept = post.portal.rows("SELECT topic, answer FROM contact_consent WHERE topic <> 'texts' ORDER BY topic")
+    assert [tuple(row) for row in kept] == [
+        ("access-clock", "no"), ("confirmations", "no"), ("late", "no"), ("new-records", "yes"), ("re-consent", "no"),
+        ("reminders", "no"), ("security", "no"),
+    ]  # fmt: skip
+    assert post.portal.rows("SELECT * FROM decision") == []
+
+
+def test_hours_and_pause_hold_back_what_the_service_starts(post: Post) -> None:
+    """SMS-06: paused until a day, then by the hours chosen; what was asked for comes at once."""
+    client = post.proven()
+    until = (now() + timedelta(days=3)).date()
+    form = {"language": "es", "zone": "America/New_York", "opens": "10", "closes": "12", "pause": until.isoformat()}
+    assert client.post("/notifications/times", form, page="/notifications/times").status_code == 303
+    page = client.get("/notifications/times").text
+    assert f'value="{until.isoformat()}"' in page
+    texting = texting_of(post.portal.worker)
+    tell(texting, client.person, "late", "a", now())
+    tell(texting, client.person, "confirmations", "a", now())
+    before = len(post.taken)
+    post.round()
+    assert [mail.subject for mail in post.taken[before:]] == ["Hay una novedad"]
+    [row] = post.portal.rows("SELECT send_after AT TIME ZONE 'America/New_York' AS at FROM message WHERE kind = 'late'")
+    assert (row.at.date(), row.at.hour) == (until, 10)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"zone": "Mars"}, {"opens": "x"}, {"opens": "12", "closes": "12"}, {"pause": "2020-01-01"}, {"pause": "soon"}],
+)
+def test_times_that_cannot_be(post: Post, wrong: dict[str, str]) -> None:
+    """A11Y-01 (3.3.1): explained, and nothing is kept."""
+    client = signed_in_client(post.portal, "rv-p01", record=False)
+    form = {"language": "en", "zone": "", "opens": "8", "closes": "20", "pause": ""} | wrong
+    assert client.post("/notifications/times", form, page="/notifications/times").status_code == 422
+    assert post.portal.rows("SELECT * FROM message_setting") == []
+
+
+def test_letter_address_is_kept_and_taken_back(post: Post) -> None:
+    """Issue 5: a postal address opens letters for the topics ticked, and is never shown again."""
+    client = signed_in_client(post.portal, "rv-p01", record=False)
+    form = {"postal": "Anna Canary\n1 Main Street\nBoston, MA 02118"}
+    assert client.post("/notifications/letters", form, page="/notifications/letters").status_code == 303
+    assert client.post("/notifications/letters", {"postal": "no"}, page="/notifications/letters").status_code == 422
+    assert "Main Street" not in client.get("/notifications/letters").text
+    client.post("/notifications/topics", {"late": ["letter"]}, page="/notifications/topics")
+    told = tell(texting_of(post.portal.worker), client.person, "late", "a", now())
+    assert (told.ways, told.letter is not None) == (("letter",), True)
+    assert hidden(client.get("/notifications/letters").text, "csrf_token")
+    client.post("/notifications/letters/remove", page="/notifications/letters")
+    assert "We have an address for letters." not in client.get("/notifications/letters").text
