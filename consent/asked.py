@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from consent.authority.rules import Relation
 from consent.authorization import ConsentText, check_can_activate
 from consent.decision import CANCERLINQ, Answer, DataCategory, Decision, Means, SensitiveClass, Subject, donation_to
-from consent.duo.limits import shut_out
+from consent.duo.limits import NO_BOUNDS, Bounds, shut_out
 from consent.duo.plain_choices import PlainChoice, Scope
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.standing import Verdict, standing
@@ -20,6 +20,7 @@ from vocabulary.errors import Conflict, Invalid, Refused
 OPTED_OUT = "opted-out-of-cancerlinq"
 DECIDES = frozenset({ActorKind.PATIENT, ActorKind.PROXY, ActorKind.CARE_TEAM, ActorKind.SYSTEM})
 SHUT_OUT = "outside-the-chosen-kinds-of-research"
+EFFORT_ENDED = "effort-has-ended"
 
 
 @dataclass(frozen=True)
@@ -146,21 +147,24 @@ def check_standing(
     asked: Asked,
     history: Sequence[Decision],
     now: datetime,
-    limits: Iterable[PlainChoice] = (),
+    bounds: Bounds = NO_BOUNDS,
     efforts: tuple[Effort, ...] = SANDBOX_EFFORTS,
 ) -> None:
     """Conflict when a yes cannot be given as things stand; `history` is that of the person and everyone linked to them.
 
     An effort fed by CancerLinQ is refused while the CancerLinQ opt-out stands, whoever gave that and by whichever
     door the yes comes: no donation is written, and after the opt-out is lifted the person is asked again. An effort
-    of a kind that the person shut out (`limits`) is refused until they leave that kind open again: deny wins.
+    of a kind that the person shut out is refused until they leave that kind open again: deny wins. One that has ended
+    asks nobody any more.
     """
     if not asked.donates or asked.subject is None or asked.subject.effort is None:
         return
     effort = effort_by_id(asked.subject.effort, efforts)
+    if asked.subject.effort in bounds.ended:
+        raise Conflict(EFFORT_ENDED)
     if effort is not None and effort.via_cancerlinq and standing(history, now).opted_out:
         raise Conflict(OPTED_OUT)
-    if shut_out(limits, asked.subject.effort, now.date()):
+    if shut_out(bounds.limits, asked.subject.effort, now.date()):
         raise Conflict(SHUT_OUT)
 
 

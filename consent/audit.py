@@ -76,6 +76,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "staff.member": frozenset({"what"}),
     "staff.two-persons": frozenset({"what", "store", "answer", "count"}),
     "store.paused": frozenset({"store"}),
+    "effort.ended": frozenset({"effort", "why"}),
     "store.resumed": frozenset({"store"}),
     "store.replayed": frozenset({"store", "first", "last", "count"}),
     "store.backfilled": frozenset({"store", "last", "why"}),

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from consent.authorization import Texts, load_texts
 from consent.decision import Answer, Decision
+from consent.effort_ends import as_they_stand
 from consent.efforts import Effort
 from consent.feed.read_events import CONCERNS
 from consent.rows import decision_of
@@ -64,6 +65,7 @@ def donors(session: Session, effort: Effort, now: datetime, texts: Texts = PUBLI
     Linked persons are judged together (deny wins); each with a yes of their own is one donor, unless a newer major
     version of the text waits for their answer (ADR 0009).
     """
+    (effort,) = as_they_stand(session, (effort,))
     givers = set(session.scalars(_EVER, {"effort": effort.id}))
     groups = linked_groups(session, givers)
     everyone = sorted({person for group in groups for person in group})

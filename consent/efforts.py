@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from consent.decision import DataCategory
@@ -21,7 +22,8 @@ class Effort:
     """A research effort that can be donated to.
 
     `via_cancerlinq` marks an effort fed through CancerLinQ: it is denied while the CancerLinQ opt-out stands
-    (decisions.md, the one exception to X-01). `invented` efforts exist for the sandbox only.
+    (decisions.md, the one exception to X-01). `invented` efforts exist for the sandbox only. `ended`: since when
+    nothing new is asked or sent (`effort_ends.py`).
     """
 
     id: str
@@ -33,6 +35,7 @@ class Effort:
     offers: frozenset[DataCategory]
     via_cancerlinq: bool = False
     invented: bool = False
+    ended: datetime | None = None
 
 
 LIVING_WELL = Effort(

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     NOT_CHOSEN = "kind-not-chosen"
     SENSITIVE = "sensitive-kind-is-off"
     OTHER_PURPOSE = "other-purpose"
+    EFFORT_ENDED = "effort-has-ended"
     OTHER_USE = "use-not-stated"
     NOT_CONCERNED = "store-does-not-know-person"
     UNKNOWN = "unknown"
@@ -92,6 +93,8 @@ def _by_donation(
     effort = effort_by_id(store.effort or "", efforts)
     if effort is None:
         return Permission(False, Reason.UNKNOWN)
+    if effort.ended is not None:
+        return Permission(False, Reason.EFFORT_ENDED)
     if use is not None and blocked_by(effort.id, use):
         return Permission(False, Reason.OTHER_USE)
     stands = standing.donation(effort)

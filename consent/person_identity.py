@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from consent.audit import Audited, write_audit
 from consent.coverage import KnownAs
 from consent.decision import Answer, ByWhom, Decision, Means
-from consent.duo.limits import read_limits, shut_out
+from consent.duo.limits import read_bounds, shut_out
 from consent.duo.plain_choices import PlainChoice
 from consent.record_decision import HISTORY, LOCK, insert_decisions
 from consent.rows import decision_of
@@ -170,7 +170,7 @@ def _write_link(
         lines = [Audited(who, event, "C", actor.kind.value, actor.account_id) for who in (first, second)]
         write_audit(session, now, *lines)
         if joined_with is not None:
-            _end_shut_out(session, read_limits(session, joined_with, everyone), everyone, now)
+            _end_shut_out(session, read_bounds(session, joined_with, everyone).limits, everyone, now)
             _carry(session, everyone, now, to=everyone, mark=f"link-{now.timestamp():.6f}", whole=False)
 
 

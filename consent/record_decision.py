@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from consent.asked import Asked, check_alive, check_asked, check_standing, first_result, subjects_to_record
 from consent.audit import Audited, audit_values, by_actor, write_audit
 from consent.decision import ALL_CATEGORIES, Answer, ByWhom, Choice, Decision, Subject
-from consent.duo.limits import keep_limits, read_limits
+from consent.duo.limits import NO_BOUNDS, keep_limits, read_bounds
 from consent.leaf import leaf_of
 from consent.rows import decision_of, row_of
 from consent.standing import Standing, standing
@@ -132,14 +132,14 @@ def _append(
     if read.unchanged:
         return Recorded((), standing(read.history, now), True, persons, read.stood)
     check_alive(asked, died=read.died)
-    check_standing(asked, read.history, now, read_limits(session, ring, persons) if asked.donates else ())
+    check_standing(asked, read.history, now, read_bounds(session, ring, persons) if asked.donates else NO_BOUNDS)
     made = []
     for person in persons:
         own = [decision for decision in read.history if decision.person_id == person]
         version = max((decision.version for decision in own), default=0)
         for subject in subjects_to_record(asked, own, now):
             version += 1
-            made.append(_decision(ring, asked, person, version, subject, now))
+            made.append(decision_from(ring, asked, person, version, subject, now))
     if made:
         insert_decisions(session, made, "decision.recorded")
     result = _result(tuple(made), [*read.history, *made], asked, now, persons, repeated=not made)
@@ -148,7 +148,7 @@ def _append(
         bound = {"person": asked.person, "form": asked.idempotency_key, "decision": stood, "now": now}
         session.execute(KEEP_FORM, bound)
         if not asked.narrowed:
-            write_audit(session, now, _unchanged(asked))
+            write_audit(session, now, unchanged_line(asked))
     if asked.narrowed is not None:
         keep_limits(session, ring, persons, asked.narrowed.choice, asked.idempotency_key, asked.actor, now)
     return result
@@ -169,7 +169,8 @@ def _result(
     return Recorded(decisions, stands, repeated, persons, governing)
 
 
-def _decision(ring: KeyRing, asked: Asked, person: UUID, version: int, subject: Subject, now: datetime) -> Decision:
+def decision_from(ring: KeyRing, asked: Asked, person: UUID, version: int, subject: Subject, now: datetime) -> Decision:
+    """The decision that `asked` makes for one person and subject; the rule has said that it may be made."""
     decision_id = time_ordered_id(now, secrets.token_bytes(RANDOM_BYTES))
     evidence = None
     if asked.evidence:
@@ -256,7 +257,7 @@ def _audit(decision: Decision, event: str) -> dict[str, object]:
     return audit_values(line, decision.recorded_at)
 
 
-def _unchanged(asked: Asked) -> Audited:
+def unchanged_line(asked: Asked) -> Audited:
     """The line for an answer that stood already, such as "stop all" with nothing to stop: it was given all the same."""
     subject = asked.subject
     detail = {
@@ -264,14 +265,8 @@ def _unchanged(asked: Asked) -> Audited:
         "effort": subject.effort if subject else None,
         "answer": asked.answer.value,
     }
-    return by_actor(
-        asked.actor,
-        "decision.unchanged",
-        "E",
-        person=asked.person,
-        detail=detail,
-        actor_reference=asked.actor_reference,
-    )
+    more = {"person": asked.person, "detail": detail, "actor_reference": asked.actor_reference}
+    return by_actor(asked.actor, "decision.unchanged", "E", **more)
 
 
 def read_evidence(ring: KeyRing, decision: Decision) -> dict[str, str]:
@@ -295,7 +290,7 @@ def preview(history: Sequence[Decision], asked: Asked, now: datetime) -> tuple[S
         version = max((decision.version for decision in own), default=0)
         for number, subject in enumerate(subjects_to_record(asked, own, now), start=1):
             bare = replace(asked, evidence={})
-            would.append(_decision(_NO_RING, bare, person, version + number, subject, now))
+            would.append(decision_from(_NO_RING, bare, person, version + number, subject, now))
     return standing(history, now), standing([*history, *would], now)
 
 

@@ -39,6 +39,7 @@ class Why(StrEnum):
     NOT_YET = "not-yet"
     OPTED_OUT = "opted-out-of-cancerlinq"
     ASK_AGAIN = "ask-again"
+    EFFORT_ENDED = "effort-has-ended"
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,12 @@ class Standing:
         return participates and not self.opted_out
 
     def donation(self, effort: Effort) -> ChoiceStanding:
-        """The donation to `effort`, after the one stated exception for efforts fed by CancerLinQ (X-05)."""
+        """The donation to `effort`, after the one stated exception for efforts fed by CancerLinQ (X-05).
+
+        A yes to an effort that has ended is in the history and carries nothing; a no goes on."""
         stands = self.donations.get(effort.id, NEVER_ASKED)
+        if effort.ended is not None and stands.verdict is not Verdict.NO:
+            return ChoiceStanding(Verdict.NOT_ANSWERED, Why.EFFORT_ENDED, stands.decision)
         if not effort.via_cancerlinq or stands.verdict is Verdict.NO:
             return stands
         if self.opted_out:

@@ -14,8 +14,9 @@ from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText, Texts, load_texts
 from consent.coverage import KnownAs, StoreEffect, effects, stores_concerned, told_answer
 from consent.decision import CANCERLINQ, Answer, Decision, Subject
-from consent.duo.limits import read_limits, said_limits
+from consent.duo.limits import NO_BOUNDS, Bounds, read_bounds, said_limits
 from consent.duo.plain_choices import PlainChoice
+from consent.effort_ends import as_they_stand
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.history import Entry, read_history
 from consent.person_identity import known_as, practice_names
@@ -43,7 +44,13 @@ class Choices:
     stores: tuple[Store, ...]
     clinics: tuple[str, ...]
     participates: bool
-    limits: tuple[PlainChoice, ...] = ()
+    bounds: Bounds = NO_BOUNDS
+    all_efforts: tuple[Effort, ...] = SANDBOX_EFFORTS
+
+    @property
+    def limits(self) -> tuple[PlainChoice, ...]:
+        """The kinds of research that the person leaves open."""
+        return self.bounds.limits
 
     @property
     def decisions(self) -> list[Decision]:
@@ -56,9 +63,9 @@ class Choices:
 
     @property
     def efforts(self) -> tuple[Effort, ...]:
-        """The research efforts this installation delivers to."""
+        """The research efforts this installation delivers to, or did until they ended."""
         served = {store.effort for store in self.stores if store.basis is Basis.DONATION}
-        return tuple(effort for effort in SANDBOX_EFFORTS if effort.id in served)
+        return tuple(effort for effort in self.all_efforts if effort.id in served)
 
     @property
     def registries(self) -> list[Store]:
@@ -96,6 +103,7 @@ def read_choices(session: Session, wiring: Wiring, persons: Sequence[UUID]) -> C
     )
     practices = sorted({practice for practice, _system in known.aliases})
     names = practice_names(session, practices)
+    bounds = read_bounds(session, wiring.keyring, persons)
     taking_part = {each.practice or f"{each.id}-main" for each in settings.providers if each.cancerlinq_participant}
     return Choices(
         history=history,
@@ -104,7 +112,8 @@ def read_choices(session: Session, wiring: Wiring, persons: Sequence[UUID]) -> C
         stores=settings.stores,
         clinics=tuple(names.get(practice, practice) for practice in practices if practice in taking_part),
         participates=any(practice in taking_part for practice in practices),
-        limits=read_limits(session, wiring.keyring, persons),
+        bounds=bounds,
+        all_efforts=as_they_stand(session, SANDBOX_EFFORTS) if bounds.ended else SANDBOX_EFFORTS,
     )
 
 

@@ -11,6 +11,7 @@ from patient_portal.commands.campaign import campaign
 from patient_portal.commands.database import db
 from patient_portal.commands.decide import decide
 from patient_portal.commands.demo import demo
+from patient_portal.commands.efforts import efforts
 from patient_portal.commands.keys import keys
 from patient_portal.commands.ledger import ledger
 from patient_portal.commands.processes import api, feed, serve, worker
@@ -40,8 +41,8 @@ def portal(log_level: str) -> None:
 
 
 for command in (
-    api, campaign, db, decide, demo, feed, keys, ledger, providers, requests, serve, settings, staff, stores, texts,
-    worker,
+    api, campaign, db, decide, demo, efforts, feed, keys, ledger, providers, requests, serve, settings, staff, stores,
+    texts, worker,
 ):  # fmt: skip
     portal.add_command(command)
 

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
 from consent.donors import last_told, store_lags
+from consent.effort_ends import as_they_stand
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.feed.pace import Pace
 from consent.history import read_history
@@ -196,6 +197,7 @@ def _permit(
     session: Session, persons: tuple[UUID, ...], person: UUID, effort: Effort, now: datetime
 ) -> Permit | NoPermit:
     history = [entry.decision for entry in read_history(session, persons)]
+    (effort,) = as_they_stand(session, (effort,))
     return permit_for(history, person, effort, now)
 
 

@@ -7,14 +7,14 @@ When that cannot be read, or the ledger went back (a restore), the answer is no;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 
 from pyroaring import BitMap
 
 from consent.decide.columns import Columns, Question
-from consent.decide.history import micros
+from consent.decide.history import EPOCH, micros
 from consent.decide.ledger_view import Head, LedgerView, News
 from consent.decide.names import NameBook
 from consent.decide.sieve import Sieve
@@ -89,6 +89,7 @@ class Decider:
         self._lock = Lock()
         self._head: Head | None = None
         self._moment = b""
+        self._ended: frozenset[str] = frozenset()
         self._forget()
 
     def close(self) -> None:
@@ -179,6 +180,8 @@ class Decider:
             news = self._view.news(self._read_everything())
         self._snapshot.advance(micros(self._clock()))
         self._apply(news)
+        if news.ended != self._ended:
+            self._end(news.ended)
 
     def _apply(self, news: News) -> None:
         for person, version, text in news.decided:
@@ -194,6 +197,13 @@ class Decider:
         self._head = news.head
         self._snapshot.position = news.head.position
         self._sieve.note(self._snapshot.moved(), news.coded)
+
+    def _end(self, ended: frozenset[str]) -> None:
+        """Efforts have ended: what the rules said of their stores is asked again."""
+        self._ended = ended
+        efforts = tuple(replace(each, ended=EPOCH) if each.id in ended else each for each in self._efforts)
+        self._columns = Columns(self._snapshot, self.stores, efforts)
+        self._sieve = Sieve(self._snapshot, self._columns)
 
     def _read_everything(self) -> Head:
         """Make the snapshot anew at the ledger's head; what is committed meanwhile comes with the next news."""
@@ -213,6 +223,7 @@ class Decider:
 
     def _forget(self) -> None:
         self._head = None
+        self._ended = frozenset()
         self._snapshot = Snapshot(self._installation)
         self._columns = Columns(self._snapshot, self.stores, self._efforts)
         self._sieve = Sieve(self._snapshot, self._columns)

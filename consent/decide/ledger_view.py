@@ -34,7 +34,7 @@ _TOP = "(SELECT coalesce(max(position) + 1, 0) FROM position), pg_snapshot_xmin(
 _NO = "NULL::text, NULL::text, NULL::text, NULL::bytea"  # what most kinds leave empty
 
 HEAD = f"SELECT {_TOP}"
-# The five kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key. What is new is
+# The six kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key. What is new is
 # found first, by its index, and joined after: a plan made for any parameter would begin at a whole table.
 NEWS = (
     "WITH q AS MATERIALIZED (SELECT decision_id, person_id FROM position WHERE position >= %(position)s),"  # noqa: S608
@@ -51,6 +51,7 @@ NEWS = (
     " JOIN person p ON p.id = a.person_id"
     " UNION ALL SELECT 'c', p.person_no, 0, c.store_id, c.subject, NULL, NULL, NULL FROM c"
     " JOIN person p ON p.id = c.person_id"
+    f" UNION ALL SELECT 'e', 0, 0, e.effort_id, {_NO} FROM effort_end e"
     f" UNION ALL SELECT 'h', {_TOP}, NULL, {_NO}"
 )
 DECISIONS = f"SELECT p.person_no, d.version, {_TEXT} FROM decision d JOIN person p ON p.id = d.person_id ORDER BY 1, 2"  # noqa: S608
@@ -80,13 +81,15 @@ class Head:
 
 @dataclass(frozen=True)
 class News:
-    """What came since. `decided` in the order of each person's versions: (person_no, version, text)."""
+    """What came since. `decided` in the order of each person's versions: (person_no, version, text). `ended` is every
+    effort that has ended, whenever that was."""
 
     head: Head
     decided: Sequence[tuple[int, int, str]]
     linked: Sequence[tuple[int, int, int, bool]]
     named: Sequence[tuple[int, Name, bytes]]
     coded: Sequence[tuple[int, str, str]]
+    ended: frozenset[str] = frozenset()
 
 
 class LedgerView:
@@ -136,6 +139,7 @@ class LedgerView:
             [(int(row[4]), row[1], row[2], row[3] == "true") for row in rows if row[0] == "l"],
             [(row[1], Name(row[3], row[4], row[5]), bytes(row[7])) for row in rows if row[0] == "n"],
             [(row[1], row[3], row[4]) for row in rows if row[0] == "c"],
+            frozenset(row[3] for row in rows if row[0] == "e"),
         )
 
     def links(self) -> list[tuple[int, int, int, bool]]:

@@ -6,6 +6,7 @@ Linked persons are taken together: what either shuts out is out. The choice name
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -22,9 +23,11 @@ from database.keyring import KeyRing
 from vocabulary.actor import Actor
 from vocabulary.phrase import Phrase
 
-_NEWEST = text(
-    "SELECT DISTINCT ON (person_id) person_id, form, sealed FROM research_limit WHERE person_id = ANY (:persons)"
-    " ORDER BY person_id, id DESC"
+# One statement for both, for a decision may take five in all: what the person shut out, and which efforts have ended.
+_BOUNDS = text(
+    "(SELECT DISTINCT ON (person_id) person_id, form, sealed, NULL AS ended FROM research_limit"
+    " WHERE person_id = ANY (:persons) ORDER BY person_id, id DESC)"
+    " UNION ALL SELECT NULL, NULL, NULL, effort_id FROM effort_end"
 )
 _KEEP = text(
     "WITH kept AS (INSERT INTO research_limit (person_id, form, sealed, made_at, made_by_account)"
@@ -53,14 +56,28 @@ def said_limits(choices: Iterable[PlainChoice], effort_id: str, on: date) -> lis
     return list(said)
 
 
-def read_limits(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> tuple[PlainChoice, ...]:
-    """The choices that stand for these (linked) persons; in their context."""
-    found = []
-    for row in session.execute(_NEWEST, {"persons": list(persons)}):
+@dataclass(frozen=True)
+class Bounds:
+    """What holds a new yes back: `limits`, the kinds of research left open, and `ended`, the efforts that are over."""
+
+    limits: tuple[PlainChoice, ...] = ()
+    ended: frozenset[str] = frozenset()
+
+
+NO_BOUNDS = Bounds()
+
+
+def read_bounds(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> Bounds:
+    """What stands for these (linked) persons; in their context."""
+    found, ended = [], set()
+    for row in session.execute(_BOUNDS, {"persons": list(persons)}):
+        if row.ended is not None:
+            ended.add(row.ended)
+            continue
         kept = orjson.loads(ring.open(row.sealed, _place(row.person_id, row.form)))
         if kept:
             found.append(_read(kept))
-    return tuple(dict.fromkeys(found))
+    return Bounds(tuple(dict.fromkeys(found)), frozenset(ended))
 
 
 def keep_limits(

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from consent.asked import OPTED_OUT, SHUT_OUT, Asked, check_standing
+from consent.asked import EFFORT_ENDED, OPTED_OUT, SHUT_OUT, Asked, check_standing
 from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText
 from consent.decision import CANCERLINQ, Answer, DataCategory, SensitiveClass, donation_to
@@ -112,12 +112,12 @@ def decide_effort(effort_id: str) -> AnyResponse:
         return _recorded(asked)
     errors = _donation_errors()
     try:
-        check_standing(asked, choices.decisions, now(), choices.limits)
+        check_standing(asked, choices.decisions, now(), choices.bounds)
         if errors:
             return make_response(_effort_page(choices, found, errors, dict(request.form)), 422)
         return _recorded(_donation(asked))
     except Conflict as error:
-        if error.reason not in (OPTED_OUT, SHUT_OUT):
+        if error.reason not in (EFFORT_ENDED, OPTED_OUT, SHUT_OUT):
             raise
         note_denied(wiring(), asked, error.reason)
     return make_response(_effort_page(choices_of(wiring(), current_actor()), found, {}, {}, refused=True), 409)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 import consent.audit_tables
 import consent.authority.tables
 import consent.duo.tables
+import consent.effort_tables
 import consent.feed.tables
 import consent.standing_tables
 import consent.tables
@@ -44,6 +45,7 @@ from tests.support.postgres import Server, TestDatabase
 ROOMS = (
     consent.audit_tables,
     consent.duo.tables,
+    consent.effort_tables,
     consent.feed.tables,
     consent.standing_tables,
     consent.tables,
@@ -65,7 +67,7 @@ ROWS_A_TABLE = 20
 
 def test_the_newest_revision_is_what_the_models_say(database: TestDatabase) -> None:
     """House: a column added to a model without a migration is found, and so is the reverse."""
-    assert len(ROOMS) == 17
+    assert len(ROOMS) == 18
     engine = create_engine(sqlalchemy_url(database.superuser_url))
     with engine.connect() as connection:
         options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("procrastinate")}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from consent.decision import DataCategory
+from consent.effort_ends import end_effort
+from consent.efforts import LIVING_WELL
 from consent.store_config import Store
+from database.context import as_nobody
 from tests.parts.research.conftest import BY_MRN, World
 
 
@@ -44,3 +47,12 @@ def test_the_same_again_is_not_sent_again(world: World, living_well: Store) -> N
     world.give(who)
     assert [world.deliver(), world.deliver(), world.deliver()] == [1, 0, 0]
     assert len(world.rows(who)) == 1
+
+
+def test_nothing_goes_to_an_effort_that_has_ended(world: World, living_well: Store) -> None:
+    """HIP-10, X-08: what was waiting when the effort ended is not sent, and nothing later."""
+    world.give(world.donor(1))
+    with world.database.worker.begin(as_nobody()) as session:
+        end_effort(session, LIVING_WELL, "ops", "The study is over", world.clock())
+    assert [world.deliver(), world.deliver()] == [0, 0]
+    assert world.held() == []
