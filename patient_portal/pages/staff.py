@@ -26,6 +26,7 @@ from patient_portal.staff.cases import Case
 from patient_portal.staff.members import colleagues, names_of
 from patient_portal.staff.people import Seen, see_person
 from patient_portal.staff.queue import A_PAGE, NO_STORE, WHOSE, After, Wanted, counts, read_case, read_queue
+from patient_portal.staff.settling import SETTLED, SETTLES, Ending, about_task
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import Actor
 from vocabulary.errors import Conflict, Invalid
@@ -90,7 +91,9 @@ def do(case_no: int) -> AnyResponse:
             gettext("The case is passed on."),
         ),
         "close": (
-            lambda: work.close(wiring(), actor, name, case_no, form.get("outcome", ""), words, now()),
+            lambda: work.close(
+                wiring(), actor, name, case_no, Ending(form.get("outcome", ""), form.get("died", "")), words, now()
+            ),
             gettext("The case is closed."),
         ),
     }  # fmt: skip
@@ -143,6 +146,7 @@ def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
     me = account_of(actor)
     detail: dict[str, Any] = {}
     seen: Seen | None = None
+    about: list[tuple[Phrase, str | Phrase]] = []
     with wiring().database.begin(as_staff(actor.practices, me)) as database:
         found = read_case(database, case_no)
         mine = found.shows_names_to(me)
@@ -151,32 +155,36 @@ def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
         people_here = [(str(each.account_id), each.name) for each in colleagues(database) if each.account_id != me]
         practice = practice_names(database, [found.practice_id]) if found.practice_id else {}
         if mine:
-            detail, seen = _about(database, actor, found)
+            detail, seen, about = _about(database, actor, found)
     return render_template(
         "staff/case.html", case=found, mine=mine, seen=seen, history=history, people=people, people_here=people_here,
         practice=practice.get(found.practice_id or "", found.practice_id),
         store=store_names().get(found.store_id or "", found.store_id), now=now(), may_take=found.may_take(me),
         words=cases.kind_words(found.kind), events=cases.EVENTS, what_to_do=cases.WHAT_TO_DO.get(found.kind),
         why=cases.WHY.get(str(detail.get("why"))), clinic=clinic_of(wiring().keyring, found.id, detail),
-        outcomes=cases.OUTCOMES, outcome_options=options_of(cases.OUTCOMES), typed=typed,
+        outcomes={**cases.OUTCOMES, **SETTLED}, typed=typed, about=about,
+        outcome_options=options_of(dict(SETTLES.get(found.kind, {})) | dict(cases.OUTCOMES)),
         errors={name: _words(name, code) for name, code in wrong.items()},
     )  # fmt: skip
 
 
-def _about(database: Session, actor: Actor, found: Case) -> tuple[dict[str, Any], Seen | None]:
+def _about(
+    database: Session, actor: Actor, found: Case
+) -> tuple[dict[str, Any], Seen | None, list[tuple[Phrase, str | Phrase]]]:
     """What a case of the actor's own is about, and the line that says they looked."""
-    person, detail = database.execute(
-        select(StaffTask.person_id, StaffTask.detail).where(StaffTask.id == found.id)
-    ).one()
+    row = database.execute(select(StaffTask).where(StaffTask.id == found.id)).scalar_one()
+    person, detail = row.person_id, row.detail
     if person is None:
-        return detail, None
+        return detail, None, about_task(database, wiring().keyring, row, as_staff(actor.practices, account_of(actor)))
     seen = see_person(database, wiring(), actor, person, now())
+    reach = as_staff(actor.practices, account_of(actor), *seen.persons)
+    about = about_task(database, wiring().keyring, row, reach)
     line = Audited(
         person, "staff-task.read", "R", actor.kind.value, actor.account_id, actor_reference=session.get("name"),
         detail={"kind": found.kind, "case": found.case_no},
     )  # fmt: skip
     write_audit(database, now(), line)
-    return detail, seen
+    return detail, seen, about
 
 
 def _words(name: str, code: str) -> str:
@@ -185,5 +193,6 @@ def _words(name: str, code: str) -> str:
         ("words", "too-long"): gettext("Make this shorter: at most 2000 characters."),
         ("to", "missing"): gettext("Choose a colleague."),
         ("outcome", "missing"): gettext("Choose how it ended."),
+        ("died", "missing"): gettext("Write the day."),
     }
     return words[name, code]

@@ -20,6 +20,7 @@ KINDS: Mapping[str, Phrase] = {
     "alias-of-another-person": phrase("Two people have one record number"),
     "tell-the-person": phrase("Tell a person what their care team recorded"),
     "death-reported": phrase("A family member reported a death"),
+    "authority-review": phrase("Somebody says that they act for a person"),
 }
 UNKNOWN_KIND = phrase("Something for a person to settle")
 # Why two ledgers differ, for a task of reconciliation: to settle most of them would be to share more.
@@ -41,6 +42,7 @@ WHAT_TO_DO: Mapping[str, Phrase] = {
     "clinic-not-linked": phrase("Find out if this clinic takes part, and send it the person’s choice on paper."),
     "alias-of-another-person": phrase("Ask the clinic whose number it is. Link nobody yourself: only the person can."),
     "tell-the-person": phrase("Send the letter to the person, or call them."),
+    "authority-review": phrase("Ask to see the paper. It must name both people and come from a court or an office."),
     "death-reported": phrase("Ask the clinic to confirm. Messages are paused. A death is not an opt-out."),
 }
 OUTCOMES: Mapping[str, Phrase] = {

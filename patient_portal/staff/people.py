@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from consent.coverage import PATIENT_ID
 from consent.decision import CANCERLINQ, Decision
 from consent.person_identity import alias_place, linked_persons, practice_names
-from consent.status import StoreStatus, all_confirmed, read_status
+from consent.status import Progress, StoreStatus, all_confirmed, read_status
 from consent.tables import Person, PersonAlias
 from database.context import as_staff, widen
 from database.keyring import KeyRing, SealBroken
@@ -48,8 +48,9 @@ class Seen:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every store concerned has confirmed the opt-out, so that a letter may say so."""
-        return self.opt_out is not None and bool(self.rows) and all_confirmed(self.rows)
+        """Whether every store concerned has confirmed the opt-out, and at least one, so that a letter may say so."""
+        confirmed = any(row.progress is Progress.CONFIRMED for row in self.rows)
+        return self.opt_out is not None and confirmed and all_confirmed(self.rows)
 
 
 def see_person(session: Session, wiring: Wiring, actor: Actor, person: UUID, now: datetime) -> Seen:

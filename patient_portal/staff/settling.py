@@ -1,6 +1,6 @@
 """Tasks whose closing does something: a representative's paper is accepted or not, a death is confirmed or a mistake.
 
-The deed and the closing are one transaction (HIP-15, HIP-16).
+What is done and the closing are one transaction (HIP-15, HIP-16).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ TOLD: Mapping[str, Phrase] = {
 
 
 @dataclass(frozen=True)
-class Deed:
+class Ending:
     """What the closing of a task says: its outcome, and for a death its day as typed."""
 
     outcome: str
@@ -56,24 +56,24 @@ class Deed:
 
 
 def settle_task(
-    session: Session, ring: KeyRing, actor: Actor, row: StaffTask, deed: Deed, context: Context, now: datetime
+    session: Session, ring: KeyRing, actor: Actor, row: StaffTask, ending: Ending, context: Context, now: datetime
 ) -> None:
     """Do what the outcome says; nothing for the outcomes that every task has.
 
     `context` is that of the staff transaction, with the person's rows in reach; it stands again afterwards. Raises
     Invalid for a confirmed death without its day, Conflict for one that is settled already.
     """
-    if deed.outcome not in SETTLES.get(row.kind, {}):
+    if ending.outcome not in SETTLES.get(row.kind, {}):
         return
     if row.kind == REVIEW:
         assert row.person_id is not None
-        step = Step.CONFIRMED if deed.outcome == "paper-accepted" else Step.REFUSED
+        step = Step.CONFIRMED if ending.outcome == "paper-accepted" else Step.REFUSED
         settle(session, UUID(row.detail["authority"]), row.person_id, step, by=actor, reason=None, now=now)
         return
     report = UUID(row.detail["report"])
     _reach(session, ring, report, context)
-    outcome = Outcome.CONFIRMED if deed.outcome == "death-confirmed" else Outcome.MISTAKEN
-    person = settle_report(session, report, outcome, by=actor.kind.value, died_on=_day(deed.died_on), now=now)
+    outcome = Outcome.CONFIRMED if ending.outcome == "death-confirmed" else Outcome.MISTAKEN
+    person = settle_report(session, report, outcome, by=actor.kind.value, died_on=_day(ending.died_on), now=now)
     if outcome is Outcome.MISTAKEN and person is not None:
         speak_again(session, person)
     widen(session, context)
@@ -81,7 +81,7 @@ def settle_task(
 
 def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context) -> list[tuple[Phrase, str | Phrase]]:
     """What a member of staff must read to settle it, as terms and values; empty for other kinds."""
-    if row.kind == REVIEW and row.person_id is not None:
+    if row.kind == REVIEW and row.person_id is not None and "authority" in row.detail:
         stated = named(statements_of(session, ring, (row.person_id,)), UUID(row.detail["authority"]))
         ends = stated.authority.ends_on or stated.authority.of_age_on
         return [
@@ -90,7 +90,7 @@ def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context
             (phrase("Which paper shows it"), stated.authority.document),
             (phrase("Until when"), ends.isoformat() if ends else ""),
         ]
-    if row.kind != DEATH:
+    if row.kind != DEATH or "report" not in row.detail:
         return []
     report = UUID(row.detail["report"])
     _reach(session, ring, report, context)

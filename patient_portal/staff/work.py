@@ -16,6 +16,7 @@ from consent.audit_tables import StaffTask
 from database.context import as_staff, widen
 from database.keyring import KeyRing
 from patient_portal.staff.cases import OUTCOMES, WORDS_MAX
+from patient_portal.staff.settling import SETTLES, Ending, settle_task
 from patient_portal.staff.tables import StaffMember, StaffTaskEvent
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
@@ -69,14 +70,18 @@ def pass_on(wiring: Wiring, actor: Actor, name: str, case_no: int, to: UUID, wor
     _by_its_owner(wiring, actor, name, case_no, deed, now, assigned_to=None, assigned_at=None, escalated_to=to)
 
 
-def close(wiring: Wiring, actor: Actor, name: str, case_no: int, outcome: str, words: str, now: datetime) -> None:
-    """Close it with an outcome from the list."""
-    if outcome not in OUTCOMES:
-        raise Invalid("outcome", {"outcome": "missing"})
+def close(wiring: Wiring, actor: Actor, name: str, case_no: int, ending: Ending, words: str, now: datetime) -> None:
+    """Close it with an outcome of all tasks, or with one of its kind, which is done in the same transaction."""
+    me, outcome = _account(actor), ending.outcome
     deed = Deed("closed", outcome=outcome, words=words.strip()[:WORDS_MAX])
-    _by_its_owner(
-        wiring, actor, name, case_no, deed, now, closed_at=now, closed_by=_account(actor), outcome=outcome
-    )  # fmt: skip
+    with wiring.database.begin(as_staff(actor.practices, me)) as session:
+        row = _owned(session, actor, case_no)
+        if outcome not in OUTCOMES and outcome not in SETTLES.get(row.kind, {}):
+            raise Invalid("outcome", {"outcome": "missing"})
+        closed = {"closed_at": now, "closed_by": me, "outcome": outcome}
+        _change(session, wiring.keyring, actor, name, row, deed, now, **closed)
+        context = as_staff(actor.practices, me, *([row.person_id] if row.person_id else []))
+        settle_task(session, wiring.keyring, actor, row, ending, context, now)
 
 
 def read_history(session: Session, ring: KeyRing, task: UUID, *, with_notes: bool) -> list[Happened]:
@@ -108,14 +113,19 @@ def _by_its_owner(
     wiring: Wiring, actor: Actor, name: str, case_no: int, deed: Deed, now: datetime, **values: Any
 ) -> None:
     with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
-        row = _locked(session, case_no)
-        if row.assigned_to != actor.account_id or row.closed_at is not None:
-            raise Refused("not-yours")
+        row = _owned(session, actor, case_no)
         if deed.to is not None:
             colleague = session.get(StaffMember, deed.to)
             if colleague is None or colleague.ended_at is not None or deed.to == actor.account_id:
                 raise Invalid("colleague", {"to": "missing"})
         _change(session, wiring.keyring, actor, name, row, deed, now, **values)
+
+
+def _owned(session: Session, actor: Actor, case_no: int) -> StaffTask:
+    row = _locked(session, case_no)
+    if row.assigned_to != actor.account_id or row.closed_at is not None:
+        raise Refused("not-yours")
+    return row
 
 
 def _locked(session: Session, case_no: int) -> StaffTask:
