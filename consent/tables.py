@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from database.base_table import Base
 
+CARE_TEAM_SAYS_NO = "actor_kind <> 'care-team' OR answer = 'no' OR (means = 'void' AND choice = 'cancerlinq')"
 # The transaction that added a row: a reader catches up from the oldest one that ran when it last looked.
 ADDED_BY = text("(pg_current_xact_id()::text::bigint)")
 
@@ -106,10 +107,7 @@ class DecisionRow(Base):
         CheckConstraint("choice IN ('cancerlinq', 'donation')", name="choice"),
         CheckConstraint("answer IN ('yes', 'no')", name="answer"),
         CheckConstraint("(choice = 'donation') = (effort_id IS NOT NULL)", name="effort"),
-        CheckConstraint(
-            "actor_kind <> 'care-team' OR answer = 'no' OR (means = 'void' AND choice = 'cancerlinq')",
-            name="care_team_only_no",
-        ),
+        CheckConstraint(CARE_TEAM_SAYS_NO, name="care_team_only_no"),
         Index(
             "ix_decision_given",
             "effort_id",

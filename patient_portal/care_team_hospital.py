@@ -108,6 +108,15 @@ def patients_by_number(asking: Asking, numbers: Sequence[str]) -> dict[str, list
     return found
 
 
+def patients_by_id(asking: Asking, ids: Sequence[str]) -> dict[str, Resource]:
+    """Patients by the hospital's own id; one request for each fifty."""
+    found: dict[str, Resource] = {}
+    for start in range(0, len(ids), A_REQUEST):
+        form = {"_id": ",".join(ids[start : start + A_REQUEST]), "_count": "200"}
+        found |= {text(one.get("id")): one for one in _search(asking, "Patient", form)}
+    return found
+
+
 def _lines(asking: Asking, found: Sequence[Resource]) -> list[Found]:
     rows = []
     for patient in found:

@@ -16,7 +16,7 @@ from fhir_bridge import login_attempts
 from fhir_bridge.bring_in import FINISHED, Parts, bring_in
 from fhir_bridge.export import jobs, shared_links
 from fhir_bridge.smart.client import SmartClient
-from patient_portal import rate_limits, web_session
+from patient_portal import care_team_bulk, rate_limits, web_session
 from patient_portal.aliases import learn_aliases
 from patient_portal.donating import record_came_in
 from patient_portal.operator_reading import count_for_the_operator
@@ -68,6 +68,7 @@ def forget(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given
         login_attempts.forget_old(session, now())
         jobs.forget_old(session, now())
         shared_links.forget_old(session, now())
+        care_team_bulk.forget_old(session, now())
     with wiring_of(context).database.begin(as_nobody()) as session:
         rate_limits.forget_old(session, now() - timedelta(hours=1))
 

@@ -69,7 +69,7 @@ def decide() -> AnyResponse:
     form = read_form(request.form)
     sent = request.files.get("paper")
     paper = sent.read() if sent is not None else b""
-    wrong = {name: _words(name, code) for name, code in problems(form, now()).items()}
+    wrong = {name: words_for(name, code) for name, code in problems(form, now()).items()}
     refused = why_not_kept(paper)[0] if paper else ""
     if refused:
         wrong["paper"] = refused
@@ -161,8 +161,8 @@ def _screen(form: OptOutForm, wrong: dict[str, str]) -> str:
         may_void=_may_void(choices),
         panel=has_panel(),
         kinds=[kind.name for kind in KINDS.values()] if wiring().settings.upload_scanner else (),
-        who=[(value, words) for value, words in zip(WHO_ASKED, _who_words(), strict=True)],
-        how=[(value, words) for value, words in zip(HOW, _how_words(), strict=True)],
+        who=who_words(),
+        how=how_words(),
     )
 
 
@@ -206,20 +206,25 @@ def _note_reading(database: Session, actor: Actor) -> None:
     )
 
 
-def _who_words() -> tuple[str, ...]:
-    return (
+def who_words() -> list[tuple[str, str]]:
+    """Who may have asked, each code with its words."""
+    words = (
         gettext("The patient"),
         gettext("Someone who may decide for the patient, such as a guardian"),
         gettext("A family member who passes on what the patient wants"),
         gettext("Someone else who passes on what the patient wants"),
     )
+    return list(zip(WHO_ASKED, words, strict=True))
 
 
-def _how_words() -> tuple[str, ...]:
-    return gettext("In person"), gettext("By phone"), gettext("On paper: a letter or a form")
+def how_words() -> list[tuple[str, str]]:
+    """How they may have asked, each code with its words."""
+    words = gettext("In person"), gettext("By phone"), gettext("On paper: a letter or a form")
+    return list(zip(HOW, words, strict=True))
 
 
-def _words(name: str, code: str) -> str:
+def words_for(name: str, code: str) -> str:
+    """What to do about one thing that is missing or wrong in the form."""
     words: dict[tuple[str, str], str] = {
         ("who", "missing"): gettext("Choose who asked."),
         ("how", "missing"): gettext("Choose how they asked."),

@@ -14,7 +14,7 @@ from flask_babel import force_locale, format_date, gettext
 from consent.decision import Decision, Means
 from fhir_bridge.reading.shape import objects, text, texts
 from patient_portal.hospital_patient import name_of
-from patient_portal.papers.typesetting import Paper, blanks, facts, heading, paragraphs, small, ticks
+from patient_portal.papers.typesetting import Paper, Part, blanks, facts, heading, new_page, paragraphs, small, ticks
 from patient_portal.receipts import reference_of
 from vocabulary.resource import Resource
 
@@ -50,6 +50,15 @@ def letter_to(
     patient: Resource, decision: Decision, *, clinic: str, link: str, help_phone: str
 ) -> Letter:  # fmt: skip
     return Letter(name_of(patient), address_of(patient), clinic, decision, link, help_phone)
+
+
+def letters_paper(letters: Sequence[Letter], language: str, now: datetime) -> Paper:
+    """Several letters in one language, each on a page of its own."""
+    papers = [care_team_letter(letter, language, now) for letter in letters]
+    parts: list[Part] = []
+    for paper in papers:
+        parts += [new_page(), *paper.parts] if parts else paper.parts
+    return Paper(papers[0].title, language, now, letters[0].clinic, parts)
 
 
 def care_team_letter(letter: Letter, language: str, now: datetime) -> Paper:
