@@ -5,9 +5,10 @@ Nothing here is read by what builds donations, so nothing of it leaves with one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -23,16 +24,13 @@ from vocabulary.errors import Invalid, NotFound
 LONGEST = 1000
 MOST = 200
 
-_ROWS = text(
-    """
+ROWS = """
     SELECT NULL::uuid AS id, c.person_id, c.sealed, c.changed_at AS at, k.wrapped
     FROM reading_choice c JOIN person_key k USING (person_id) WHERE c.person_id = ANY (:persons)
     UNION ALL
     SELECT s.id, s.person_id, s.sealed, s.said_at, k.wrapped
     FROM own_statement s JOIN person_key k USING (person_id) WHERE s.person_id = ANY (:persons) AND :statements
-    ORDER BY at DESC
-    """
-)
+"""
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,15 @@ class OwnWords:
 
 def own_words(record: OwnRecord, *, statements: bool = False) -> OwnWords:
     """What the record's owner set, and with `statements` what they said: one query."""
+    found = record.session.execute(text(ROWS), {"persons": list(record.persons), "statements": statements})
+    return own_words_from(record, found)
+
+
+def own_words_from(record: OwnRecord, rows: Iterable[Any]) -> OwnWords:
+    """The same from rows of `ROWS` that were read already, in any order."""
     later: set[Delicate] = set()
     said: list[Statement] = []
-    for row in record.session.execute(_ROWS, {"persons": list(record.persons), "statements": statements}):
+    for row in sorted(rows, key=lambda one: one.at, reverse=True):
         cipher = record.cipher(row.person_id, row.wrapped)
         if row.id is None:
             kept = orjson.loads(cipher.open(row.sealed, _place("reading_choice", row.person_id)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,8 +23,7 @@ from fhir_bridge.retrieve.states import State
 from fhir_bridge.tables import PersonKey, RecordEntry, ResourceVersion, RetrievalType
 
 # One row a hospital: its newest fetch, and each type as the newest of its last fetches that reached it left it.
-_SOURCES = text(
-    """
+SOURCES = """
     SELECT r.person_id, r.provider_id, r.id, r.state, r.started_at, r.finished_at, done.brought_at, k.wrapped,
            s.content_sealed AS story, coalesce(t.types, '[]') AS types
     FROM (SELECT DISTINCT ON (person_id, provider_id) * FROM retrieval WHERE person_id = ANY (:persons)
@@ -42,8 +41,7 @@ _SOURCES = text(
                     ORDER BY q.started_at DESC LIMIT 6) q ON q.id = y.retrieval_id
               ORDER BY y.type, q.started_at DESC) x) t ON true
     ORDER BY r.started_at, r.provider_id
-    """
-)
+"""
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,14 @@ class Standing:
 
 def standing(record: OwnRecord, now: datetime) -> Standing:
     """Where the record came from and its cancer story: one query."""
+    return standing_from(record, record.session.execute(text(SOURCES), {"persons": list(record.persons)}), now)
+
+
+def standing_from(record: OwnRecord, rows: Iterable[Any], now: datetime) -> Standing:
+    """The same from rows of `SOURCES` that were read already."""
     sources, stories = [], {}
-    for row in record.session.execute(_SOURCES, {"persons": list(record.persons)}):
-        sources.append(_source(row))
+    for row in rows:
+        sources.append(source_from(row))
         if row.story is not None and row.person_id not in stories:
             stories[row.person_id] = _story(record, row, now)
     places = tuple(tuple(one.provider_id for one in sources if one.person == person) for person in stories)
@@ -89,10 +92,10 @@ def standing(record: OwnRecord, now: datetime) -> Standing:
 
 def sources(record: OwnRecord) -> tuple[Source, ...]:
     """Where the record came from, without opening anything: one query."""
-    return tuple(_source(row) for row in record.session.execute(_SOURCES, {"persons": list(record.persons)}))
+    return tuple(source_from(row) for row in record.session.execute(text(SOURCES), {"persons": list(record.persons)}))
 
 
-def _source(row: Any) -> Source:
+def source_from(row: Any) -> Source:
     types = tuple(TypeStanding(name, State(state), count, UUID(of)) for name, state, count, of in row.types)
     return Source(
         row.person_id, row.provider_id, row.id, row.state, row.started_at, row.finished_at, row.brought_at, types

@@ -82,11 +82,6 @@ def added_files(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> lis
     ]
 
 
-def count_added(session: Session, persons: Sequence[UUID]) -> int:
-    """How many files these persons added."""
-    return int(session.scalar(select(func.count()).select_from(AddedFile).where(_own(persons))) or 0)
-
-
 def added_content(session: Session, ring: KeyRing, persons: Sequence[UUID], file: UUID) -> tuple[bytes, str, FileKind]:
     """The bytes as they were sent, the name, the kind; NotFound for another's."""
     row = session.scalars(select(AddedFile).where(AddedFile.id == file, _own(persons))).one_or_none()

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from fhir_bridge.access.added_files import count_added
 from fhir_bridge.bundle import MEDIA_TYPE
 from fhir_bridge.own_words import own_words
 from fhir_bridge.reading.cancers import SITE_NAMES
@@ -20,10 +19,11 @@ from fhir_bridge.reading.minimum import TOPIC_NAMES, missing_from
 from fhir_bridge.reading.same import Run, runs
 from fhir_bridge.reading.standing import REFUTED
 from fhir_bridge.reading.together import together
+from fhir_bridge.record_aside import aside
 from fhir_bridge.record_copy import ask_again
 from fhir_bridge.record_entry import one_file, whole_entry
 from fhir_bridge.record_over_time import has_course
-from fhir_bridge.record_sources import counts, remarks, sources, standing
+from fhir_bridge.record_sources import counts, remarks, sources
 from fhir_bridge.record_standing import gap_of, gap_words
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
@@ -50,8 +50,8 @@ FILE_POLICY = "sandbox; default-src 'none'"
 def overview() -> str:
     """The cancer story, what there is of each kind, and where it came from."""
     with own_record() as record:
-        added = count_added(record.session, record.persons)
-        found, counted, own = standing(record, now()), counts(record), own_words(record, statements=True)
+        beside, counted = aside(record, now(), stories=True, statements=True), counts(record)
+    found, own = beside.standing, beside.own
     joined = together(found.stories)
     story, told_by = (
         joined.story,
@@ -61,7 +61,7 @@ def overview() -> str:
     return render_template(
         "record/overview.html", story=story, told_by=told_by, tiles=tiles, none_there=none_there, sources=found.sources,
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
-        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=added,
+        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=beside.added,
         asks=asks_for(own.later),
         links=links_for([one.site for one in story.cancers], language_code()), site_names=SITE_NAMES,
         said=own.statements, topics=TOPIC_NAMES, missing=missing_from(story) if story.cancers else (),
@@ -107,17 +107,16 @@ def kind(kind: str) -> str | AnyResponse:
         raise NotFound("kind")
     older_than, newer_than = _mark("older_than"), _mark("newer_than")
     with own_record() as record:
-        found, own = sources(record), own_words(record)
-        several = len({one.provider_id for one in found}) > 1
-        page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than, several=several)
+        beside = aside(record, now())
+        page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than, several=beside.several)
     if not page.entries and (older_than or newer_than):
         return redirect(url_for("record.kind", kind=kind), 303)
-    gap = gap_of(Kind(kind), page.total, found)
+    gap = gap_of(Kind(kind), page.total, beside.sources)
     groups = runs(page.groups) if Kind(kind) is Kind.MEDICINES else [Run(one) for one in page.groups]
     return render_template(
-        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, groups=groups, several=several,
+        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, groups=groups,
         names=provider_names(), gap=gap, words=gap_words(gap, page.total), refuted=REFUTED,
-        asks_of=asks_of_line(own.later),
+        asks_of=asks_of_line(beside.own.later),
     )  # fmt: skip
 
 
