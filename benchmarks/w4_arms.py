@@ -46,13 +46,16 @@ class Arms:
         order = list(range(1, people + 1))
         random.Random(4).shuffle(order)  # noqa: S311 - a run that repeats
         self.names = [code_of(number).encode() for number in order]
-        self.donates = [number % 4 == 0 for number in order]
+        self._connection = psycopg.connect(self.database.superuser_url, autocommit=True)
+        gives = {
+            row[0] for row in self._connection.execute(GIVES)
+        }  # a folder that was kept holds an earlier run's noes
+        self.donates = [number in gives for number in order]
         self.ids = self._folder / "ids.csv"
         self.ids.write_bytes(b"\n".join(self.names) + b"\n")
         self.peers = Peers(self.names, self.donates, self._folder)
         self._http = _serve(self.decider)
         self._version = 1
-        self._connection = psycopg.connect(self.database.superuser_url, autocommit=True)
         self._session = requests.Session()
 
     def named(self, name: str) -> Callable[[], Took] | None:
@@ -178,6 +181,10 @@ class Arms:
         self.decider.close()
 
 
+GIVES = (
+    "SELECT p.person_no FROM person p JOIN LATERAL (SELECT answer FROM decision d WHERE d.person_id = p.id"
+    " ORDER BY version DESC LIMIT 1) d ON d.answer = 'yes'"
+)
 WITHDRAW = (
     "WITH who AS (SELECT person_id FROM store_subject WHERE store_id = 'living-well' AND subject = %(code)s),"
     " made AS (INSERT INTO decision (id, person_id, version, choice, effort_id, answer, categories, sensitive,"

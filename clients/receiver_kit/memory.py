@@ -1,5 +1,8 @@
 """What a receiver has to remember, in one SQLite file. Use your own database: the tables are the point.
 
+The sandbox's stores keep theirs in much the same way (`sandbox/store/memory.py`). The two share no code on purpose:
+this kit is copied as it is, and a mistake in one is found by the other.
+
 People are filed under a keyed code of their identifier, so that one who was removed is recognised in a later feed
 although nothing of them is kept.
 """

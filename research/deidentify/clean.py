@@ -101,7 +101,7 @@ def _year(value: str, release: Release) -> str | None:
 
 def _word(value: str, _release: Release) -> str | None:
     """A code of one of FHIR's own required value sets: a few small letters, or a comparator."""
-    return value if value in _WORDS else None
+    return value if value in REQUIRED_CODES else None
 
 
 def _count(value: int, _release: Release) -> int | None:
@@ -176,7 +176,7 @@ _SPECIAL: dict[type[Struct], Rules] = {
     Coding: _coding, Concept: _concept, Quantity: _quantity, Age: _age, Ref: _ref, Coded: _coded,
 }  # fmt: skip
 _PRIMITIVE: dict[Rule, Rules] = {Rule.YEAR: _year, Rule.WORD: _word, Rule.COUNT: _count}
-_WORDS = listed(
+REQUIRED_CODES = listed(
     "active amended appended available cancelled completed corrected draft final finished in-progress inactive "
     "not-done on-hold partial planned preliminary preparation registered revoked stopped unknown unavailable "
     "unsatisfactory arrived triaged onleave intended not-taken declined ended order original-order plan proposal "

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.deidentify.allowed import ALLOWED
-from research.deidentify.clean import _WORDS
+from research.deidentify.clean import REQUIRED_CODES
 from research.deidentify.delivery import Source, deidentify, deidentify_of
 from sandbox.people.population import population
 from tests.pure.research.canaries import CANARIES, planted, sources
@@ -64,7 +64,7 @@ def _keys(node: Any) -> set[str]:
 
 def _is_own_text(word: str) -> bool:
     """Not a number, and not one of FHIR's own words ("cancelled"), which may leave where they stand for a code."""
-    return not word.isdigit() and word.strip() == word and word not in _WORDS
+    return not word.isdigit() and word.strip() == word and word not in REQUIRED_CODES
 
 
 @given(st.text(min_size=5, max_size=40).filter(_is_own_text))
