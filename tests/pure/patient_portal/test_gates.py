@@ -18,6 +18,10 @@ EXPECTED = {
     Gate.INTERNAL: set(ActorKind),
     Gate.SIGNED_IN: {ActorKind.PATIENT, ActorKind.PROXY, ActorKind.CARE_TEAM},
     Gate.PATIENT: {ActorKind.PATIENT},
+    Gate.FOR_PERSON: {ActorKind.PATIENT, ActorKind.PROXY},
+    Gate.READS: {ActorKind.PATIENT, ActorKind.PROXY, ActorKind.HELPER},
+    Gate.PROXY: {ActorKind.PROXY},
+    Gate.HELPER: {ActorKind.HELPER},
     Gate.CARE_TEAM: {ActorKind.CARE_TEAM},
     Gate.STAFF: {ActorKind.STAFF, ActorKind.LEAD},
     Gate.LEAD: {ActorKind.LEAD},
@@ -42,6 +46,7 @@ def house(kind: Gate | None, actor: ActorKind = ActorKind.ANONYMOUS) -> Flask:
 
     app.add_url_rule("/room", "room", gate(kind)(room) if kind else room)
     app.add_url_rule("/sign-in", "sign_in.choose", gate(Gate.PUBLIC)(sign_in))
+    app.add_url_rule("/care-team/sign-in", "care_team_panel.choose", gate(Gate.PUBLIC)(sign_in))
     app.add_url_rule("/staff/sign-in", "staff_sign_in.choose", gate(Gate.PUBLIC)(sign_in))
 
     @app.errorhandler(Refused)
@@ -65,7 +70,8 @@ def test_who_passes_which_gate(kind: Gate, actor: ActorKind) -> None:
     if actor in EXPECTED[kind]:
         assert (answer.status_code, answer.text) == (200, actor.value)
     elif actor is ActorKind.ANONYMOUS:
-        door = "/staff/sign-in" if kind in {Gate.STAFF, Gate.LEAD} else "/sign-in"
+        doors = {Gate.STAFF: "/staff/sign-in", Gate.LEAD: "/staff/sign-in", Gate.CARE_TEAM: "/care-team/sign-in"}
+        door = doors.get(kind, "/sign-in")
         assert (answer.status_code, answer.headers["Location"]) == (303, f"{door}?next=/room?a%3Db")
     else:
         assert (answer.status_code, answer.text) == (403, "wrong-kind-of-actor")
