@@ -92,6 +92,7 @@ def _words(name: str, code: str) -> str:
         ("why", "too-long"): gettext("Make this shorter: at most 500 characters."),
         ("outcome", "missing"): gettext("Choose how they ended."),
         ("kind", "missing"): gettext("Choose one kind of case."),
+        ("kind", "one-by-one"): gettext("Cases of this kind are looked at one by one."),
         ("kind", "none"): gettext("There is no such open case that nobody else works on."),
         ("store", "missing"): gettext("Choose a store."),
     }

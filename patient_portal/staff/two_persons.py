@@ -22,6 +22,7 @@ from database.keyring import KeyRing
 from patient_portal.staff.cases import OUTCOMES
 from patient_portal.staff.openings import checked_reason
 from patient_portal.staff.queue import Wanted, matching
+from patient_portal.staff.settling import SETTLES
 from patient_portal.staff.tables import StaffRequest
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
@@ -71,6 +72,8 @@ def ask_to_close(wiring: Wiring, actor: Actor, wanted: Wanted, outcome: str, why
         raise Invalid("outcome", {"outcome": "missing"})
     if not wanted.kind:
         raise Invalid("kind", {"kind": "missing"})
+    if wanted.kind in SETTLES:  # closing one of these does something, which is weighed each time
+        raise Invalid("kind", {"kind": "one-by-one"})
     with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
         tasks = matching(session, wanted, _account(actor), now, MOST_AT_ONCE)
         if not tasks:

@@ -129,6 +129,8 @@ def test_what_touches_many_takes_two(portal: Portal, miguel: AtWork, dana: AtWor
     dana.post(f"/staff/case/{many[0]}", do="take")
     ask = {"do": "close-many", "kind": "store-drift", "store": "tempus", "outcome": "settled-at-store"}
     assert miguel.post("/staff/requests", **ask, why="short").status_code == 422
+    for kind in ("", "death-reported", "store-parked"):  # none, one that is weighed each time, none open
+        assert miguel.post("/staff/requests", **(ask | {"kind": kind}), why="A good reason.").status_code == 422
     assert miguel.post("/staff/requests", **ask, why="Tempus corrected its copy.").status_code == 303
     (row,) = portal.rows("SELECT id, cardinality(tasks) AS many FROM staff_request")
     assert row.many == 2
