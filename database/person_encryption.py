@@ -15,16 +15,16 @@ class PersonCipher:
 
     def __init__(self, person: UUID, data_key: bytes) -> None:
         self.person = person
-        self._cipher = AESGCM(data_key)
+        self._cipher, self._bound = AESGCM(data_key), f":{person}"
 
     def seal(self, plaintext: bytes, place: str) -> bytes:
         """Encrypt; `place` is `table:column:row`, and with the person's id it is bound to the ciphertext."""
         nonce = secrets.token_bytes(12)
-        return nonce + self._cipher.encrypt(nonce, plaintext, f"{place}:{self.person}".encode())
+        return nonce + self._cipher.encrypt(nonce, plaintext, (place + self._bound).encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Decrypt; SealBroken for another person's, another row's or changed bytes."""
-        return decrypted(self._cipher, sealed[:12], sealed[12:], f"{place}:{self.person}")
+        return decrypted(self._cipher, sealed[:12], sealed[12:], place + self._bound)
 
     def __repr__(self) -> str:
         return f"PersonCipher({self.person})"

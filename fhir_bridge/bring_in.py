@@ -28,6 +28,7 @@ from fhir_bridge import connections
 from fhir_bridge.connections import HeldTokens, OpenConnection
 from fhir_bridge.course import FINISHED as FINISHED
 from fhir_bridge.course import Course, OfferedMemory, course_of
+from fhir_bridge.fewer_collections import fewer_collections
 from fhir_bridge.keep_record import NOTHING_SAID, Keeper, version_place
 from fhir_bridge.person_ciphers import cipher_of
 from fhir_bridge.providers import Provider
@@ -150,15 +151,9 @@ class _Run:
         )
         try:
             before = self.course.before(self.parts.database, OFFERED.of(base, self.parts.now()))
-            retrieved = retrieve_all(
-                self._fetch,
-                plan,
-                base,
-                sinks,
-                renew=self._renew,
-                clock=Clock(now=self.parts.now, sleep=time.sleep, chance=random.random),
-                before=before,
-            )
+            clock = Clock(now=self.parts.now, sleep=time.sleep, chance=random.random)
+            with fewer_collections():
+                retrieved = retrieve_all(self._fetch, plan, base, sinks, renew=self._renew, clock=clock, before=before)
         finally:
             behind.close()
         OFFERED.note(base, retrieved.offered, self.parts.now())

@@ -10,53 +10,57 @@ import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from database.keyring import KeyRing
 from database.person_encryption import PersonCipher
+from fhir_bridge.named_in_entry import code_of, targets_of, writers_of
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.kinds import kind_of
 from fhir_bridge.reading.line import sort_date
-from fhir_bridge.reading.shape import LOINC, codings, concept_text, key_of, objects
-from fhir_bridge.reading.shape import text as text_of
 from fhir_bridge.reading.standing import is_mistake
 from fhir_bridge.retrieve.beside import FILE_TYPE
 from fhir_bridge.retrieve.chain import Mark
 from fhir_bridge.retrieve.files import FetchedFile
 from fhir_bridge.retrieve.page import Received
 from fhir_bridge.retrieve.states import State, TypeOutcome
-from fhir_bridge.tables import RecordEntry, ResourceVersion, Retrieval, RetrievalSearch, RetrievalType
-from vocabulary.resource import Resource
+from fhir_bridge.tables import RecordEntry, ResourceVersion, Retrieval, RetrievalSearch
 
 FILE_KIND = "file"
 COMPLETE = {State.OK, State.EMPTY}
 
-# Constant statements, whatever the number of rows: building them anew for each page cost more than running them.
+# Constant statements, whatever the number of rows, and few large parameters: building statements anew cost more than
+# running them, and writing lists of bytes as text as much. What has one length stands end to end in one value.
+_PAGE = (
+    "SELECT page.type, page.kind, page.clinical_date, page.mistake,"
+    " substring(CAST(:indexes AS bytea) FROM CAST(page.n * 32 - 31 AS int) FOR 32) AS fhir_id_index,"
+    " substring(CAST(:macs AS bytea) FROM CAST(page.n * 32 - 31 AS int) FOR 32) AS content_mac,"
+    " substring(CAST(:sealed AS bytea) FROM page.at FOR page.size) AS content_sealed,"
+    " CASE WHEN page.coded THEN substring(CAST(:codes AS bytea) FROM CAST(page.n * 32 - 31 AS int) FOR 32) END"
+    " AS code_index FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS"
+    " (type text, kind text, clinical_date text, mistake boolean, coded boolean, at int, size int))"
+    " WITH ORDINALITY AS page (type, kind, clinical_date, mistake, coded, at, size, n)"
+)
 _VERSIONS = text(
-    "INSERT INTO resource_version"
+    "INSERT INTO resource_version"  # noqa: S608 - constant
     " (person_id, provider_id, type, fhir_id_index, content_mac, content_sealed, received_at)"
-    " SELECT :person, :provider, page.type, page.fhir_id_index, page.content_mac, page.content_sealed, :now"
-    " FROM unnest(CAST(:types AS text[]), CAST(:indexes AS bytea[]), CAST(:macs AS bytea[]), CAST(:sealed AS bytea[]))"
-    " AS page (type, fhir_id_index, content_mac, content_sealed)"
-    " ORDER BY page.type, page.fhir_id_index ON CONFLICT DO NOTHING"
+    f" SELECT :person, :provider, type, fhir_id_index, content_mac, content_sealed, :now FROM ({_PAGE}) page"
+    " ORDER BY type, fhir_id_index ON CONFLICT DO NOTHING"
 )
 # A statement of its own: it must see a version that another worker has added meanwhile. LATERAL with LIMIT holds the
 # planner to one look into the index for each entry; a join read the whole record for each page.
 _ENTRIES = text(
-    "WITH kept AS ("
+    "WITH kept AS ("  # noqa: S608 - constant
     "INSERT INTO record_entry (id, person_id, provider_id, type, fhir_id_index, kind, clinical_date, mistake,"
     " version_id, retrieval_id, code_index)"
     " SELECT gen_random_uuid(), v.person_id, v.provider_id, v.type, v.fhir_id_index, page.kind, page.clinical_date,"
-    " page.mistake, v.id, :retrieval, page.code_index"
-    " FROM unnest(CAST(:types AS text[]), CAST(:indexes AS bytea[]), CAST(:macs AS bytea[]), CAST(:kinds AS text[]),"
-    " CAST(:dates AS text[]), CAST(:mistakes AS boolean[]), CAST(:codes AS bytea[]))"
-    " AS page (type, fhir_id_index, content_mac, kind, clinical_date, mistake, code_index)"
+    f" page.mistake, v.id, :retrieval, page.code_index FROM ({_PAGE}) page"
     " CROSS JOIN LATERAL (SELECT * FROM resource_version r WHERE r.person_id = :person AND r.provider_id = :provider"
     " AND r.type = page.type AND r.fhir_id_index = page.fhir_id_index AND r.content_mac = page.content_mac LIMIT 1) v"
     " ORDER BY v.type, v.fhir_id_index"
@@ -81,6 +85,17 @@ _MARKS = text(
     " ON CONFLICT (retrieval_id, search_index) DO UPDATE SET sealed = excluded.sealed"
 )
 MOST_NAMED = 200
+_NO_CODE = bytes(32)
+_OUTCOME = text(
+    "INSERT INTO retrieval_type (retrieval_id, type, person_id, state, count, notices_sealed, updated_at)"
+    " VALUES (:retrieval, :type, :person, :state, :count, :sealed, :at) ON CONFLICT (retrieval_id, type) DO UPDATE SET"
+    " state = excluded.state, count = excluded.count, notices_sealed = excluded.notices_sealed,"
+    " updated_at = excluded.updated_at"
+)
+_VANISHED = text(
+    "DELETE FROM record_entry WHERE person_id = :person AND provider_id = :provider AND type = :type"
+    " AND retrieval_id <> :retrieval RETURNING version_id"
+)
 
 
 @dataclass(frozen=True)
@@ -122,10 +137,11 @@ class Keeper:
             return
         self._keep((self._of(one) for one in received), session, now)
         spoken_of = [
-            (self._index_of(target), self.fhir_index(one.type, one.id))
+            (self._index_of(target), self._index_of(speaking))
             for one in received
             if one.type == "Provenance"
             for target in targets_of(one.resource)
+            for speaking in (f"Provenance/{one.id}", *writers_of(one.resource))
         ]
         if spoken_of:
             targets, provenances = zip(*spoken_of, strict=True)
@@ -177,30 +193,16 @@ class Keeper:
             notices += [one for one in earlier.notices if one not in notices]
         said = {"notices": notices, "dropped": dropped, "stopped_by": outcome.stopped_by}
         row = {
-            "state": state.value,
-            "count": count,
-            "notices_sealed": self.cipher.seal(orjson.dumps(said), notices_place(self.retrieval, outcome.type)),
-            "updated_at": outcome.at,
-        }
-        named = {"retrieval_id": self.retrieval, "type": outcome.type, "person_id": self.cipher.person}
-        session.execute(
-            insert(RetrievalType)
-            .values(row | named)
-            .on_conflict_do_update(index_elements=["retrieval_id", "type"], set_=row)
-        )
+            "retrieval": self.retrieval, "type": outcome.type, "person": self.cipher.person, "state": state.value,
+            "count": count, "at": outcome.at,
+            "sealed": self.cipher.seal(orjson.dumps(said), notices_place(self.retrieval, outcome.type)),
+        }  # fmt: skip
+        session.execute(_OUTCOME, row)
 
     def _vanished(self, session: Session, of: str) -> list[str]:
         """Take out what a whole, complete type no longer holds; the ids of the first of them."""
-        gone = session.execute(
-            delete(RecordEntry)
-            .where(
-                RecordEntry.person_id == self.cipher.person,
-                RecordEntry.provider_id == self.provider_id,
-                RecordEntry.type == of,
-                RecordEntry.retrieval_id != self.retrieval,
-            )
-            .returning(RecordEntry.version_id)
-        ).scalars().all()  # fmt: skip
+        named = self._own | {"type": of, "retrieval": self.retrieval}
+        gone = session.scalars(_VANISHED, named).all()
         versions = select(ResourceVersion.fhir_id_index, ResourceVersion.content_sealed)
         rows = session.execute(versions.where(ResourceVersion.id.in_(sorted(gone)[:MOST_NAMED]))) if gone else ()
         return [
@@ -228,16 +230,20 @@ class Keeper:
         """The keyed index of what was measured, for this person: the same test has the same at every provider."""
         return self.ring.blind_index("code", f"{self.cipher.person}\x00{code}")
 
-    @property
+    @cached_property
     def _own(self) -> dict[str, Any]:
         return {"person": self.cipher.person, "provider": self.provider_id}
+
+    @cached_property
+    def _index_prefix(self) -> str:
+        return f"{self.cipher.person}\x00{self.provider_id}\x00"
 
     @property
     def _mark_place(self) -> str:
         return f"retrieval_search:sealed:{self.retrieval}"
 
     def _index_of(self, key: str) -> bytes:
-        return self.ring.blind_index("fhir-id", f"{self.cipher.person}\x00{self.provider_id}\x00{key}")
+        return self.ring.blind_index("fhir-id", self._index_prefix + key)
 
     def _search_index(self, query: str) -> bytes:
         return self.ring.blind_index("search", f"{self.retrieval}\x00{query}")
@@ -251,20 +257,24 @@ class Keeper:
     def _keep(self, things: Iterable[_Kept], session: Session, now: datetime) -> None:
         """New versions, the current entries, and the manifest; of the same thing twice the last counts."""
         page = list({(one.type, one.index): one for one in things}.values())
-        keys = {
-            "types": [one.type for one in page],
-            "indexes": [one.index for one in page],
-            "macs": [self.ring.content_mac(one.content) for one in page],
-        }
         sealed = [self.cipher.seal(one.content, version_place(one.type, one.index)) for one in page]
-        session.execute(_VERSIONS, self._own | keys | {"sealed": sealed, "now": now})
-        plain = {
-            "kinds": [one.kind for one in page],
-            "dates": [one.date for one in page],
-            "mistakes": [one.mistake for one in page],
-            "codes": [one.code for one in page],
+        at, rows = 1, []
+        for one, content in zip(page, sealed, strict=True):
+            rows.append(
+                {
+                    "type": one.type, "kind": one.kind, "clinical_date": one.date, "mistake": one.mistake,
+                    "coded": one.code is not None, "at": at, "size": len(content),
+                }
+            )  # fmt: skip
+            at += len(content)
+        values = self._own | {
+            "rows": orjson.dumps(rows).decode(),
+            "indexes": b"".join(one.index for one in page),
+            "macs": b"".join(self.ring.content_mac(one.content) for one in page),
+            "codes": b"".join(one.code or _NO_CODE for one in page),
         }
-        session.execute(_ENTRIES, self._own | keys | plain | {"retrieval": self.retrieval})
+        session.execute(_VERSIONS, values | {"sealed": b"".join(sealed), "now": now})
+        session.execute(_ENTRIES, values | {"sealed": b"", "retrieval": self.retrieval})
 
 
 def version_place(kind: str, fhir_id_index: bytes) -> str:
@@ -275,17 +285,3 @@ def version_place(kind: str, fhir_id_index: bytes) -> str:
 def notices_place(retrieval: UUID, of: str) -> str:
     """What binds what was said of a type to its row."""
     return f"retrieval_type:notices:{retrieval}:{of}"
-
-
-def targets_of(provenance: Resource) -> set[str]:
-    """`Type/id` of what a Provenance speaks of (FHIR R4 Provenance.target)."""
-    references = (text_of(one.get("reference")) for one in objects(provenance.get("target")))
-    return {key for one in references if "/" in (key := key_of(one))}
-
-
-def code_of(observation: Resource) -> str:
-    """What was measured, as `system|code`: LOINC's where there is one, else the first; else the words."""
-    coded = [one for one in codings(observation.get("code")) if one.code]
-    chosen = next((one for one in coded if one.system == LOINC), coded[0] if coded else None)
-    words = concept_text(observation.get("code")).casefold()
-    return f"{chosen.system}|{chosen.code}" if chosen else words

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, Select, func, select, tuple_
+from sqlalchemy import Row, Select, func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from database.keyring import KeyRing
@@ -22,14 +22,32 @@ from fhir_bridge.reading.kinds import Kind
 from fhir_bridge.reading.line import LineView, read_line
 from fhir_bridge.reading.same import Folded, folded
 from fhir_bridge.reading.shape import key_of
+from fhir_bridge.reading.source import WRITER_TYPES
 from fhir_bridge.reading.titles import medication_reference
-from fhir_bridge.tables import PersonKey, RecordEntry, ResourceVersion
+from fhir_bridge.tables import PersonKey, RecordCount, RecordEntry, ResourceVersion
 from vocabulary.errors import NotFound
 from vocabulary.resource import Resource
 
 PAGE_SIZE = 25
 MOST_BESIDE = 500
 A_DAY = timedelta(days=1)
+
+# Looked for one by one, held there by LATERAL: without provider and type the whole of a long record's index is read,
+# and before its statistics are known a join would read the record.
+_NAMED = text(
+    "WITH wanted AS ("
+    " SELECT * FROM unnest(CAST(:people AS uuid[]), CAST(:providers AS text[]), CAST(:types AS text[]),"
+    " CAST(:indexes AS bytea[])) AS w (person_id, provider_id, type, fhir_id_index)"
+    " UNION SELECT o.person_id, o.provider_id, t.type, o.provenance_index"
+    " FROM entry_provenance o, unnest(CAST(:origins AS text[])) AS t (type) WHERE o.person_id = CAST(:person AS uuid)"
+    " AND o.provider_id = CAST(:provider AS text) AND o.target_index = CAST(:target AS bytea))"
+    " SELECT e.id, e.person_id, e.provider_id, e.type, e.kind, e.fhir_id_index, e.retrieval_id, v.content_sealed,"
+    " v.received_at, k.wrapped FROM wanted w"
+    " CROSS JOIN LATERAL (SELECT * FROM record_entry r WHERE r.person_id = w.person_id"
+    " AND r.provider_id = w.provider_id AND r.type = w.type AND r.fhir_id_index = w.fhir_id_index LIMIT 1) e"
+    " CROSS JOIN LATERAL (SELECT * FROM resource_version r WHERE r.id = e.version_id LIMIT 1) v"
+    " JOIN person_key k ON k.person_id = e.person_id WHERE w.person_id = ANY (:persons)"
+)
 
 
 @dataclass(frozen=True)
@@ -104,10 +122,13 @@ class OwnRecord:
         `several`: the record has several hospitals; what they tell alike is then looked for beyond this page.
         """
         order = tuple_(RecordEntry.clinical_date, RecordEntry.id)
-        whole = select(func.count()).select_from(RecordEntry).where(self._own(RecordEntry), RecordEntry.kind == kind)
         query = self.stored().where(RecordEntry.kind == kind)
-        for name, counted in (("total", ~RecordEntry.mistake), ("withdrawn", RecordEntry.mistake)):
-            query = query.add_columns(whole.where(counted).scalar_subquery().label(name))
+        facts = RecordCount.total - RecordCount.withdrawn
+        for name, counted in (("total", facts), ("withdrawn", RecordCount.withdrawn)):
+            counting = select(func.coalesce(func.sum(counted), 0)).where(
+                self._own(RecordCount), RecordCount.kind == kind
+            )
+            query = query.add_columns(counting.scalar_subquery().label(name))
         mark = aliased(RecordEntry)
         here = tuple_(mark.clinical_date, mark.id)
         if newer_than is not None:
@@ -125,8 +146,8 @@ class OwnRecord:
         return EntryPage(
             entries=lines,
             groups=self._folded(kind, rows, lines) if several else tuple(folded(lines)),
-            total=rows[0].total if rows else 0,
-            withdrawn=rows[0].withdrawn if rows else 0,
+            total=int(rows[0].total) if rows else 0,
+            withdrawn=int(rows[0].withdrawn) if rows else 0,
             has_newer=more if newer_than is not None else older_than is not None,
             has_older=True if newer_than is not None else more,
         )
@@ -152,20 +173,41 @@ class OwnRecord:
         around.sort(key=lambda pair: (pair[0].clinical_date, pair[0].id), reverse=True)
         return tuple(group for group in folded([line for _, line in around]) if group.first.id in here)
 
-    def named(self, wanted: Iterable[tuple[StoredEntry, str, str]]) -> dict[tuple[UUID, str, str], Resource]:
-        """Resources of the record by (entry that names them, type, id): the same provider's, the same person's.
+    def named(
+        self, wanted: Iterable[tuple[StoredEntry, str, str]], *, origin_of: StoredEntry | None = None
+    ) -> dict[tuple[UUID, str, str], Resource]:
+        """Resources of the record by (entry that names them, type, id): the same provider's, the same person's. With
+        them what says where `origin_of` came from: its Provenance, and who wrote it.
 
         One query for all; what is not in the record is left out. Kept by (person, `provider/type`, id).
         """
         indexes = {
-            self._index(entry, kind, identity): (entry.person, f"{entry.provider_id}/{kind}", identity)
+            self._index(entry, kind, identity): (entry.person, entry.provider_id, kind, identity)
             for entry, kind, identity in wanted
         }
-        if not indexes:
+        if not indexes and origin_of is None:
             return {}
-        query = self.stored(files=True).where(RecordEntry.fhir_id_index.in_(list(indexes)))
-        rows = self.session.execute(query).all()
-        return {indexes[row.fhir_id_index]: self.opened(row).resource for row in rows}
+        one = origin_of
+        rows = self.session.execute(
+            _NAMED,
+            {
+                "people": [person for person, *_ in indexes.values()],
+                "providers": [provider for _, provider, *_ in indexes.values()],
+                "types": [kind for *_, kind, _ in indexes.values()],
+                "indexes": list(indexes),
+                "persons": list(self.persons),
+                "person": one.person if one else None,
+                "provider": one.provider_id if one else None,
+                "target": self._index(one, str(one.resource["resourceType"]), str(one.resource["id"])) if one else None,
+                "origins": ["Provenance", *WRITER_TYPES],
+            },
+        ).all()
+        found = {}
+        for row in rows:
+            resource = self.opened(row).resource
+            identity = indexes[row.fhir_id_index][3] if row.fhir_id_index in indexes else str(resource.get("id"))
+            found[row.person_id, f"{row.provider_id}/{row.type}", identity] = resource
+        return found
 
     def stored(self, *, files: bool = False) -> Select[*tuple[Any, ...]]:
         """The query that every reading of entries starts from: the owners' entries with content and key."""

@@ -11,7 +11,9 @@ from fhir_bridge.reading.entry import EntryView, read_entry
 from fhir_bridge.reading.narrative import safe_html
 from fhir_bridge.reading.notes import Attachment, attachments, safe_file_name
 from fhir_bridge.reading.promises import inline_data, problems_of
-from fhir_bridge.reading.shape import key_of, objects
+from fhir_bridge.reading.said import Said
+from fhir_bridge.reading.shape import key_of, objects, references, same_thing
+from fhir_bridge.reading.source import written_by
 from fhir_bridge.record import OwnRecord, StoredEntry
 from fhir_bridge.retrieve.paging import absolute
 from fhir_bridge.retrieve.run import FILE_TYPE
@@ -67,11 +69,12 @@ class KeptFile:
 
 @dataclass(frozen=True)
 class WholeEntry:
-    """Everything the page of one entry needs."""
+    """Everything the page of one entry needs. `written_by`: who wrote or sent it, as its Provenance says (FHIR-08)."""
 
     stored: StoredEntry
     view: EntryView
     files: tuple[KeptFile, ...]
+    written_by: tuple[Said, ...] = ()
 
     @property
     def narrative(self) -> str:
@@ -87,7 +90,7 @@ def whole_entry(record: OwnRecord, stored: StoredEntry, base: str | None) -> Who
     links = {one.where: absolute(base, one.where) for one in attachments(resource) if one.where and base}
     wanted = [(stored, FILE_TYPE, url) for url in links.values() if url]
     wanted += [(stored, *name) for name in _names_in(resource)]
-    found = record.named(wanted)
+    found = record.named(wanted, origin_of=stored)
 
     def get(kind: str, identity: str) -> Resource | None:
         return found.get((stored.person, f"{stored.provider_id}/{kind}", identity))
@@ -101,7 +104,9 @@ def whole_entry(record: OwnRecord, stored: StoredEntry, base: str | None) -> Who
         _inline(resource, one) if one.inline else _kept(one, get(FILE_TYPE, links.get(one.where or "") or ""))
         for one in view.attachments
     )
-    return WholeEntry(stored, view, files)
+    spoken = (one for (_, of, _), one in found.items() if of == f"{stored.provider_id}/Provenance")
+    origins = [one for one in spoken if any(same_thing(target, view.key) for target in references(one.get("target")))]
+    return WholeEntry(stored, view, files, written_by(origins, resolve))
 
 
 def one_file(record: OwnRecord, stored: StoredEntry, index: int, base: str | None) -> KeptFile:

@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
 from fhir_bridge.bring_in import keep_summary
-from fhir_bridge.keep_record import FILE_KIND
+from fhir_bridge.keep_record import FILE_KIND, version_place
 from fhir_bridge.reading.dates import FhirDate
 from fhir_bridge.reading.kinds import Kind
 from fhir_bridge.reading.line import read_line
@@ -20,7 +20,7 @@ from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.record import OwnRecord
 from fhir_bridge.record_standing import Source, TypeStanding
 from fhir_bridge.retrieve.states import State
-from fhir_bridge.tables import PersonKey, RecordEntry, ResourceVersion, RetrievalType
+from fhir_bridge.tables import PersonKey, RetrievalType
 
 # One row a hospital: its newest fetch, and each type as the newest of its last fetches that reached it left it.
 SOURCES = """
@@ -110,32 +110,37 @@ def _story(record: OwnRecord, row: Any, now: datetime) -> CancerSummary:
         return keep_summary(record.session, cipher, now)  # written by an older version of this program
 
 
+# Of each kind the newest entry that is a fact, by one look into the index; how many there are is counted as they come.
+_COUNTS = text(
+    """
+    SELECT c.person_id, c.kind, c.total, c.withdrawn, e.type, e.fhir_id_index, e.content_sealed, k.wrapped
+    FROM (SELECT person_id, kind, CAST(sum(total) AS bigint) AS total, CAST(sum(withdrawn) AS bigint) AS withdrawn
+          FROM record_count WHERE person_id = ANY (:persons) AND kind <> :files
+          GROUP BY person_id, kind HAVING sum(total) > 0) c
+    JOIN person_key k ON k.person_id = c.person_id
+    LEFT JOIN LATERAL (
+        SELECT n.type, n.fhir_id_index, n.clinical_date, v.content_sealed
+        FROM (SELECT * FROM record_entry r WHERE r.person_id = c.person_id AND r.kind = c.kind AND NOT r.mistake
+              ORDER BY r.clinical_date DESC, r.id DESC LIMIT 1) n
+        CROSS JOIN LATERAL (SELECT * FROM resource_version w WHERE w.id = n.version_id LIMIT 1) v) e ON true
+    ORDER BY c.kind, e.clinical_date
+    """
+)
+
+
 def counts(record: OwnRecord) -> dict[Kind, KindCount]:
-    """How many entries of each kind, and the newest one's date: one query, one entry opened per kind."""
-    newest_first = (RecordEntry.mistake, RecordEntry.clinical_date.desc(), RecordEntry.id.desc())
-    withdrawn = func.count().filter(RecordEntry.mistake).over(partition_by=RecordEntry.kind)
-    ranked = (
-        select(
-            RecordEntry,
-            func.count().over(partition_by=RecordEntry.kind).label("total"),
-            withdrawn.label("withdrawn"),
-            func.row_number().over(partition_by=RecordEntry.kind, order_by=newest_first).label("place"),
-        )
-        .where(RecordEntry.person_id.in_(record.persons), RecordEntry.kind != FILE_KIND)
-        .subquery()
-    )
-    query = (
-        select(ranked, ResourceVersion.content_sealed, ResourceVersion.received_at, PersonKey.wrapped)
-        .join(ResourceVersion, ResourceVersion.id == ranked.c.version_id)
-        .join(PersonKey, PersonKey.person_id == ranked.c.person_id)
-        .where(ranked.c.place == 1)
-    )
-    return {Kind(row.kind): _count(record, row) for row in record.session.execute(query)}
-
-
-def _count(record: OwnRecord, row: Any) -> KindCount:
-    newest = None if row.mistake else read_line(record.opened(row).resource).date
-    return KindCount(row.total - row.withdrawn, newest, row.withdrawn)
+    """How many entries of each kind, and the newest one's date: one query, one entry opened per kind and person."""
+    found: dict[Kind, KindCount] = {}
+    for row in record.session.execute(_COUNTS, {"persons": list(record.persons), "files": FILE_KIND}):
+        kind, newest = Kind(row.kind), None
+        if row.content_sealed is not None:
+            place = version_place(row.type, row.fhir_id_index)
+            raw = record.cipher(row.person_id, row.wrapped).open(row.content_sealed, place)
+            newest = read_line(orjson.loads(raw)).date
+        before = found.get(kind, KindCount(0, None))
+        count = before.count + row.total - row.withdrawn
+        found[kind] = KindCount(count, newest or before.newest, before.withdrawn + row.withdrawn)
+    return found
 
 
 def remarks(record: OwnRecord, found: Sequence[Source]) -> dict[tuple[UUID, str], Remark]:

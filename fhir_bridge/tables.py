@@ -181,7 +181,8 @@ class RecordEntry(Base):
 
 
 class EntryProvenance(Base):
-    """Which Provenance speaks of which entry (FHIR-08), both by the keyed index of their id at the provider."""
+    """Which Provenance speaks of which entry, and who wrote it as that says (FHIR-08): keyed indexes of their ids at
+    the provider. `provenance_index` is a Provenance's, or an organization's or person's that one names."""
 
     __tablename__ = "entry_provenance"
     person_id: Mapped[UUID] = mapped_column(primary_key=True)

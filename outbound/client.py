@@ -23,6 +23,7 @@ from outbound.pinned_connection import Dialer, PinnedTransport
 
 AnySession = TypeVar("AnySession", bound=requests.Session)
 AGENT = "patient-portal"
+_HEADERS = {**requests.utils.default_headers(), "User-Agent": AGENT}
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ class OutboundClient:
         target = self._dialer.allow_list.target(url)
         if within is not None and not is_within(target.url, within):
             raise OutboundRefused("outside-lock")
-        session = self.guarded_session(within=within, limits=limits)
+        prepared = requests.PreparedRequest()
         try:
-            response = session.request(method, url, headers=dict(headers or {}), params=params, data=body or form)
+            prepared.prepare(method, url, _HEADERS | dict(headers or {}), data=body or form, params=params)
+            response = self._adapter((within,) if within else None, limits).send(prepared)
         except (requests.exceptions.RequestException, ValueError):  # requests could not read what it was given
             raise OutboundRefused("request-form") from None
         return OutboundResponse(response.status_code, response.headers, response.content, str(response.url))
@@ -111,13 +113,7 @@ class OutboundClient:
         are shared between patients.
         """
         locked_to = (within,) if isinstance(within, str) else within
-        adapter = GuardedAdapter(
-            self._transport,
-            self._breaker,
-            limits=limits or self._limits,
-            locked_to=locked_to,
-            ca_bundle=self._ca_bundle,
-        )
+        adapter = self._adapter(locked_to, limits)
         session.trust_env = False
         session.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         session.headers["User-Agent"] = AGENT
@@ -125,6 +121,15 @@ class OutboundClient:
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
+
+    def _adapter(self, locked_to: tuple[str, ...] | None, limits: Limits | None) -> GuardedAdapter:
+        return GuardedAdapter(
+            self._transport,
+            self._breaker,
+            limits=limits or self._limits,
+            locked_to=locked_to,
+            ca_bundle=self._ca_bundle,
+        )
 
     def open_socket(self, url: str, timeout_seconds: float = 5.0) -> socket.socket:
         """A checked connection for what is not HTTP, such as `smtp://mail.example:587`; errors as for `request`."""

@@ -100,6 +100,8 @@ def date_of(resource: Resource) -> FhirDate | None:
     """
     for name in _FIELDS:
         value = resource.get(name)
+        if value is None:
+            continue
         found = read_date(value) or _period_start(value)
         if found is not None:
             return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fhir_bridge.reading.dates import FhirDate, date_of
+from fhir_bridge.reading.dates import FhirDate, Precision, date_of
 from fhir_bridge.reading.delicate import Delicate, topics_of
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, value_said
 from fhir_bridge.reading.said import Said
@@ -76,6 +76,10 @@ def sort_date(when: FhirDate | None) -> str:
     """A date as text that orders as dates do; empty when it is not known."""
     if when is None or when.value is None:
         return ""
+    if when.precision is Precision.DAY:
+        return f"{when.text}T00:00:00Z"
+    if when.precision is Precision.INSTANT and when.text[19:] == "Z" and when.text[17:19] < "60":
+        return when.text
     return when.sort.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
 
 

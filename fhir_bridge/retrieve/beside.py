@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from fhir_bridge.retrieve.asking import Asker
 from fhir_bridge.retrieve.at_once import AtOnce
@@ -29,7 +30,7 @@ def referenced(asker: Asker, plan: Plan, base: str, shelf: Shelf, threads: AtOnc
 
     for _round in range(2):
         for name in sorted(shelf.wanted - asked.keys())[: MOST_REFERENCED - len(asked)]:
-            threads.put(0, lambda name=name: read(name))  # type: ignore[misc]  # bound now, as the loop goes on
+            threads.put(0, partial(read, name))
         threads.run()
     unread = shelf.wanted - asked.keys()
     found = (_outcome_of(asker, kind, asked, unread, shelf) for kind in plan.referenced)
@@ -81,7 +82,7 @@ def files(
             fetched.append(FetchedFile(link, None, found.content_type, found.problems, found.missing))
 
     for link in waiting[:MOST_FILES]:
-        threads.put(0, lambda link=link: fetch(link))  # type: ignore[misc]  # bound now, as the loop goes on
+        threads.put(0, partial(fetch, link))
     threads.run()
     dropped = tuple(
         Dropped(*one.link.owner.partition("/")[::2], f"file-{one.missing}") for one in fetched if one.missing

@@ -167,7 +167,7 @@ def _keep(
         return
     kind, identity = resource.get("resourceType"), resource.get("id")
     known_id = identity if isinstance(identity, str) else ""
-    if not isinstance(kind, str) or not kind:
+    if not isinstance(kind, str) or not (kind.isascii() and kind.isalnum()):
         basket.dropped.append(Dropped(searched, known_id, "no-type"))
     elif not known_id:
         basket.dropped.append(Dropped(kind, "", "no-id"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import quote
 
 from fhir_bridge.retrieve.asking import Asker, Clock, Fetch
@@ -151,10 +152,13 @@ class _Run:
 
     def _put(self, run: TypeRun, chains: list[Chain]) -> None:
         for chain in chains:
-            self.threads.put(chain.left, lambda chain=chain: self._put(run, run.step(chain)))  # type: ignore[misc]
+            self.threads.put(chain.left, partial(self._step, run, chain))
         outcome = run.to_tell()
         if outcome is not None:
             self.shelf.done(outcome)
+
+    def _step(self, run: TypeRun, chain: Chain) -> None:
+        self._put(run, run.step(chain))
 
     def _ask_patient(self) -> None:
         self.patient = self.shelf.done(self._patient())

@@ -1,0 +1,133 @@
+"""Our arms of W1: the product's own job as a worker runs it: tokens, states per type, encryption, PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+
+from benchmarks.harness.arms import Outcome
+from benchmarks.harness.postgres import BenchDatabase
+from benchmarks.w1_world import World, hospital
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+
+OPAQUE, SPLITTING = 8, 16
+LONGEST, LONGEST_SPLIT = 18, 1
+Run = Callable[[World, int], Outcome]
+
+
+def ours(*, dates: bool, known: bool = True, latency_ms: float | None = None, page: int = 50) -> Run:
+    """One record, to its last commit. `dates`: its searches can be split by day, with 16 connections instead of 8."""
+
+    def run(world: World, _turn: int) -> Outcome:
+        usual = world.latency_ms
+        world.latency_ms = latency_ms or usual
+        try:
+            world.manner(dates=dates, page=page)
+            person, times = world.fetched(known=known)
+            at_once = SPLITTING if dates else OPAQUE
+            assert world.counts()["most_at_once"] <= at_once, world.counts()
+            longest = LONGEST_SPLIT if dates else LONGEST * 50 // page
+            times["of_floor"] = times["seconds"] / world.floor(at_once, longest, 92 if page == 50 else 60)
+            times["over_two_trips_ms"] = (times["first_seconds"] - 2 * world.latency_ms / 1000) * 1000
+        finally:
+            world.latency_ms = usual
+        kept = world.kept(person)
+        return Outcome(kept.count, kept.sha256, times)
+
+    return run
+
+
+def troubled(world: World, _turn: int) -> Outcome:
+    """One search answers 500 and one 429 once: the first is named, the other waited for, nothing else is missing."""
+    world.manner(fails="Immunization", slows="Condition")
+    person, times = world.fetched(known=True)
+    with psycopg.connect(world.database.superuser_url) as connection:
+        states: dict[str, str] = dict(
+            connection.execute(
+                "SELECT y.type, y.state FROM retrieval_type y WHERE y.person_id = %s", [person]
+            ).fetchall()
+        )  # fmt: skip
+        missing = connection.execute(
+            "SELECT %s - count(*) FROM record_entry WHERE person_id = %s AND type <> 'Patient'",
+            [world.expected.count, person],
+        ).fetchone()
+    assert states["Immunization"] == "failed", states
+    assert (states["Condition"], states["Observation"]) == ("ok", "partial"), states  # granted in part, had in full
+    assert missing is not None
+    assert missing[0] == 77, missing  # the immunizations of one record
+    return Outcome(world.expected.count, world.expected.sha256, times)
+
+
+def sixteen(world: World, _turn: int) -> Outcome:
+    """16 patients at once, in 16 threads of one process."""
+    patients = [f"p{number}" for number in range(2 if world.small else 16)]
+    world.manner(dates=True)
+    began, cpu = time.perf_counter(), time.process_time()
+    with ThreadPoolExecutor(16) as pool:
+        people = list(pool.map(lambda patient: world.fetched_quietly(patient), patients))
+    seconds, spent = time.perf_counter() - began, time.process_time() - cpu
+    assert world.counts()["most_at_once"] <= SPLITTING * len(patients)
+    assert {entries_of(world, person) for person in people} == {world.expected.count}
+    figures = {"records_per_second": len(patients) / seconds, "cpu_per_record": spent / len(patients)}
+    return Outcome(world.expected.count, world.expected.sha256, figures)
+
+
+def entries_of(world: World, person: UUID) -> int:
+    """How many entries of a person are kept, the Patient apart."""
+    with psycopg.connect(world.database.superuser_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM record_entry WHERE person_id = %s AND type <> 'Patient'", [person]
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+
+def memory(resources: int) -> Run:
+    """The peak memory of a process that brings in a record of `resources`, and of what G1.6 allows it."""
+
+    def run(world: World, _turn: int) -> Outcome:
+        found = peak_mb(world, 300 if world.small else resources)
+        allowed = 1.3 * peak_mb(world, 300 if world.small else 3_000) + 50
+        figures = {"memory_mb": found, "of_allowed": found / allowed}
+        return Outcome(world.expected.count, world.expected.sha256, figures)
+
+    return run
+
+
+@cache
+def _peak_mb(urls: str, ring_file: str, resources: int) -> float:
+    with hospital(resources) as port:
+        argv = [sys.executable, "-m", "benchmarks.w1_ours", urls, ring_file, str(port)]
+        done = subprocess.run(argv, capture_output=True, check=True, timeout=900, env=dict(os.environ))
+        return float(done.stdout.split()[-1])
+
+
+def peak_mb(world: World, resources: int) -> float:
+    """Of a process of its own; measured once."""
+    return _peak_mb(world.database.urls.worker, str(world.ring_file), resources)
+
+
+def main() -> None:
+    """Bring one record in and say the peak memory in MB."""
+    url, ring_file, port = sys.argv[1:]
+    with closing(Database(url)) as database:
+        bench = BenchDatabase(None, "", database, database)  # type: ignore[arg-type]  # only the worker's login is used
+        world = World(bench, KeyRing.load(Path(ring_file)), Path(ring_file), int(port), False)
+        world.manner(latency_ms=0, page=500)
+        world.fetched(known=True)
+    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f}\n")
+
+
+if __name__ == "__main__":
+    main()
