@@ -185,7 +185,7 @@ def _keep(paper: bytes) -> bool:
     assert kind is not None, "it was looked at"
     language = preferred_language(g.patient, wiring().settings.languages) or "en"
     with force_locale(language):
-        name = f"{gettext('Paper from your care team')}{kind.ending}"
+        name = gettext("Paper from your care team") + kind.ending
     try:
         with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as database:
             if add_file(database, wiring().keyring, actor.person, paper, name, kind, now()):

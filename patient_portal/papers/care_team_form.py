@@ -49,9 +49,9 @@ def care_team_form(language: str, entry: str, help_phone: str) -> Paper:
             ),
             codes([(_code(entry), gettext("Code that opens the page where this is entered"))], CODE_CM),
             small(
-                f"{gettext('Scan the code, or open this page, and enter the form the same day:')} {entry}",
+                gettext("Scan the code, or open this page, and enter the form the same day:") + f" {entry}",
                 gettext("It counts from the moment it is entered. The patient is told, and can change it in one step."),
-                f"{gettext('Questions?')} {help_phone}",
+                gettext("Questions?") + f" {help_phone}",
             ),
         ]  # fmt: skip
         return Paper(title, language, WRITTEN, title, parts)

@@ -88,8 +88,8 @@ def care_team_letter(letter: Letter, language: str, now: datetime) -> Paper:
             heading(2, gettext("Is that what you want?")),
             paragraphs(
                 gettext("If yes, you need do nothing. It counts already."),
-                f"{gettext('If not, you can change it in one step. Sign in here:')} {letter.link}",
-                f"{gettext('Or call us:')} {letter.help_phone}",
+                gettext("If not, you can change it in one step. Sign in here:") + f" {letter.link}",
+                gettext("Or call us:") + f" {letter.help_phone}",
             ),
             heading(2, gettext("Or answer on this page and send it back to your clinic")),
             ticks(gettext("Yes, that is right."), other),
