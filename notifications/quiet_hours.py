@@ -38,7 +38,7 @@ class Hours:
     @property
     def are_possible(self) -> bool:
         """At least two hours that are within the strictest law's, so that nothing waits for ever."""
-        return OPENS.hour <= self.opens and self.opens + 2 <= min(self.closes, _STRICTEST.hour) <= CLOSES.hour
+        return OPENS.hour <= self.opens <= min(self.closes, _STRICTEST.hour) - 2 and self.closes <= CLOSES.hour
 
 
 ANY_HOUR = Hours()
@@ -64,7 +64,7 @@ def next_allowed(now: datetime, zone: str | None, state: str | None = None, hour
     for place in _places(zone):
         today = now.astimezone(place).date()
         for days in range(-1, _DAYS_AHEAD):
-            for opens in {OPENS, time(hours.opens)}:
+            for opens in {OPENS, time(hours.opens) if hours.are_possible else OPENS}:
                 candidates.append(datetime.combine(today + timedelta(days=days), opens, place).astimezone(UTC))
     return min(moment for moment in candidates if moment >= now and may_send(moment, zone, state, hours))
 

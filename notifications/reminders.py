@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from database.context import as_persons, as_propagation
-from notifications.intend import intend
 from notifications.tables import Reminder
+from notifications.tell import tell_in
 from notifications.texting import Texting
 from vocabulary.errors import Invalid
 
@@ -24,14 +24,20 @@ STALE_AFTER = timedelta(days=2)
 FURTHEST = timedelta(days=90)
 
 
-def set_reminder(texting: Texting, person: UUID, about: About, due_at: datetime, now: datetime) -> UUID:
-    """Remember to text at `due_at`; a newer reminder about the same thing takes the place of the older one."""
+def set_reminder(
+    texting: Texting, person: UUID, about: About, due_at: datetime, now: datetime, topic: str = "reminders"
+) -> UUID:
+    """Remember to tell at `due_at`; a newer reminder about the same thing takes the place of the older one."""
     if not now <= due_at <= now + FURTHEST:
         raise Invalid("reminder-date", {"due_at": "not-within-90-days"})
     reminder = uuid4()
     with texting.database.begin(as_persons(person)) as session:
         _cancel(session, person, about)
-        session.add(Reminder(id=reminder, person_id=person, about=about, due_at=due_at, state="set", created_at=now))
+        session.add(
+            Reminder(
+                id=reminder, person_id=person, about=about, due_at=due_at, state="set", created_at=now, topic=topic
+            )
+        )  # fmt: skip
     return reminder
 
 
@@ -74,7 +80,7 @@ def _release(texting: Texting, reminder_id: UUID, person: UUID, now: datetime) -
             return False
         reminder.state = "done"
         stale = reminder.due_at + STALE_AFTER
-        intend(session, texting, person, "reminder", f"reminder:{reminder.id}", now, expires_at=stale)
+        tell_in(session, texting, person, reminder.topic, str(reminder.id), now, expires_at=stale)
         log.info("reminder_released", reminder=str(reminder.id))
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -19,6 +19,9 @@ from notifications.texting import TEXTS, Texting
 from notifications.topics import TOPICS, Topic, Way, ways_for
 
 log = structlog.get_logger()
+
+STALE_AFTER = timedelta(days=14)
+"""What the service started and could not send in two weeks is no longer of use; the portal still shows it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def tell_in(
     contacts = open_contacts(session, person)
     ways = ways_for(about, contacts.keys(), chosen_ways(session, contacts, topic))
     new, letter = False, None
+    stale = now + STALE_AFTER if about.started else None
     for way in ways:
         contact = contacts.get(way)
         key = f"{topic}:{reference}" if way == "sms" else f"{topic}:{reference}:{way}"
@@ -76,7 +80,7 @@ def tell_in(
             continue
         message = intend(
             session, texting, person, about.kind, key, now,
-            contact=contact, way=way, topic=topic, essential=essential, expires_at=expires_at,
+            contact=contact, way=way, topic=topic, essential=essential, expires_at=expires_at or stale,
         )  # fmt: skip
         new = new or message is not None
         letter = message if way == "letter" else letter

@@ -1,4 +1,4 @@
-"""Texts on days 20, 30 and 60 after a clinic got a letter, for those who want them; they name no clinic (SMS-08)."""
+"""Reminders on days 20, 30 and 60 after a clinic got a letter, to those who want them, naming no clinic (SMS-08)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def remind(texting: Texting, person: UUID, request: UUID, asked_on: date, now: d
     mornings = [(day, datetime.combine(asked_on + timedelta(days=day), MORNING, zone).astimezone(UTC)) for day in DAYS]
     coming = [(day, morning) for day, morning in mornings if morning > now]
     for day, morning in coming:
-        set_reminder(texting, person, _about(request, day), morning, now)
+        set_reminder(texting, person, _about(request, day), morning, now, "access-clock")
     return len(coming)
 
 

@@ -14,6 +14,7 @@ from patient_portal.commands.demo import demo
 from patient_portal.commands.efforts import efforts
 from patient_portal.commands.keys import keys
 from patient_portal.commands.ledger import ledger
+from patient_portal.commands.messages import messages
 from patient_portal.commands.processes import api, feed, serve, worker
 from patient_portal.commands.providers import providers
 from patient_portal.commands.requests import requests
@@ -41,8 +42,8 @@ def portal(log_level: str) -> None:
 
 
 for command in (
-    api, campaign, db, decide, demo, efforts, feed, keys, ledger, providers, requests, serve, settings, staff, stores,
-    texts, worker,
+    api, campaign, db, decide, demo, efforts, feed, keys, ledger, messages, providers, requests, serve, settings, staff,
+    stores, texts, worker,
 ):  # fmt: skip
     portal.add_command(command)
 

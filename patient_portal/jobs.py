@@ -23,6 +23,7 @@ from patient_portal.operator_reading import count_for_the_operator
 from patient_portal.staff.two_persons import tell_again
 from patient_portal.store_mails import mail_channel_of, send_store_mails
 from patient_portal.taking_away import make_copy
+from patient_portal.telling import tell_of_new_entries
 from patient_portal.wiring import Wiring, now
 
 JOBS = procrastinate.Blueprint()
@@ -44,6 +45,7 @@ def bring_in_record(context: JobContext, *, person: str, retrieval: str, provide
     if bring_in(parts, hospital, person=UUID(person), retrieval=UUID(retrieval)) == FINISHED:
         learn_aliases(wiring, hospital, UUID(person), now())
         record_came_in(wiring, UUID(person))
+        tell_of_new_entries(wiring, UUID(person), UUID(retrieval), now())
 
 
 @JOBS.task(name="make-record-copy", pass_context=True, retry=CappedWait())

@@ -19,6 +19,7 @@ from fhir_bridge.person_ciphers import cipher_for_new_content
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.grant import Grant
 from patient_portal.jobs import bring_in_record
+from patient_portal.telling import tell_of_new_sign_in
 from patient_portal.wiring import Wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Refused
@@ -77,6 +78,8 @@ def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime
         if kind is ActorKind.PROXY:
             seen = Audited(person, "representative.came", "R", kind.value, account, detail={"provider": provider.id})
             write_audit(session, now, seen)
+        if kind is not ActorKind.CARE_TEAM:
+            tell_of_new_sign_in(session, wiring, person, connection, now)
         if kind is not ActorKind.CARE_TEAM and fetch:
             retrieval = ask_for_record(session, person=person, connection=connection, provider_id=provider.id, now=now)
             defer_bring_in(session, person, retrieval, provider.id)

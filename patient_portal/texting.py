@@ -30,6 +30,7 @@ from patient_portal.audiences import audience_named
 from patient_portal.care_team import tell_person
 from patient_portal.late_stores import tell_of_late_stores
 from patient_portal.ledger_reader import move_on, read_on, to_tell
+from patient_portal.settings import Settings
 from patient_portal.store_mails import mail_channel_of
 from patient_portal.wiring import Wiring, now
 from vocabulary.actor import Actor, ActorKind
@@ -47,11 +48,20 @@ def texting_of(wiring: Wiring, actor: Actor | None = None) -> Texting:
     one by the person, whose own phone answered, or by this service, when the network said that a number is dead.
     """
     settings = wiring.settings
-    programme = Programme(name=settings.text_name, link=settings.base_url, contact=settings.help_phone)
     limits = settings.text_limits
     return Texting(
-        wiring.database, wiring.keyring, programme, limits.countries, limits.budget, note=partial(_note, actor)
+        wiring.database,
+        wiring.keyring,
+        programme_of(settings),
+        limits.countries,
+        limits.budget,
+        note=partial(_note, actor),
     )
+
+
+def programme_of(settings: Settings) -> Programme:
+    """In whose name messages go out."""
+    return Programme(name=settings.text_name, link=settings.base_url, contact=settings.help_phone)
 
 
 def _note(actor: Actor | None, session: Session, person: UUID, event: Event, means: str, moment: datetime) -> None:

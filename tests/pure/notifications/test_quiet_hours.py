@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.quiet_hours import is_zone, may_send, next_allowed
+from notifications.quiet_hours import Hours, is_zone, may_send, next_allowed
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = [
@@ -79,3 +79,28 @@ def test_local_clock_decides_over_a_clock_change(moment: datetime) -> None:
     """SMS-06: over a change of clocks it is the person's clock that counts."""
     local = moment.astimezone(NEW_YORK)
     assert may_send(moment, "America/New_York", "MA") is (8 <= local.hour < 21)
+
+
+@given(
+    moment=changes, zone=st.sampled_from(ZONES), opens=st.integers(0, 24), closes=st.integers(0, 24),
+)  # fmt: skip
+def test_hours_a_person_chose_hold_over_a_clock_change(moment: datetime, zone: str, opens: int, closes: int) -> None:
+    """SMS-06: by the person's own clock within the law's hours, also on the two days a year that have another length;
+    hours that cannot be are not kept to, so nothing waits for ever."""
+    hours = Hours(opens, closes)
+    later = next_allowed(moment, zone, hours=hours)
+    local = later.astimezone(ZoneInfo(zone))
+    assert 8 <= local.hour < 20
+    assert later - moment <= timedelta(hours=25)
+    if hours.are_possible:
+        assert opens <= local.hour < closes
+
+
+@given(day=st.dates(date(2026, 1, 1), date(2028, 1, 1)), zone=st.sampled_from(ZONES))
+def test_a_morning_is_a_morning_on_any_day(day: date, zone: str) -> None:
+    """SMS-06: nine in the morning of a chosen day, kept as a moment, is nine there when the day comes, also over a
+    change of clocks in between."""
+    morning = datetime.combine(day, time(9), ZoneInfo(zone)).astimezone(UTC)
+    there = morning.astimezone(ZoneInfo(zone))
+    assert (there.date(), there.hour) == (day, 9)
+    assert next_allowed(morning, zone) == morning

@@ -1,0 +1,38 @@
+"""A message as a letter, for those whom no text or mail reaches: the mail's words, which say nothing of health.
+
+The address stands first, for a window envelope, and the sender has a neutral name: who sees the envelope learns
+nothing (threats.md abuse 11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from notifications.mail import Fact, Link, Mail
+from patient_portal.papers.typesetting import Paper, blanks, facts, heading, paragraphs
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """The lines of an address, none when nobody gave us one: then whoever posts it writes it from the chart."""
+
+    lines: tuple[str, ...] = field(repr=False)
+
+
+def message_letter(mail: Mail, to: Addressed, sender: str, dated: datetime) -> Paper:
+    """The letter of one message; `mail` holds its words, without a link that ends mail."""
+    place = [paragraphs(*to.lines)] if to.lines else [blanks(*_TO[mail.language])]
+    words = [
+        facts([(part.words, part.url)]) if isinstance(part, Link)
+        else facts([(part.term, part.value)]) if isinstance(part, Fact)
+        else paragraphs(part)
+        for part in mail.parts
+    ]  # fmt: skip
+    day = dated.date().isoformat()
+    return Paper(
+        mail.subject, mail.language, dated, sender, [*place, heading(1, mail.subject), *words, paragraphs(day)]
+    )
+
+
+_TO = {"en": ("Name", "Address"), "es": ("Nombre", "Dirección")}
