@@ -43,7 +43,7 @@ TOPICS: dict[str, Topic] = {
         Topic(
             "security",
             phrase("Sign-in safety"),
-            phrase("Someone signed in as you from another hospital, or your number or e-mail address was changed."),
+            phrase("Someone new signed in to your record, or your number or e-mail address was changed."),
             "security", by_text=True, started=False,
         ),
         Topic(
