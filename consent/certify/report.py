@@ -21,7 +21,7 @@ from joserfc.jwk import OKPKey
 
 from consent.certify.judge import read_object
 from consent.certify.outcome import Outcome
-from consent.store_config import Store
+from consent.store_config import Kind, Store
 from database.keyring import KeyRing
 from vocabulary.errors import Invalid
 
@@ -52,6 +52,7 @@ def as_json(certified: Certification) -> dict[str, Any]:
         "form": 1,
         "store": certified.store.id,
         "endpoint": f"{parts.scheme}://{parts.netloc}{parts.path}",
+        "kind": certified.store.kind.value,
         "transport": certified.store.transport.value,
         "basis": certified.store.basis.value,
         "run": certified.run,
@@ -62,6 +63,11 @@ def as_json(certified: Certification) -> dict[str, Any]:
         "passed": not certified.failed,
         "results": [_case(outcome) for outcome in certified.outcomes],
     }
+
+
+def way_of(store: Store) -> str:
+    """How the store is told, in a word: the wire form of a webhook, the kind of any other."""
+    return store.transport.value if store.kind is Kind.WEBHOOK else store.kind.value
 
 
 def _case(outcome: Outcome) -> dict[str, Any]:
@@ -79,7 +85,7 @@ def as_text(certified: Certification) -> str:
     """The report as an operator reads it: a line for each case, and what was sent where one failed."""
     store, failed = certified.store, certified.failed
     lines = [
-        f"Certification of {store.id} ({store.transport.value}), run {certified.run}, {_utc(certified.began)}",
+        f"Certification of {store.id} ({way_of(store)}), run {certified.run}, {_utc(certified.began)}",
         f"{len(certified.outcomes) - len(failed)} of {len(certified.outcomes)} cases passed.",
         "",
     ]

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import orjson
 
+from consent.certify.case import Case
 from consent.certify.cases import CASES
-from consent.certify.forge import with_transport
+from consent.certify.forge import STRANGER, with_transport
 from consent.certify.line import HttpLine
+from consent.certify.native import certify_native
+from consent.certify.native_cases import NATIVE
 from consent.certify.outcome import Outcome
-from consent.certify.report import Certification, as_json, as_text, open_report, sign_report
+from consent.certify.report import Certification, as_json, as_text, open_report, sign_report, way_of
 from consent.certify.run import NotInTestMode
 from consent.certify.run import certify as run_cases
 from consent.feed.progress import store_called
 from consent.seal import head_keys
 from consent.store_config import Kind, Store, Transport
 from consent.store_kind import read_secrets
+from consent.stores.adapters import adapter_for
+from consent.stores.kafka_stream import KafkaStore
+from consent.stores.nats_stream import NatsStore
+from consent.stores.warehouse import WarehouseStore
 from database.keyring import KeyRing
 from outbound.breaker import Breaker
 from outbound.client import OutboundClient
-from outbound.destinations import AllowList, destination
+from outbound.destinations import AllowList, Destination, destination
+from patient_portal.commands.certify_native_store import native_store
 from patient_portal.settings import Settings, read_settings
 from patient_portal.wiring import now
 from vocabulary.config_file import ConfigTable
-from vocabulary.errors import NotFound, PortalError
+from vocabulary.errors import NotFound, PortalError, Refused
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -37,7 +47,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("store_id", metavar="ID")
 @click.option("--endpoint", help="The store's test endpoint, when it is not the one of stores.toml.")
-@click.option("--secret", "secret_names", multiple=True, help="env:NAME or file:PATH: the test endpoint's own secret.")
+@click.option(
+    "--secret", "secret_names", multiple=True, help="env:NAME or file:PATH: the test endpoint's own secret, or DSN."
+)
 @click.option("--both", is_flag=True, help="Run the cases in both wire forms, not only the store's own.")
 @click.option("--case", "wanted", multiple=True, help="Only this case; may be repeated.")
 @click.option("--out", type=FOLDER, default=Path(), help="Folder for the report.  [default: here]")
@@ -51,9 +63,11 @@ def certify(
     out: Path,
     check: Path | None,
 ) -> None:
-    """Send about fifty hostile messages about invented people to the store's test endpoint, and report.
+    """Send hostile messages about invented people to the store's test endpoint, and report.
 
-    The store must be in test mode: its test door has to say so first, or nothing is sent (docs/stores.md).
+    A webhook must be in test mode: its test door has to say so first, or nothing is sent (docs/stores.md). A
+    warehouse, a FHIR server and a stream have no such door: name a test endpoint that is not the store's own
+    (docs/store-kinds.md).
     Three files come out: .json, .txt, and .jws, signed with the key that signs the ledger's heads.
 
     Exits with 0 when every case passed, 1 when one failed, 2 when nothing could be sent.
@@ -65,9 +79,9 @@ def certify(
         return
     store = _store(settings, store_id, endpoint, secret_names)
     transports = [store.transport]
-    if both:
+    if both and store.kind is Kind.WEBHOOK:
         transports = [Transport.BACKPORT, Transport.NDJSON]
-    reports = [_certified(with_transport(store, each), wanted) for each in transports]
+    reports = [_certified(with_transport(store, each), wanted, ring) for each in transports]
     out.mkdir(parents=True, exist_ok=True)
     for certified in reports:
         _write(certified, ring, out)
@@ -81,39 +95,62 @@ def _store(settings: Settings, store_id: str, endpoint: str | None, secret_names
     except NotFound:
         raise click.UsageError(f"{store_id} is not the id of a store that is told of decisions") from None
     if store.kind is not Kind.WEBHOOK:
-        raise click.UsageError(f"{store_id} is of kind {store.kind.value}; certify is for webhooks, `test` for all")
+        return native_store(settings, store, endpoint, secret_names)
     if secret_names:
         table = ConfigTable("--secret", "certify", 1, {"secrets": list(secret_names)}, {})
         store = replace(store, secrets=read_secrets(table, store.kind, Path(), os.environ))
     return store if endpoint is None else replace(store, endpoint=endpoint)
 
 
-def _certified(store: Store, wanted: tuple[str, ...]) -> Certification:
-    unknown = sorted(set(wanted) - {case.id for case in CASES})
+def _certified(store: Store, wanted: tuple[str, ...], ring: KeyRing) -> Certification:
+    known = NATIVE.get(store.kind, CASES)
+    unknown = sorted(set(wanted) - {case.id for case in known})
     if unknown:
         raise click.UsageError(f"no such case: {', '.join(unknown)}")
-    cases = [case for case in CASES if not wanted or case.id in wanted]
+    cases = [case for case in known if not wanted or case.id in wanted]
     run, began = f"{now():%Y%m%d}-{secrets.token_hex(3)}", now()
-    try:
-        allowed = AllowList([destination(store.endpoint, private=store.network == "private")])
-        http = OutboundClient(allowed, breaker=Breaker(threshold=1_000_000))
-    except PortalError as error:
-        raise _NotSent(f"This address may not be called: {error.reason}") from None
     outcomes: list[Outcome] = []
     try:
-        for outcome in run_cases(store, HttpLine(http, store.endpoint), now, run, cases):
+        http = OutboundClient(AllowList(_destinations(store)), breaker=Breaker(threshold=1_000_000))
+    except PortalError as error:
+        raise _NotSent(f"This address may not be called: {error.reason}") from None
+    try:
+        for outcome in _outcomes(store, http, ring, run, cases):
             outcomes.append(outcome)
             click.echo(f"{'pass' if outcome.passed else 'FAIL'}  {outcome.case.id}", err=True)
     except NotInTestMode as error:
         raise _NotSent(f"Nothing was sent: {error.reason}. Certify a test endpoint, with its test door open.") from None
+    except Refused as error:
+        raise _NotSent(f"Nothing was sent: {error.reason}.") from None
     finally:
         http.close()
     return Certification(store, run, began, now(), tuple(outcomes))
 
 
+def _outcomes(store: Store, http: OutboundClient, ring: KeyRing, run: str, cases: Sequence[Case]) -> Iterator[Outcome]:
+    """Each case as it ends, by the way that the store's kind has."""
+    if store.kind is Kind.WEBHOOK:
+        yield from run_cases(store, HttpLine(http, store.endpoint), now, run, cases)
+        return
+    adapter = adapter_for(store, http, now, ring)
+    stranger = adapter_for(replace(store, secrets=(STRANGER,)), http, now, ring)
+    try:
+        yield from certify_native(adapter, stranger, now, run, cases)
+    finally:
+        for each in (adapter, stranger):
+            if isinstance(each, WarehouseStore | NatsStore | KafkaStore):
+                each.close()
+
+
+def _destinations(store: Store) -> list[Destination]:
+    """Where HTTP may go; a warehouse and a stream are reached by their own libraries, which check for themselves."""
+    urls = [url for url in (store.endpoint, store.token_url) if url and urlsplit(url).scheme in ("http", "https")]
+    return [destination(url, private=store.network == "private") for url in urls]
+
+
 def _write(certified: Certification, ring: KeyRing, out: Path) -> None:
     report, words = as_json(certified), as_text(certified)
-    base = out / f"certification-{certified.store.id}-{certified.store.transport.value}-{certified.run}"
+    base = out / f"certification-{certified.store.id}-{way_of(certified.store)}-{certified.run}"
     base.with_suffix(".json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
     base.with_suffix(".txt").write_text(words, encoding="utf-8")
     base.with_suffix(".jws").write_text(sign_report(report, ring) + "\n", encoding="ascii")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from sqlalchemy import text
 from werkzeug import Request, Response
 
 from consent.backfill.run import backfill
+from consent.certify.native import certify_native
+from consent.certify.native_cases import NATIVE
 from consent.decision import Answer
 from consent.feed.run import note_stores
 from consent.feed.sender import Step
@@ -116,7 +119,8 @@ def _filled_again(world: World) -> None:
 
 
 def test_told_twice_or_late_makes_no_version(server: ThirdPartyFhir, connect: Callable[[Store], FhirStore]) -> None:
-    """SUB-07, SUB-09: a batch again, and an older decision late, leave the server's history as it was."""
+    """SUB-07, SUB-09: a batch again, and an older decision late, leave the server's history as it was; and so does
+    every case of its certification."""
     store = connect(store_at(server.fhir))
     batch = Batch("m-1", [event(1, 1), event(2, 1, who=2), event(3, 2, Answer.YES)])
     first = store.deliver(batch)
@@ -127,6 +131,8 @@ def test_told_twice_or_late_makes_no_version(server: ThirdPartyFhir, connect: Ca
     assert [(r.event, r.version) for r in again.receipts] == [(1, 2), (2, 1), (3, 2)]
     assert [(r.version, r.state) for r in late.receipts] == [(2, State.APPLIED)]
     assert store.is_well()
+    outcomes = certify_native(store, store, lambda: datetime.now(UTC), "run", NATIVE[Kind.FHIR])
+    assert [(each.case.id, each.reason) for each in outcomes if not each.passed] == []
 
 
 def test_killed_before_settling_ends_the_same(world: World, server: ThirdPartyFhir, tmp_path: Path) -> None:
