@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
 from consent.authority.tables import DeathReport
+from consent.authority.typed import one_line
 from consent.tables import Person
 from database.context import knowing
 from database.keyring import KeyRing
@@ -28,6 +29,7 @@ from vocabulary.errors import Conflict, Invalid, NotFound
 
 TASK = "death-reported"
 LOOK_WITHIN = timedelta(days=3)
+HEARD_ALIVE = timedelta(days=30)
 LONGEST = 200
 FIELDS = ("name", "born", "clinic", "died", "who", "reach")
 NEEDED = ("name", "who", "reach")
@@ -53,7 +55,7 @@ class Reported:
 
 def check_report(told: Mapping[str, str]) -> dict[str, str]:
     """The fields as they are kept; Invalid names each that is missing or too long."""
-    kept = {name: " ".join(told.get(name, "").split()) for name in FIELDS}
+    kept = {name: one_line(told.get(name, "")) for name in FIELDS}
     wrong = {name: "missing" for name in NEEDED if not kept[name]}
     wrong |= {name: "too-long" for name, words in kept.items() if len(words) > LONGEST}
     if wrong:
@@ -66,15 +68,20 @@ def report_death(
 ) -> tuple[UUID, ...]:
     """Keep a report for each person it may be about, or one about nobody known, and open its task for staff.
 
-    Returns the persons whose texts must pause now. Whoever reports learns nothing of whether anybody was found.
+    Returns the persons whose texts must pause now: not of who was found alive in the last 30 days, for then staff look
+    first, or a stranger could keep somebody's messages away by reporting again and again. Whoever reports learns
+    nothing of whether anybody was found.
     """
-    kept = check_report(told)
+    kept, pause = check_report(told), []
     for person in persons or (None,):
         report = uuid4()
         index = report_index(ring, report)
         with database.begin(knowing(index, persons=(person,) if person else ())) as session:
-            if person is not None and waiting(session, ring, (person,)):
-                continue
+            if person is not None:
+                if not _found_alive(session, person, now):
+                    pause.append(person)
+                if waiting(session, ring, (person,)):
+                    continue
             sealed = ring.seal(orjson.dumps(kept), _place(report))
             row = {
                 "id": report, "report_index": index, "person_id": person, "told_sealed": sealed, "reported_at": now,
@@ -88,7 +95,15 @@ def report_death(
             session.execute(insert(StaffTask).values(task))
             if person is not None:
                 write_audit(session, now, Audited(person, "death.reported", "C", "anonymous"))
-    return tuple(persons)
+    return tuple(pause)
+
+
+def _found_alive(session: Session, person: UUID, now: datetime) -> bool:
+    lately = DeathReport.settled_at > now - HEARD_ALIVE
+    found = select(DeathReport.id).where(
+        DeathReport.person_id == person, DeathReport.outcome == Outcome.MISTAKEN, lately
+    )
+    return session.scalar(found.limit(1)) is not None
 
 
 def waiting(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> list[Reported]:
@@ -108,11 +123,13 @@ def report_of(session: Session, ring: KeyRing, report: UUID) -> Reported:
 
 
 def settle_report(
-    session: Session, report: UUID, outcome: Outcome, *, by: str, died_on: date | None, now: datetime
-) -> UUID | None:
+    session: Session, report: UUID, outcome: Outcome, *, by: str, died_on: date | None, now: datetime,
+    account: UUID | None = None,
+) -> UUID | None:  # fmt: skip
     """Confirm a death, or find that it was a mistake; returns whose texts it is about. Conflict when it is settled.
 
-    A confirmed death needs its day. It ends no choice; it keeps anyone but an estate from giving a new yes.
+    A confirmed death needs its day. It ends no choice; it keeps anyone but an estate from giving a new yes. `by` is
+    the kind of actor, `account` whose it was.
     """
     row = session.get(DeathReport, report, with_for_update=True)
     if row is None:
@@ -126,7 +143,7 @@ def settle_report(
     if row.person_id is not None:
         if outcome is Outcome.CONFIRMED:
             session.execute(update(Person).where(Person.id == row.person_id).values(died_on=died_on))
-        write_audit(session, now, Audited(row.person_id, f"death.{outcome.value}", "U", by))
+        write_audit(session, now, Audited(row.person_id, f"death.{outcome.value}", "U", by, account))
     return row.person_id
 
 

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, by_actor, write_audit
 from consent.authority.tables import FilledIn, HelperRow, HelperVisit
+from consent.authority.typed import one_line
 from database.context import knowing, widen
 from database.keyring import KeyRing
 from database.unit_of_work import Database
@@ -78,7 +79,7 @@ class Came:
 def invite(session: Session, ring: KeyRing, actor: Actor, name: str, lasts: str, now: datetime) -> Invitation:
     """A link and a passcode for one helper. Invalid names the field; Conflict when there are too many."""
     assert actor.person is not None
-    name = " ".join(name.split())
+    name = one_line(name)
     if not name or len(name) > LONGEST_NAME:
         raise Invalid("helper", {"name": "missing"})
     if lasts not in LASTS:
@@ -99,12 +100,16 @@ def invite(session: Session, ring: KeyRing, actor: Actor, name: str, lasts: str,
 
 
 def end(session: Session, actor: Actor, helper: UUID, now: datetime) -> None:
-    """From now on they reach nothing, in an open visit neither; NotFound when it is nobody of this person's."""
+    """From now on they reach nothing, in an open visit neither; NotFound when it is nobody of this person's.
+
+    The forms they filled in go too: nothing of theirs stands ticked before the person any more.
+    """
     mine = (HelperRow.id == helper, HelperRow.person_id.in_(actor.persons))
     if session.scalar(select(HelperRow.id).where(*mine)) is None:
         raise NotFound("helper")
     ended = update(HelperRow).where(*mine, HelperRow.ended_at.is_(None)).values(ended_at=now).returning(HelperRow.id)
     if session.scalar(ended) is not None:
+        session.execute(delete(FilledIn).where(FilledIn.helper_id == helper, FilledIn.person_id.in_(actor.persons)))
         write_audit(session, now, by_actor(actor, "helper.ended", "D"))
 
 

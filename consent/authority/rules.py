@@ -30,7 +30,7 @@ OF_MINORS = frozenset({Relation.PARENT, Relation.GUARDIAN})
 
 
 class Step(StrEnum):
-    """What happened to a statement of authority; the newest step counts, and none is ever changed."""
+    """What happened to a statement of authority; none is changed, and after a refusal or an end no other counts."""
 
     STATED = "stated"
     CONFIRMED = "confirmed"
@@ -49,6 +49,7 @@ class Why(StrEnum):
     OF_AGE = "of-age"
     NOT_YET = "not-yet"
     AGE_UNKNOWN = "age-unknown"
+    PAPER_FIRST = "paper-first"
     DEATH_NOT_CONFIRMED = "death-not-confirmed"
     PERSON_HAS_DIED = "person-has-died"
 
@@ -59,6 +60,7 @@ class Authority:
 
     `begins_on`, `ends_on`: the days the paper itself names, both included; `ends_on` None when it names none.
     `of_age_on`: the day the person comes of age by their state's rule; None when their birth date is not known.
+    `laid_down`: whoever stated it ended it themselves, and nobody else did.
     """
 
     id: UUID
@@ -70,6 +72,7 @@ class Authority:
     ends_on: date | None
     of_age_on: date | None
     steps: tuple[Step, ...]
+    laid_down: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,17 @@ def may(authority: Authority | None, today: date, *, died: bool) -> May:
 
 
 def acting(authorities: Sequence[Authority], today: date, *, died: bool) -> tuple[Authority | None, May]:
-    """Of several statements of one account the one that allows most; the newest among equals."""
+    """Of several statements of one account the one that allows most; the newest among equals.
+
+    Whom staff or the person have turned away, or whose child is of age, opens nothing by their own word any more: a
+    further statement of theirs waits until staff have seen its paper ((g)(5)).
+    """
     best: tuple[Authority | None, May] = (None, may(None, today, died=died))
+    wary = any(_turned_away(one, today) for one in authorities)
     for one in authorities:
         found = may(one, today, died=died)
+        if wary and found.read and Step.CONFIRMED not in one.steps:
+            found = May(why=Why.PAPER_FIRST)
         if _weight(found) >= _weight(best[1]):
             best = (one, found)
     return best
@@ -117,17 +127,25 @@ def born_of_age_on(born: date, years: int) -> date:
 
 
 def _over(authority: Authority, today: date, *, died: bool) -> Why | None:
-    newest = authority.steps[-1]
-    of_minor = authority.relation in OF_MINORS
     checks = (
-        (newest is Step.REFUSED, Why.REFUSED),
-        (newest is Step.ENDED, Why.ENDED),
+        (Step.REFUSED in authority.steps, Why.REFUSED),
+        (Step.ENDED in authority.steps, Why.ENDED),
         (today < authority.begins_on, Why.NOT_YET),
         (authority.ends_on is not None and today > authority.ends_on, Why.EXPIRED),
-        (of_minor and authority.of_age_on is not None and today >= authority.of_age_on, Why.OF_AGE),
+        (_came_of_age(authority, today), Why.OF_AGE),
         (died and authority.relation is not Relation.ESTATE, Why.PERSON_HAS_DIED),
     )
     return next((why for holds, why in checks if holds), None)
+
+
+def _turned_away(authority: Authority, today: date) -> bool:
+    ended_by_another = Step.ENDED in authority.steps and not authority.laid_down
+    return Step.REFUSED in authority.steps or ended_by_another or _came_of_age(authority, today)
+
+
+def _came_of_age(authority: Authority, today: date) -> bool:
+    of_minor = authority.relation in OF_MINORS
+    return of_minor and authority.of_age_on is not None and today >= authority.of_age_on
 
 
 def _not_yet_signing(authority: Authority, *, died: bool) -> Why | None:

@@ -17,6 +17,7 @@ from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
 from consent.authority.rules import OF_MINORS, Authority, May, Relation, Step, acting
 from consent.authority.tables import AuthorityRow, AuthorityStep
+from consent.authority.typed import one_line
 from consent.tables import Person
 from database.keyring import KeyRing
 from vocabulary.actor import Actor, ActorKind
@@ -25,6 +26,8 @@ from vocabulary.errors import Conflict, Invalid, NotFound
 REVIEW = "authority-review"
 REVIEW_WITHIN = timedelta(days=3)
 LONGEST_NAME, LONGEST_DOCUMENT, MOST_STATEMENTS = 200, 300, 20
+LONGEST_HELD = timedelta(days=36_525)  # a hundred years: a later day is a slip of the pen
+OVER = frozenset({Step.REFUSED.value, Step.ENDED.value})
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,16 @@ class Stated:
 def check_statement(statement: Statement, today: date) -> None:
     """Invalid names each field that does not hold. An authority for an adult names its last day (HIP-15)."""
     wrong: dict[str, str] = {}
-    if not 2 <= len(statement.name.strip()) <= LONGEST_NAME:
+    if not 2 <= len(one_line(statement.name)) <= LONGEST_NAME:
         wrong["name"] = "missing"
-    if not 2 <= len(statement.document.strip()) <= LONGEST_DOCUMENT:
+    if not 2 <= len(one_line(statement.document)) <= LONGEST_DOCUMENT:
         wrong["document"] = "missing"
     if statement.relation not in OF_MINORS and statement.ends_on is None:
         wrong["ends_on"] = "missing"
     if statement.ends_on is not None and statement.ends_on < max(today, statement.begins_on):
         wrong["ends_on"] = "in-the-past"
+    if statement.ends_on is not None and statement.ends_on - today > LONGEST_HELD:
+        wrong["ends_on"] = "unreadable"
     if statement.relation in OF_MINORS and statement.of_age_on is not None and statement.of_age_on <= today:
         wrong["relation"] = "of-age"
     if wrong:
@@ -79,7 +84,7 @@ def state_authority(session: Session, ring: KeyRing, actor: Actor, statement: St
     if len(statements_of(session, ring, (actor.person,), actor.account_id)) >= MOST_STATEMENTS:
         raise Conflict("too-many-statements")
     made = uuid4()
-    known = {"name": statement.name.strip(), "document": statement.document.strip()}
+    known = {"name": one_line(statement.name), "document": one_line(statement.document)}
     row = {
         "id": made, "person_id": actor.person, "account_id": actor.account_id, "provider_id": actor.provider_id,
         "relation": statement.relation.value, "stated_sealed": ring.seal(orjson.dumps(known), _place(made)),
@@ -112,12 +117,19 @@ def settle(
 ) -> None:
     """Confirm, refuse or end a statement; NotFound for one that is not this person's.
 
+    What is over stays over: to confirm it is a Conflict, to end it does nothing. It can still be refused, so that
+    nobody escapes a refusal by laying it down first.
     Staff confirm and refuse, for a paper that does not hold and for one who may harm the person ((g)(5)); the person
     and the representative end it. What was done with it before stands in the history.
     """
     row = session.get(AuthorityRow, authority)
     if row is None or row.person_id != person:
         raise NotFound("authority")
+    before = set(session.scalars(select(AuthorityStep.step).where(AuthorityStep.authority_id == authority)))
+    if step is Step.ENDED and before & OVER:
+        return
+    if step.value in before or (step is Step.CONFIRMED and before & OVER):
+        raise Conflict("settled")
     _step(session, authority, person, step, by.kind, by.account_id, reason, now)
     _audit(session, person, f"authority.{step.value}", by.kind.value, by.account_id, now, Relation(row.relation))
 
@@ -126,14 +138,12 @@ def statements_of(
     session: Session, ring: KeyRing, persons: Sequence[UUID], account: UUID | None = None
 ) -> tuple[Stated, ...]:
     """Every statement about these people, by one account or by all, oldest first."""
-    wanted = select(AuthorityRow, AuthorityStep.step, AuthorityStep.at).join(AuthorityStep).where(
-        AuthorityRow.person_id.in_(persons)
-    )  # fmt: skip
+    wanted = select(AuthorityRow, AuthorityStep).join(AuthorityStep).where(AuthorityRow.person_id.in_(persons))
     if account is not None:
         wanted = wanted.where(AuthorityRow.account_id == account)
     rows = session.execute(wanted.order_by(AuthorityRow.stated_at, AuthorityRow.id, AuthorityStep.id)).all()
     return tuple(
-        _stated(ring, row, [(step, at) for _, step, at in each])
+        _stated(ring, row, [step for _, step in each])
         for row, each in ((key, list(group)) for key, group in groupby(rows, key=lambda found: found[0]))
     )
 
@@ -145,13 +155,14 @@ def may_now(session: Session, ring: KeyRing, person: UUID, account: UUID, today:
     return acting(found, today, died=died)
 
 
-def _stated(ring: KeyRing, row: AuthorityRow, steps: Sequence[tuple[str, datetime]]) -> Stated:
+def _stated(ring: KeyRing, row: AuthorityRow, steps: Sequence[AuthorityStep]) -> Stated:
     known = orjson.loads(ring.open(row.stated_sealed, _place(row.id)))
     authority = Authority(
         row.id, row.person_id, row.account_id, Relation(row.relation), known["document"], row.begins_on, row.ends_on,
-        row.of_age_on, tuple(Step(step) for step, _ in steps),
+        row.of_age_on, tuple(Step(one.step) for one in steps),
+        all(one.by_account == row.account_id for one in steps if one.step == Step.ENDED.value),
     )  # fmt: skip
-    return Stated(authority, known["name"], row.stated_at, steps[-1][1])
+    return Stated(authority, known["name"], row.stated_at, steps[-1].at)
 
 
 def _step(

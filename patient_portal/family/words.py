@@ -34,6 +34,7 @@ WHY: Mapping[Why, Phrase] = {
     Why.OF_AGE: phrase("This person is an adult now, and decides alone. They can invite you as a helper."),
     Why.NOT_YET: phrase("The first day on your paper has not come yet."),
     Why.AGE_UNKNOWN: phrase("The hospital did not tell us a birth date. So you cannot say yes to a study here."),
+    Why.PAPER_FIRST: phrase("Our staff look at your paper first. Until then you cannot see the record."),
     Why.DEATH_NOT_CONFIRMED: phrase("Staff look at your news first. Until then you cannot say yes to a study."),
     Why.PERSON_HAS_DIED: phrase("This person has died. Now only who acts for the estate can act."),
 }

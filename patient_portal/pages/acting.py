@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.authority.majority import of_age_on
 from consent.authority.rules import Relation, Step
-from consent.authority.stated import Statement, named, settle, state_authority, statements_of
+from consent.authority.stated import Statement, may_now, named, settle, state_authority, statements_of
 from database.context import as_persons
 from fhir_bridge.reading.dates import read_date
 from patient_portal.choosing import new_form
@@ -37,15 +37,22 @@ def overview() -> str:
 @gate(Gate.PROXY)
 @limited("authority", per_minute=10)
 def state() -> AnyResponse:
-    """Keep the statement; staff look at the paper. Reading, and saying no, are open from now on."""
+    """Keep the statement; staff look at the paper. Reading, and saying no, are open from now on, but for who was turned
+    away before."""
     actor, parts, moment = current_actor(), wiring(), now()
     try:
         statement = _statement(moment.date())
         with parts.database.begin(as_persons(*actor.persons, account=actor.account_id)) as database:
             state_authority(database, parts.keyring, actor, statement, moment)
+            assert actor.person is not None
+            assert actor.account_id is not None
+            _, may = may_now(database, parts.keyring, actor.person, actor.account_id, moment.date())
     except Invalid as error:
         return make_response(_page(error.fields, dict(request.form)), 422)
-    flash(gettext("Thank you. Your words are kept. You can read the record now, and say no for this person."))
+    if may.read:
+        flash(gettext("Thank you. Your words are kept. You can read the record now, and say no for this person."))
+    else:
+        flash(gettext("Thank you. Your words are kept."))
     return redirect(url_for("acting.overview"), 303)
 
 

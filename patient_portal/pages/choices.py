@@ -77,7 +77,10 @@ def cancerlinq() -> str:
     text = TEXTS.newest("cancerlinq", language_code()) or TEXTS.newest("cancerlinq", "en")
     asked = asked_by(current_actor(), CANCERLINQ, answer, new_form(), text)
     rows = what_would_change(choices, asked)
-    return render_template("choices/cancerlinq.html", choices=choices, rows=rows, text=text, form=asked.idempotency_key)
+    return render_template(
+        "choices/cancerlinq.html", choices=choices, rows=rows, text=text, form=asked.idempotency_key,
+        waits=waits_for(current_actor()) if asked.answer is Answer.YES else None,
+    )  # fmt: skip
 
 
 @blueprint.post("/cancerlinq")
@@ -221,7 +224,7 @@ def _effort_page(
         states=says_about_itself(effort.id, now().date()),
         errors=errors,
         chosen=request.form.getlist("categories") if errors else left.get("categories", []),
-        switched=request.form.getlist("sensitive") if errors else left.get("sensitive", []),
+        switched=request.form.getlist("sensitive") if errors else [],
         signed_name=given.get("signed_name", ""),
         form=given.get("form") or new_form(),
         categories=list(DataCategory),

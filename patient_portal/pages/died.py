@@ -36,11 +36,11 @@ def report() -> AnyResponse:
     texting = texting_of(parts)
     found = persons_at(texting, request.form.get("phone", "")[:40])
     try:
-        report_death(parts.database, parts.keyring, request.form, found, moment)
+        pause = report_death(parts.database, parts.keyring, request.form, found, moment)
     except Invalid as error:
         words = {name: str(say(PROBLEMS.get((name, code), PROBLEMS["", ""]))) for name, code in error.fields.items()}
         return make_response(render_template("family/died.html", errors=words, given=request.form), 422)
-    silence(texting, found, moment)
+    silence(texting, pause, moment)
     return redirect(url_for("died.thanks"), 303)
 
 
@@ -66,7 +66,15 @@ def mistake() -> AnyResponse:
     assert actor.person is not None
     with own_session() as session:
         for one in waiting(session, parts.keyring, actor.persons):
-            settle_report(session, one.id, Outcome.MISTAKEN, by=actor.kind.value, died_on=None, now=now())
+            settle_report(
+                session,
+                one.id,
+                Outcome.MISTAKEN,
+                by=actor.kind.value,
+                died_on=None,
+                now=now(),
+                account=actor.account_id,
+            )
         for person in actor.persons:
             speak_again(session, person)
     flash(gettext("Thank you. We have put it right, and texts come again."))

@@ -21,7 +21,6 @@ from consent.authority.helping import (
 )
 from consent.authority.rules import Step
 from consent.authority.stated import named, settle, statements_of
-from consent.decision import SensitiveClass
 from patient_portal.choosing import choices_of, effort_or_not_found
 from patient_portal.family.words import PROBLEMS, SHORT, STEPS
 from patient_portal.fresh_sign_in import is_fresh
@@ -122,9 +121,9 @@ def fill_in_form(effort_id: str) -> AnyResponse:
     """Keep what a helper ticked, for the person to look at; nothing is decided and nothing is signed by it."""
     effort = effort_or_not_found(choices_of(wiring(), current_actor()), effort_id)
     offered = {each.value for each in effort.offers}
+    # The very private kinds are the person's own to switch on: nobody else ticks them (decisions.md, Data at rest).
     ticked: dict[str, list[str]] = {
-        "categories": [each for each in request.form.getlist("categories") if each in offered],
-        "sensitive": [each.value for each in SensitiveClass if each.value in request.form.getlist("sensitive")],
+        "categories": sorted(offered.intersection(request.form.getlist("categories"))),
     }
     with own_session() as database:
         fill_in(database, wiring().keyring, current_actor(), effort.id, ticked, now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, make_response, render_template
+from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
 from patient_portal.gates import Gate, gate
@@ -20,7 +21,22 @@ def quickly() -> AnyResponse:
     The header `Refresh` and not a redirect: a form may lead nowhere but to us (content security policy).
     """
     live_session().end()
+    return _elsewhere('"cache", "storage"')
+
+
+@blueprint.errorhandler(CSRFError)
+def after_the_end(_error: CSRFError) -> AnyResponse:
+    """The page was open for longer than its session: whoever presses must see the weather, and not that they were here.
+
+    Without the form's token nothing is ended on our side; this browser forgets its session all the same.
+    """
+    response = _elsewhere('"cache", "storage", "cookies"')
+    response.status_code = 400
+    return response
+
+
+def _elsewhere(forget: str) -> AnyResponse:
     response = make_response(render_template("public/elsewhere.html", elsewhere=ELSEWHERE))
-    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    response.headers["Clear-Site-Data"] = forget
     response.headers["Refresh"] = f"0; url={ELSEWHERE}"
     return response

@@ -22,6 +22,7 @@ from patient_portal.wiring import now
 from tests.support.actors import Visitor, allow, answer_of, begin
 from tests.support.portal import Portal, signed_in_client
 from vocabulary.actor import Actor, ActorKind
+from vocabulary.errors import Conflict
 
 STATEMENT = {"relation": "parent", "name": "Hoa Tran", "document": "birth certificate", "ends_on": "",
              "form": "the-mothers-form"}  # fmt: skip
@@ -64,6 +65,14 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
     assert early.status_code == 403
     out = mother.post("/choices/cancerlinq", {"answer": "no", "form": "the-mothers-no"})
     assert out.status_code == 303
+    back = mother.post("/choices/cancerlinq", {"answer": "yes", "form": "the-mothers-way-back"})
+    assert back.status_code == 403  # to share again is a yes, and her paper is not seen
+    assert "once staff have seen your paper" in back.text
+    assert "Put me back in" not in mother.get("/choices/cancerlinq").text
+    kinds = {"scope": "any-cancer-research", "confirm": "yes", "form": "the-mothers-kinds"}
+    assert mother.post("/choices/research", kinds).status_code == 303
+    wider = mother.post("/choices/research", {"none": "yes", "confirm": "yes", "form": "the-mothers-wider"})
+    assert wider.status_code == 403
     confirm(portal, mother.person)
     private = mother.post("/choices/efforts/living-well", YES | {"sensitive": ["hiv"], "form": "with-private-kinds"})
     assert private.status_code == 403
@@ -75,9 +84,18 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
     )
     assert [(row.actor_kind, row.answer) for row in decided] == [("proxy", "no"), ("proxy", "yes")]
     assert str(decided[1].expires_at)[:10] == "2028-09-05"  # her eighteenth birthday
+    assert (
+        mother.post("/choices/research", {"none": "yes", "confirm": "yes", "form": "the-mothers-all"}).status_code
+        == 303
+    )
     tasks = portal.rows("SELECT kind FROM staff_task WHERE person_id = :p", p=mother.person)
     assert [row.kind for row in tasks] == ["authority-review"]
     confirm(portal, mother.person, Step.REFUSED)
+    with pytest.raises(Conflict):
+        confirm(portal, mother.person)  # by staff who had the page open
+    assert mother.get("/record").headers["Location"] == "/acting"
+    assert mother.post("/acting", STATEMENT | {"form": "the-mothers-second"}).status_code == 303
+    assert "look at your paper first" in mother.get("/acting").text  # her own word opens nothing now
     assert mother.get("/record").headers["Location"] == "/acting"
     assert mother.post("/choices/cancerlinq", {"answer": "yes", "form": "after-the-end"}).status_code == 303
     after = portal.rows("SELECT count(*) AS n FROM decision WHERE person_id = :p", p=mother.person)
@@ -129,17 +147,21 @@ def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
     ):
         assert helper.post(path, form).status_code == 403, path
     assert portal.rows("SELECT count(*) AS n FROM decision")[0].n == before
-    kept = helper.post("/choices/efforts/living-well/fill-in", {"categories": ["clinical", "nonsense"]})
+    kept = helper.post(
+        "/choices/efforts/living-well/fill-in", {"categories": ["clinical", "nonsense"], "sensitive": "hiv"}
+    )
     assert kept.status_code == 303
     page = owner.get("/choices/efforts/living-well").text
     assert "filled in this form for you" in page
     assert re.search(r'id="categories-clinical"[^>]* checked', page)
     assert not re.search(r'id="categories-general"[^>]* checked', page)
+    assert not re.search(r'id="sensitive-hiv"[^>]* checked', page)
     family = owner.get("/family").text
     assert "my daughter Ana" in family
     assert "wrong passcode" in family
     ids = portal.rows("SELECT id FROM helper WHERE person_id = :p", p=own.person)
     assert owner.post(f"/family/helpers/{ids[0].id}/end", {}).status_code == 303
+    assert "filled in this form for you" not in owner.get("/choices/efforts/living-well").text
     assert helper.get("/record").status_code == 403
     assert helper.get("/record").status_code == 303
     assert come(helper, token, passcode).status_code == 422
@@ -206,6 +228,10 @@ def test_a_death_reported_pauses_texts_and_is_no_withdrawal(portal: Portal) -> N
     with portal.wiring.database.begin(as_persons(own.person)) as session:
         assert not is_silent(session, own.person)
         assert waiting(session, portal.wiring.keyring, (own.person,)) == []
+    assert stranger.post("/someone-died", DEATH).headers["Location"] == "/someone-died/thank-you"
+    with portal.wiring.database.begin(as_persons(own.person)) as session:
+        assert not is_silent(session, own.person)  # said alive just now: staff look first
+        assert len(waiting(session, portal.wiring.keyring, (own.person,))) == 1
 
 
 def test_after_a_confirmed_death_nobody_gives_anew(portal: Portal) -> None:
@@ -232,6 +258,10 @@ def test_leaving_fast_ends_the_visit_and_names_nothing(portal: Portal) -> None:
     """Abuse case 11: one press; the session is dead, the browser forgets, the page in between is about weather."""
     own = signed_in_client(portal, "rv-p01", record=False)
     owner = Visitor(portal, "owner", own.browser, own.person)
+    late = owner.browser.post("/leave", data={"csrf_token": "of a page long open"}, base_url=portal.url)
+    assert (late.status_code, late.headers["Refresh"]) == (400, "0; url=https://www.weather.gov/")
+    assert "cookies" in late.headers["Clear-Site-Data"]
+    assert "record" not in late.text.lower()
     left = owner.post("/leave", {})
     assert left.headers["Refresh"].startswith("0; url=https://www.weather.gov")
     assert left.headers["Clear-Site-Data"] == '"cache", "storage"'

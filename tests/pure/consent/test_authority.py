@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -14,6 +15,7 @@ from consent.authority.deaths import check_report
 from consent.authority.majority import ages, of_age_on
 from consent.authority.rules import OF_MINORS, Authority, Relation, Step, Why, acting, born_of_age_on, may
 from consent.authority.stated import Statement, check_statement
+from consent.authority.typed import one_line
 from consent.decision import CANCERLINQ, Answer
 from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Invalid, Refused
@@ -88,10 +90,45 @@ def test_nothing_is_signed_by_who_may_not_read(one: Authority, today: date, died
 
 @given(st.lists(AUTHORITIES, max_size=5), DAYS, st.booleans())
 def test_of_several_papers_the_one_that_allows_most(several: list[Authority], today: date, died: bool) -> None:
-    """HIP-15: an old paper that has run out takes nothing from a new one."""
+    """HIP-15: an old paper that has run out takes nothing from a new one, and no paper gives more than its own."""
     _, found = acting(several, today, died=died)
     each = [may(one, today, died=died) for one in several]
-    assert (found.read, found.sign) == (any(one.read for one in each), any(one.sign for one in each))
+    assert found.sign == any(one.sign for one in each)
+    seen = any(one.read and Step.CONFIRMED in paper.steps for one, paper in zip(each, several, strict=True))
+    assert seen <= found.read <= any(one.read for one in each)
+
+
+@given(st.lists(AUTHORITIES, min_size=1, max_size=4), DAYS)
+def test_what_is_over_stays_over(several: list[Authority], today: date) -> None:
+    """HIP-15, abuse case 17: what comes after an end, such as from staff who had not seen it, opens nothing."""
+    over = [replace(one, steps=(*one.steps, Step.ENDED, Step.CONFIRMED)) for one in several]
+    assert not any(may(one, today, died=False).read for one in over)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        authority(Relation.LEGAL_REPRESENTATIVE, Step.STATED, Step.REFUSED, ends=date(2027, 1, 1)),
+        authority(Relation.LEGAL_REPRESENTATIVE, Step.STATED, Step.CONFIRMED, Step.ENDED, ends=date(2027, 1, 1)),
+        authority(Relation.PARENT, Step.STATED, Step.CONFIRMED, begins=date(2020, 1, 1), of_age=TODAY),
+    ],
+)
+def test_who_was_turned_away_opens_nothing_by_another_statement(before: Authority) -> None:
+    """HIP-15 (g)(5): refused by staff, ended by the person, a child of age: the next paper has to be seen first."""
+    again = authority(Relation.LEGAL_REPRESENTATIVE, Step.STATED, ends=date(2027, 1, 1))
+    assert may(again, TODAY, died=False).read
+    _, found = acting([before, again], TODAY, died=False)
+    assert (found.read, found.refuse, found.sign, found.why) == (False, False, False, Why.PAPER_FIRST)
+    seen = replace(again, steps=(Step.STATED, Step.CONFIRMED))
+    assert acting([before, seen], TODAY, died=False)[1].sign
+    laid_down = replace(before, steps=(Step.STATED, Step.ENDED), laid_down=True, of_age_on=None)
+    assert acting([laid_down, again], TODAY, died=False)[1].read
+
+
+def test_a_name_keeps_no_hidden_signs() -> None:
+    """Abuse case 28: signs that turn words around are not kept; letters of any script are."""
+    assert one_line(" Ana \u202egnp.exe\u2069\t\x00 ليلى\u200d ") == "Ana gnp.exe ليلى\u200d"
+    assert one_line("\u202e\u2066") == ""
 
 
 @pytest.mark.parametrize(
@@ -102,6 +139,8 @@ def test_of_several_papers_the_one_that_allows_most(several: list[Authority], to
         ({"ends_on": TODAY - timedelta(days=1)}, "ends_on"),
         ({"relation": Relation.ESTATE}, "ends_on"),
         ({"of_age_on": TODAY}, "relation"),
+        ({"ends_on": date.max}, "ends_on"),
+        ({"name": "\u202e \u2066x"}, "name"),
     ],
 )
 def test_a_statement_says_what_is_wrong(changed: dict[str, object], field: str) -> None:
