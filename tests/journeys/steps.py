@@ -192,6 +192,12 @@ def add_number(visitor: Visitor, phone: Visitor, demo: RunningDemo, number: str,
     visitor.press("Confirm my number")
     visitor.sees("Texts are on. We are sending you one now, so that you know our number.")
     examine(visitor, "texts")
+    visitor.follow("What we tell you, and how")
+    examine(visitor, "topics")
+    visitor.follow("Language, hours and a pause")
+    examine(visitor, "message-times")
+    visitor.follow("What we tell you, and how")
+    visitor.follow("Text messages")
 
 
 def set_reminder(visitor: Visitor, examine: Examiner) -> date:
