@@ -169,11 +169,16 @@ def _row(one: Placed, medicines: dict[tuple[str, str], Placed], facts: CopyFacts
     named = medication_reference(one.resource)
     medicine = medicines.get((one.provider_id, key_of(named))) if named else None
     line = read_line(one.resource, medicine.resource if medicine else None)
-    cells = (
-        day_of(line.date), say(line.title), line.clinical, say(line.value_text), say(line.status),
-        facts.name(one.provider_id),
-    )  # fmt: skip
-    return f"<tr>{''.join(f'<td>{html.escape(_clean(cell))}</td>' for cell in cells)}</tr>"
+    cells = [
+        html.escape(_clean(cell))
+        for cell in (
+            day_of(line.date), say(line.title), line.clinical, say(line.value_text), say(line.status),
+            facts.name(one.provider_id),
+        )
+    ]  # fmt: skip
+    if line.warning:  # ruled out, or what not to do, is never told like a fact (FHIR-13)
+        cells[1] += f" <b>{html.escape(say(line.warning))}</b>"
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _named(held: list[list[Placed]], medicines: dict[tuple[str, str], Placed]) -> list[Placed]:

@@ -20,7 +20,7 @@ Medications = Mapping[tuple[str, str], Resource]
 COLUMNS = (
     phrase("Date"), phrase("What"), phrase("Clinical name"), phrase("Code"), phrase("Code system"), phrase("Result"),
     phrase("Number"), phrase("Unit"), phrase("Out of range"), phrase("Status"), phrase("Hospital or clinic"),
-    phrase("Source"), phrase("Marked as a mistake"), phrase("Entry"),
+    phrase("Source"), phrase("Warning"), phrase("Marked as a mistake"), phrase("Entry"),
 )  # fmt: skip
 _YES = phrase("yes")
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
@@ -58,7 +58,7 @@ def _cells(one: Copied, medications: Medications, facts: CopyFacts, say: Say) ->
         day_of(line.date), say(line.title), line.clinical, codes[0].code if codes else "",
         codes[0].system if codes else "", say(line.value_text), _plain(quantity.get("value")),
         text(quantity.get("unit")), say(line.flag) if line.flag else "", say(line.status), facts.name(one.provider_id),
-        say(line.source), say(_YES) if line.mistake else "", line.key,
+        say(line.source), say(line.warning) if line.warning else "", say(_YES) if line.mistake else "", line.key,
     ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from fhir_bridge.export.ndjson import ndjson_files, one_line
 from fhir_bridge.export.plain_text import WIDE, text_pieces
 from fhir_bridge.export.spreadsheet import csv_files, harmless
 from fhir_bridge.reading.kinds import kind_of
+from fhir_bridge.reading.line import read_line
 from fhir_bridge.record_copy import Copied, Wanted
 
 MADE = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -174,3 +175,25 @@ def test_a_part_says_that_it_is_a_part() -> None:
     """DL-02, DL-05: a copy of some kinds or years names them."""
     said = facts(Wanted(frozenset({"medicines"}), "2020-01-01", "")).incomplete(str)
     assert any("Medicines" in one and "2020-01-01" in one for one in said)
+
+
+def test_what_was_ruled_out_is_told_so_in_every_form() -> None:
+    """FHIR-13: a spread that was ruled out, and a medicine not to be given, are no facts to a new doctor."""
+    refuted = CANCER | {
+        "id": "c3", "code": {"text": "Spread to the bones"}, "verificationStatus": {"coding": [{"code": "refuted"}]},
+    }  # fmt: skip
+    never = {
+        "resourceType": "MedicationRequest", "id": "m1", "status": "active", "intent": "order", "doNotPerform": True,
+        "medicationCodeableConcept": {"text": "Estradiol"}, "subject": {"reference": "Patient/p1"},
+    }  # fmt: skip
+    held = [entry(PATIENT), entry(refuted), entry(never)]
+    said = [str(read_line(each).warning) for each in (refuted, never)]
+    bundle = ips_document(held, facts(), str)
+    told = "".join(one["text"]["div"] for one in bundle["entry"][0]["resource"]["section"])
+    tables = b"".join(unzipped(zipped(csv_files(held, {}, facts(), str), MADE)).values()).decode()
+    words = " ".join(b"".join(text_pieces(held, {}, facts(), str)).decode().split())
+    for warning in said:
+        assert warning != "None"
+        assert warning in told
+        assert warning in tables
+        assert warning in words
