@@ -18,9 +18,8 @@ from fhir_bridge.export.shared_links import LinkView
 from fhir_bridge.record_copy import Wanted
 from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import own_session
-from patient_portal.pages.take_away import sign_in_again
+from patient_portal.pages.take_away import copy_language, sign_in_again
 from patient_portal.rate_limits import limited
 from patient_portal.sharing import SHARED, shared_content
 from patient_portal.taking_away import Form, open_copy
@@ -67,7 +66,7 @@ def make() -> AnyResponse:
     assert actor.person is not None
     form = Form(what)
     with own_session() as session:
-        copy = open_copy(session, parts, actor.persons, form, Wanted(), language=language_code(), now=moment)
+        copy = open_copy(session, parts, actor.persons, form, Wanted(), language=copy_language("en"), now=moment)
     content = shared_content(copy, form)
     with own_session() as session:
         link = shared_links.make_link(

@@ -58,11 +58,12 @@ def take() -> AnyResponse:
     actor, parts = current_actor(), wiring()
     assert actor.person is not None
     with own_session() as session:
-        copy = open_copy(session, parts, actor.persons, form, wanted, language=language_code(), now=now())
+        language = copy_language(language_code())
+        copy = open_copy(session, parts, actor.persons, form, wanted, language=language, now=now())
         write_audit(session, now(), by_actor(actor, "record.downloaded", "R", detail={"format": form.value}))
         if not is_small(copy, form):
             job = jobs.ask(
-                session, person=actor.person, persons=actor.persons, form=form.value, language=language_code(),
+                session, person=actor.person, persons=actor.persons, form=form.value, language=language,
                 wanted=wanted, total=copy.total, now=now(),
             )  # fmt: skip
             defer(session, make_record_copy, lock=f"copy:{actor.person}", person=str(actor.person), copy=str(job))
@@ -115,6 +116,12 @@ def sign_in_again() -> AnyResponse:
     """A record leaves only after a sign-in that is fresh (DL-05)."""
     flash(gettext("To take your record with you, sign in once more. This keeps others from doing it."))
     return redirect(url_for("sign_in.choose", next=url_for("take_away.choose")), 303)
+
+
+def copy_language(otherwise: str) -> str:
+    """The language that a copy shall be written in: English or the reader's own."""
+    asked = request.form.get("language", otherwise)
+    return asked if asked in ("en", language_code()) else otherwise
 
 
 def attached(body: bytes | Iterable[bytes], media_type: str, name: str) -> Response:
