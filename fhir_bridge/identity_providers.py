@@ -95,14 +95,29 @@ def _identity(
     if private and production:
         raise table.error("network", 'is "private" in production', "Remove it; private hosts are for demo and tests")
     signs_in = table.text("signs_in", one_of=tuple(ROLES))
-    identifier = identifier_in(table)
+    door = _door(table, folder, environment, private=private)
+    return IdentityProvider(
+        id=identifier_in(table),
+        name=door.name,
+        signs_in=signs_in,
+        scopes=door.scopes,
+        roles_claim=table.text("roles_claim", "roles"),
+        roles=_roles(table, signs_in),
+        acr=table.texts("acr"),
+        amr=table.texts("amr"),
+        practices=table.texts("practices", EVERY_PRACTICE) or EVERY_PRACTICE,
+        door=door,
+    )
+
+
+def _door(table: ConfigTable, folder: Path, environment: Mapping[str, str], *, private: bool) -> Provider:
     issuer = address_in(table, "issuer", table.text("issuer"), private=private)
     client_auth = table.text("client_auth", one_of=CLIENT_AUTH)
     scopes = " ".join(table.text("scopes", SCOPE).split())
     if "openid" not in scopes.split():
         raise table.error("scopes", "must hold openid", f'For example scopes = "{SCOPE}"')
-    door = Provider(
-        id=f"identity:{identifier}",
+    return Provider(
+        id=f"identity:{identifier_in(table)}",
         name=table.text("name"),
         state="",
         fhir_base_url=issuer,
@@ -115,18 +130,6 @@ def _identity(
         id_token_algs=algorithms_in(table),
         client_secret=client_secret_in(table, client_auth, folder, environment),
         client_keys=client_keys_in(table, client_auth, folder, environment),
-    )
-    return IdentityProvider(
-        id=identifier,
-        name=door.name,
-        signs_in=signs_in,
-        scopes=scopes,
-        roles_claim=table.text("roles_claim", "roles"),
-        roles=_roles(table, signs_in),
-        acr=table.texts("acr"),
-        amr=table.texts("amr"),
-        practices=table.texts("practices", EVERY_PRACTICE) or EVERY_PRACTICE,
-        door=door,
     )
 
 

@@ -94,13 +94,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     env = _Environment(environment)
     base_url = env.url("PORTAL_BASE_URL", "http://127.0.0.1:8000")
     production = is_production(base_url)
-    providers = load_providers(
-        Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml")), environment, production=production
-    )
-    identities = load_identities(
-        Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml")), environment, production=production,
-        passkeys=has_a_name(base_url),
-    )  # fmt: skip
+    named = Path(env.needed("PORTAL_PROVIDERS", "the path of providers.toml"))
+    providers = load_providers(named, environment, production=production)
     stores = load_stores(
         Path(env.needed("PORTAL_STORES", "the path of stores.toml")), environment, production=production
     )
@@ -112,7 +107,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url_maintenance=env.text("DATABASE_URL_MAINTENANCE"),
         keys=Path(env.needed("PORTAL_KEYS", "the key ring; make one with `portal keys new FILE`")),
         providers=providers,
-        identities=identities,
+        identities=load_identities(named, environment, production=production, passkeys=has_a_name(base_url)),
         stores=stores,
         operator_role=_checked_role(env, production),
         baa_confirmed=env.text("BAA_CONFIRMED") in {"1", "true", "yes"},

@@ -12,6 +12,7 @@ from patient_portal.operator_reading import read_standing
 from patient_portal.pages.health import internal_only
 from patient_portal.reached import PEOPLE, QUESTIONS, SMALLEST_SHOWN, shown
 from patient_portal.runbook import load
+from patient_portal.staff.cases import KINDS as KINDS_OF_CASES
 from patient_portal.troubles import troubles
 from patient_portal.wiring import now, wiring
 from vocabulary.phrase import Phrase, phrase
@@ -75,7 +76,7 @@ def overview() -> str:
         mails=MAILS,
         comparisons=COMPARISONS,
         kinds=KINDS,
-        task_words=TASKS,
+        task_words={**KINDS_OF_CASES, **TASKS},
         people=[(words, shown(reading.operations, name)) for name, words in PEOPLE.items()],
         questions=QUESTIONS,
         replies=lambda question, answer: shown(reading.operations, f"reply:{question}:{answer}"),

@@ -90,57 +90,13 @@ def build_app(identity: StaffIdentity) -> Flask:
     """The provider as an application; the look is that of the sandbox's phones."""
     here = Path(__file__).parent
     app = Flask(__name__, template_folder=str(here / "templates"), static_folder=str(here.parent / "phone" / "static"))
-
-    @app.get("/.well-known/openid-configuration")
-    def configuration() -> Response:
-        issuer = identity.issuer
-        return jsonify(
-            issuer=issuer, authorization_endpoint=f"{issuer}/authorize", token_endpoint=f"{issuer}/token",
-            jwks_uri=f"{issuer}/jwks", response_types_supported=["code"], subject_types_supported=["public"],
-            id_token_signing_alg_values_supported=["RS256"], code_challenge_methods_supported=["S256"],
-            token_endpoint_auth_methods_supported=["client_secret_basic"],
-            authorization_response_iss_parameter_supported=True,
-        )  # fmt: skip
-
-    @app.get("/jwks")
-    def jwks() -> Response:
-        return jsonify(identity.keys.public())
-
-    @app.get("/authorize")
-    def ask() -> AnyResponse:
-        asked = request.args.to_dict()
-        refused = identity.refusal(asked)
-        page = render_template("sign_in.html", staff=identity.staff, asked=asked, refused=refused)
-        return Response(page, 400 if refused else 200)
-
-    @app.post("/authorize")
-    def decide() -> AnyResponse:
-        sent = request.form.to_dict()
-        chosen, _, way = sent.pop("who", "").partition(" ")
-        colleague = next((one for one in identity.staff if one.id == chosen), None)
-        refused = identity.refusal(sent)
-        if refused or (chosen and (colleague is None or way not in WAYS)):
-            page = render_template("sign_in.html", staff=identity.staff, asked=sent, refused=refused or "Nobody")
-            return Response(page, 400)
-        answer = {"state": sent.get("state", ""), "iss": identity.issuer}
-        more = {"error": "access_denied"} if colleague is None else {"code": identity.code_for(colleague, way, sent)}
-        return redirect(f"{sent['redirect_uri']}?{urlencode(more | answer)}", 303)
-
-    @app.post("/token")
-    def token() -> tuple[Response, int]:
-        sent, basic = request.form, request.authorization
-        if basic is None or basic.username != CLIENT_ID or basic.password != identity.client_secret:
-            return jsonify(error="invalid_client"), 401
-        kept = identity.codes.pop(sent.get("code", ""), None)
-        proof = base64.urlsafe_b64encode(hashlib.sha256(sent.get("code_verifier", "").encode()).digest())
-        if (
-            kept is None or kept["until"] < time.time() or kept["asked"]["redirect_uri"] != sent.get("redirect_uri")
-            or not hmac.compare_digest(proof.decode().rstrip("="), kept["asked"]["code_challenge"])
-        ):  # fmt: skip
-            return jsonify(error="invalid_grant"), 400
-        access = secrets.token_urlsafe(24)
-        answer = {"access_token": access, "token_type": "Bearer", "expires_in": 300}
-        return jsonify(answer | {"id_token": identity.id_token(kept, access)}), 200
+    app.add_url_rule("/jwks", view_func=lambda: jsonify(identity.keys.public()), endpoint="jwks")
+    app.add_url_rule("/authorize", view_func=lambda: _ask(identity), endpoint="ask")
+    app.add_url_rule("/authorize", view_func=lambda: _decide(identity), endpoint="decide", methods=["POST"])
+    app.add_url_rule("/token", view_func=lambda: _token(identity), endpoint="token", methods=["POST"])
+    app.add_url_rule(
+        "/.well-known/openid-configuration", view_func=lambda: _configuration(identity), endpoint="configuration"
+    )
 
     @app.after_request
     def headers(response: Response) -> Response:
@@ -150,6 +106,53 @@ def build_app(identity: StaffIdentity) -> Flask:
         return response
 
     return app
+
+
+def _configuration(identity: StaffIdentity) -> Response:
+    issuer = identity.issuer
+    return jsonify(
+        issuer=issuer, authorization_endpoint=f"{issuer}/authorize", token_endpoint=f"{issuer}/token",
+        jwks_uri=f"{issuer}/jwks", response_types_supported=["code"], subject_types_supported=["public"],
+        id_token_signing_alg_values_supported=["RS256"], code_challenge_methods_supported=["S256"],
+        token_endpoint_auth_methods_supported=["client_secret_basic"],
+        authorization_response_iss_parameter_supported=True,
+    )  # fmt: skip
+
+
+def _ask(identity: StaffIdentity) -> Response:
+    asked = request.args.to_dict()
+    refused = identity.refusal(asked)
+    page = render_template("sign_in.html", staff=identity.staff, asked=asked, refused=refused)
+    return Response(page, 400 if refused else 200)
+
+
+def _decide(identity: StaffIdentity) -> AnyResponse:
+    sent = request.form.to_dict()
+    chosen, _, way = sent.pop("who", "").partition(" ")
+    colleague = next((one for one in identity.staff if one.id == chosen), None)
+    refused = identity.refusal(sent)
+    if refused or (chosen and (colleague is None or way not in WAYS)):
+        page = render_template("sign_in.html", staff=identity.staff, asked=sent, refused=refused or "Nobody")
+        return Response(page, 400)
+    answer = {"state": sent.get("state", ""), "iss": identity.issuer}
+    more = {"error": "access_denied"} if colleague is None else {"code": identity.code_for(colleague, way, sent)}
+    return redirect(f"{sent['redirect_uri']}?{urlencode(more | answer)}", 303)
+
+
+def _token(identity: StaffIdentity) -> tuple[Response, int]:
+    sent, basic = request.form, request.authorization
+    if basic is None or basic.username != CLIENT_ID or basic.password != identity.client_secret:
+        return jsonify(error="invalid_client"), 401
+    kept = identity.codes.pop(sent.get("code", ""), None)
+    proof = base64.urlsafe_b64encode(hashlib.sha256(sent.get("code_verifier", "").encode()).digest())
+    if (
+        kept is None or kept["until"] < time.time() or kept["asked"]["redirect_uri"] != sent.get("redirect_uri")
+        or not hmac.compare_digest(proof.decode().rstrip("="), kept["asked"]["code_challenge"])
+    ):  # fmt: skip
+        return jsonify(error="invalid_grant"), 400
+    access = secrets.token_urlsafe(24)
+    answer = {"access_token": access, "token_type": "Bearer", "expires_in": 300}
+    return jsonify(answer | {"id_token": identity.id_token(kept, access)}), 200
 
 
 @dataclass(frozen=True)
