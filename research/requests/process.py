@@ -83,12 +83,14 @@ class Event:
 @dataclass(frozen=True)
 class Standing:
     """A request now. `accepted`: the clause its team accepted. `enough`: whether the last check found a cohort that may
-    be released. `reviews`: by reviewer, whether all criteria were met, in this round. `cost` in cents."""
+    be released. `reviews`: by reviewer, whether all criteria were met, in this round. `asked_by`: who submitted it or
+    answered for its team. `cost` in cents."""
 
     stage: Stage
     accepted: ClauseRef | None = None
     enough: bool = False
     reviews: Mapping[str, bool] = field(default_factory=dict)
+    asked_by: frozenset[str] = frozenset()
     agreement: str | None = None
     cost: int = 0
     signed: bool = False
@@ -114,7 +116,7 @@ def after(stands: Standing | None, event: Event) -> Standing:
     if stands is None:
         if event.kind is not Kind.SUBMITTED:
             raise Conflict("not-submitted")
-        return Standing(Stage.SUBMITTED, ClauseRef.of(event.detail["clause"]))
+        return Standing(Stage.SUBMITTED, ClauseRef.of(event.detail["clause"]), asked_by=frozenset({event.who}))
     if stands.stage in ENDED:
         raise Conflict("request-has-ended")
     if event.kind is Kind.FULFILLED:
@@ -143,7 +145,12 @@ def _checked(stands: Standing, event: Event) -> Standing:
 
 
 def _reviewed(stands: Standing, event: Event) -> Standing:
-    """`met`: the criteria that the reviewer finds met. Reviewing again replaces one's own review."""
+    """`met`: the criteria that the reviewer finds met. Reviewing again replaces one's own review.
+
+    Nobody reviews or approves their own request (SEC-08).
+    """
+    if event.who in stands.asked_by:
+        raise Conflict("own-request")
     if not stands.enough:
         raise Conflict("too-few-donors")
     whole = set(event.detail["met"]) == {each.value for each in Criterion}
@@ -159,6 +166,8 @@ def _decided(stands: Standing, event: Event) -> Standing:
         raise Conflict("not-reviewed")
     if outcome is Outcome.DENIED:
         return replace(stands, stage=Stage.DENIED)
+    if event.who in stands.asked_by:
+        raise Conflict("own-request")
     in_force = ClauseRef.of(event.detail.get("clause"))
     if in_force is None or stands.accepted != in_force:
         raise Conflict("clause-not-accepted")
@@ -171,9 +180,10 @@ def _too_few(stands: Standing) -> bool:
     return stands.stage is Stage.CHECKED and not stands.enough
 
 
-def _answered(_stands: Standing, event: Event) -> Standing:
+def _answered(stands: Standing, event: Event) -> Standing:
     """The team's answer: `clause` as accepted now. Check and review begin anew."""
-    return Standing(Stage.SUBMITTED, ClauseRef.of(event.detail["clause"]))
+    asked_by = stands.asked_by | {event.who}
+    return Standing(Stage.SUBMITTED, ClauseRef.of(event.detail["clause"]), asked_by=asked_by)
 
 
 def _drafted(stands: Standing, event: Event) -> Standing:
@@ -235,6 +245,7 @@ WORDS: Mapping[str, str] = {
     "not-at-this-step": "The request is not at this step.",
     "too-few-donors": "The last check found fewer than 11 donors, so there is nothing to review.",
     "not-reviewed": "Nobody has reviewed the request yet.",
+    "own-request": "Whoever submitted a request, or answered for its team, neither reviews nor approves it.",
     "clause-not-accepted": "The team has not accepted the clause against re-identification that is in force.",
     "criteria-not-met": "A reviewer found a criterion that is not met.",
     "agreement-not-drafted": "No data use agreement was drafted.",

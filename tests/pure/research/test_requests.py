@@ -87,6 +87,20 @@ def walk(events: list[Event], first: Event = SUBMITTED) -> tuple[Standing, list[
     return stands, happened
 
 
+def test_nobody_reviews_or_approves_their_own_request() -> None:
+    """SEC-08: neither who submitted it nor who answered for the team; a denial needs nobody else."""
+    for before, event in (
+        ([SUBMITTED, CHECKED], replace(REVIEWED, who="t")),
+        ([SUBMITTED, CHECKED, REVIEWED], replace(APPROVED, who="t")),
+        ([SUBMITTED, MORE, Event(Kind.ANSWERED, "u", SUBMITTED.detail), CHECKED], replace(REVIEWED, who="u")),
+    ):
+        with pytest.raises(Conflict) as error:
+            standing([*before, event])
+        assert error.value.reason == "own-request"
+        assert error.value.reason in process.WORDS
+    assert standing([SUBMITTED, CHECKED, REVIEWED, replace(DENIED, who="t")]).stage is Stage.DENIED
+
+
 def kinds(events: list[Event]) -> list[Kind]:
     return [event.kind for event in events]
 
@@ -188,7 +202,7 @@ def test_an_answer_begins_anew() -> None:
     """X-07, X-09: needs-more-information goes back to submitted; check and reviews are of another request now."""
     answer = Event(Kind.ANSWERED, "t", {"clause": NO_REIDENTIFICATION.as_json()})
     way = [replace(SUBMITTED, detail={"clause": None}), CHECKED, REVIEWED, MORE, answer]
-    assert standing(way) == Standing(Stage.SUBMITTED, NO_REIDENTIFICATION)
+    assert standing(way) == Standing(Stage.SUBMITTED, NO_REIDENTIFICATION, asked_by=frozenset({"t"}))
     assert standing([*way, CHECKED, REVIEWED, APPROVED]).stage is Stage.APPROVED
     too_few = Event(Kind.CHECKED, "c", {"enough": False})
     assert standing([SUBMITTED, too_few, DENIED]).stage is Stage.DENIED
