@@ -65,8 +65,14 @@ def chart() -> str:
 @takes_files(MOST_BODY)
 @limited("decide", per_minute=30)
 def decide() -> AnyResponse:
-    """Record the opt-out, or show what is missing with everything that was typed."""
-    form = read_form(request.form)
+    """Record the opt-out, or show what is missing with everything that was typed.
+
+    The form names its chart: sent from an older tab, after another patient was opened, it records nothing.
+    """
+    form, person = read_form(request.form), str(current_actor().person)
+    if request.form.get("chart", person) != person:
+        flash(gettext("Another patient was opened meanwhile. Nothing was recorded. Look whose chart this is."), "error")
+        return redirect(url_for("care_team.chart"), 303)
     sent = request.files.get("paper")
     paper = sent.read() if sent is not None else b""
     wrong = {name: words_for(name, code) for name, code in problems(form, now()).items()}

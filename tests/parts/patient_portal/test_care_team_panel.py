@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.portal import Portal, token_in
+from tests.support.portal import Portal, signed_in_client, token_in
 from tests.support.staff import Staff, choose, open_chart, sign_in_staff
 
 HERS = "rv-p02"
@@ -114,6 +114,26 @@ def test_a_hospital_that_does_not_answer_records_nothing(portal: Portal) -> None
     assert portal.rows("SELECT * FROM decision") == []
 
 
+def test_a_form_of_an_older_tab_records_nothing_for_another_patient(portal: Portal) -> None:
+    """X-04, abuse case 17: two tabs; the form is about the patient whose name stood above it, and about nobody else."""
+    on_both = set(team_of(portal, HERS)) & set(team_of(portal, "rv-p01"))
+    ids = [login.id for login in portal.hospitals["riverside"].hospital.records.people("clinician")]
+    staff = sign_in_staff(portal, next(number for number, one in enumerate(ids) if one in on_both))
+    choose(staff, HERS)
+    page = staff.get().text
+    chart = re.search(r'name="chart" value="([^"]+)"', page)
+    assert chart
+    choose(staff, "rv-p01")
+    form = {"csrf_token": token_in(page), "form": "the-key-of-a-form", "chart": chart.group(1), "who": "patient",
+            "how": "phone", "reason": "Asked"}  # fmt: skip
+    answer = staff.browser.post("/care-team", data=form, base_url=portal.url)
+    assert answer.headers["Location"] == "/care-team"
+    assert "Nothing was recorded. Look whose chart this is." in staff.get().text
+    assert portal.rows("SELECT * FROM decision") == []
+    choose(staff, HERS)
+    assert "/done/" in staff.browser.post("/care-team", data=form, base_url=portal.url).headers["Location"]
+
+
 def test_without_a_sign_in_for_staff(portal: Portal) -> None:
     """SMART-62: a patient who uses the staff's door is not let in, and the list is nobody else's."""
     browser = portal.app.test_client()
@@ -121,3 +141,40 @@ def test_without_a_sign_in_for_staff(portal: Portal) -> None:
     entry = browser.get("/care-team/sign-in", base_url=portal.url)
     assert re.findall(r'href="/care-team/sign-in/(\w+)"', entry.text) == ["lakeside", "riverside"]
     assert browser.get("/care-team/sign-in/nowhere", base_url=portal.url).status_code == 404
+
+
+ACTS: dict[str, tuple[str, dict[str, str]]] = {
+    "opt out": ("/care-team", {"who": "patient", "how": "phone", "reason": "Asked"}),
+    "lift": ("/care-team", {"answer": "yes", "who": "patient", "how": "phone", "reason": "Asked"}),
+    "donate": ("/choices/efforts/living-well", {"answer": "yes", "categories": "general", "signed_name": "A Nurse"}),
+    "take back another's entry": ("/care-team/void", {"entry": "00000000-0000-4000-8000-000000000000", "why": "No"}),
+}
+
+
+def test_who_may_do_what(portal: Portal) -> None:
+    """Abuse 10: four who act by four acts: own team, another team, one who has left, a patient; one cell records
+    something, and there are as many notices as actions."""
+    on, off = staff_on_and_off(portal, HERS)
+    own, other, left = (sign_in_staff(portal, number) for number in (on, off, on))
+    somebody = signed_in_client(portal, "rv-p03", record=False)
+    patient, own_person = Staff(portal, somebody.browser), somebody.person
+    for staff, opens in ((own, 303), (other, 403), (left, 303)):
+        assert choose(staff, HERS).status_code == opens
+    hospital, found = portal.hospitals["riverside"].hospital, {}
+    for name, staff in {"left": left, "other": other, "patient": patient, "own": own}.items():
+        gone = [hospital.records.people("clinician")[on].id] if name == "left" else []
+        token = token_in(staff.get("/sign-in/riverside").text)
+        hospital.faults.set({"left_team": gone})
+        for act in ("lift", "donate", "take back another's entry", "opt out"):
+            path, form = ACTS[act]
+            sent = form | {"csrf_token": token, "form": f"the-key-{name}"}
+            answer = staff.browser.post(path, data=sent, base_url=portal.url)
+            found[name, act] = (answer.status_code, answer.headers.get("Location", "").split("/")[-2:-1])
+        hospital.faults.set({})
+    recorded = {cell for cell, answer in found.items() if answer == (303, ["done"])}
+    assert recorded == {("own", "opt out")}, found
+    assert {found["own", act][0] for act in ("lift", "donate")} == {403}
+    assert {found["patient", act][0] for act in ACTS if act != "donate"} == {403}
+    (decision,) = portal.rows("SELECT * FROM decision WHERE person_id <> :own", own=own_person)
+    assert (decision.actor_kind, decision.answer) == ("care-team", "no")
+    assert len(portal.rows("SELECT id FROM staff_task WHERE kind = 'tell-the-person'")) == 1
