@@ -20,6 +20,7 @@ _KEYS = (
     "private_key", "scopes", "care_team", "cancerlinq_participant", "network", "id_token_algs", "practice",
     "identifier_system", "send_nonce", "frame_origins",
 )  # fmt: skip
+LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 EXAMPLE_SCOPES = "launch/patient openid fhirUser offline_access patient/Patient.rs patient/Condition.rs"
 
@@ -119,7 +120,7 @@ def _provider(table: ConfigTable, folder: Path, environment: Mapping[str, str], 
         practice=optional["practice"],
         identifier_system=optional["identifier_system"],
         send_nonce=table.flag("send_nonce", True),
-        frame_origins=tuple(_frame_origin(table, url) for url in table.texts("frame_origins")),
+        frame_origins=tuple(_frame_origin(table, url, private=private) for url in table.texts("frame_origins")),
         client_secret=client_secret_in(table, client_auth, folder, environment),
         client_keys=client_keys_in(table, client_auth, folder, environment),
     )
@@ -152,13 +153,17 @@ def address_in(table: ConfigTable, key: str, url: str, *, private: bool) -> str:
     return url
 
 
-def _frame_origin(table: ConfigTable, url: str) -> str:
-    """An origin that may show us in a frame: https and nothing after the host, as a browser compares it (SMART-23)."""
+def _frame_origin(table: ConfigTable, url: str, *, private: bool) -> str:
+    """An origin that may show us in a frame, with nothing after the host, as a browser compares it (SMART-23).
+
+    It is https; a private hospital on this machine may show us over plain http, in demos and tests.
+    """
     try:
         target = read_url(url)
     except OutboundRefused as error:
         raise table.error("frame_origins", f"cannot be used ({error.reason})", "Write https://host") from None
-    if target.origin.scheme != "https" or target.path != "/" or target.query:
+    near = private and target.origin.scheme == "http" and target.origin.host in LOOPBACK
+    if (target.origin.scheme != "https" and not near) or target.path != "/" or target.query:
         raise table.error("frame_origins", "must be https and end with the host", "Write https://host")
     return str(target.origin)
 

@@ -134,9 +134,10 @@ class SessionStore(SessionInterface):
         if session.sid is None:
             session.sid = secrets.token_urlsafe(ID_BYTES)
             self._end(session.replaced)
-            framed = self.secure and bool(session.get("framed"))
+            # In another site's frame a cookie has to be Secure; browsers keep one on this machine without TLS, too.
+            framed = bool(session.get("framed"))
             response.set_cookie(
-                self.cookie_name, session.sid, path="/", secure=self.secure, httponly=True,
+                self.cookie_name, session.sid, path="/", secure=self.secure or framed, httponly=True,
                 samesite="None" if framed else "Lax", partitioned=framed,
             )  # fmt: skip
         self._write(session.sid, dict(session))

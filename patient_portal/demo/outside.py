@@ -149,7 +149,8 @@ def _providers_toml(fhir: dict[str, str]) -> str:
     common += 'care_team = true\ncancerlinq_participant = true\nnetwork = "private"\n'
     return "".join(
         f'[[provider]]\nid = "{name}"\nname = "{title}"\nstate = "MA"\nfhir_base_url = "{fhir[name]}"\n'
-        f'practice = "{name}-main"\nidentifier_system = "{IDENTIFIERS[name]}"\n{how}\n{common}\n'
+        f'practice = "{name}-main"\nidentifier_system = "{IDENTIFIERS[name]}"\n{how}\n{common}'
+        f'frame_origins = ["{fhir[name].removesuffix("/fhir")}"]\n\n'
         for name, title, how in (
             (
                 "riverside", "Riverside Cancer Center (sandbox)",

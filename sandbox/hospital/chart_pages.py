@@ -48,6 +48,11 @@ def chart_pages(hospital: Hospital) -> Blueprint:
     def launch(patient_id: str) -> AnyResponse:
         return redirect(_launch_url(hospital, patient_id) or "/chart", 303)
 
+    @pages.post("/chart/<patient_id>/inside")
+    def inside(patient_id: str) -> AnyResponse:
+        where = _launch_url(hospital, patient_id)
+        return _inside(hospital, patient_id, where) if where else redirect("/chart", 303)
+
     @pages.get("/sandbox/patients")
     def loaded() -> str:
         return render_template("loaded.html", report=hospital.load_report, folder=hospital.config.patients)
@@ -97,6 +102,14 @@ def _launch_url(hospital: Hospital, patient_id: str) -> str | None:
     value = hospital.permissions.add_launch(clinician.id, patient_id, time.time())
     query = urlencode({"iss": hospital.fhir_url, "launch": value})
     return f"{hospital.config.portal.rstrip('/')}/launch?{query}"
+
+
+def _inside(hospital: Hospital, patient_id: str, where: str) -> Response:
+    """The chart with the app in a frame of its own, as many EHRs show apps (SMART-23)."""
+    page = Response(render_template("inside.html", entry=hospital.records.entries[patient_id], where=where))
+    portal = hospital.config.portal.rstrip("/")
+    page.headers["Content-Security-Policy"] = f"default-src 'none'; style-src 'self'; frame-src 'self' {portal}"
+    return page
 
 
 def _one_chart(hospital: Hospital, patient_id: str) -> Response | None:

@@ -69,7 +69,8 @@ def _safe_headers(response: AnyResponse) -> AnyResponse:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     if response.mimetype == "text/html":
-        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self'"
+        policy = "default-src 'none'; style-src 'self'; img-src 'self'"
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["Cache-Control"] = "no-store"
     return response
 
