@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from consent.dates import due, row_for
 from consent.decision import Decision
+from consent.effort_ends import as_they_stand
+from consent.efforts import SANDBOX_EFFORTS, Effort
 from consent.feed.ends import add_ends
 from consent.record_decision import LOCK, insert_decisions
 from consent.rows import decision_of
@@ -66,7 +68,8 @@ class Calendar:
     def _add(self, persons: Sequence[UUID], now: datetime) -> int:
         with self._database.begin(as_persons(*persons)) as session:
             session.execute(LOCK, {"persons": list(persons)})
-            made = [row for own in _histories(session, persons).values() for row in _rows(own, now)]
+            efforts = as_they_stand(session, SANDBOX_EFFORTS)  # nothing begins for one that has ended
+            made = [row for own in _histories(session, persons).values() for row in _rows(own, now, efforts)]
             if made:
                 insert_decisions(session, made, "decision.recorded")
         return len(made)
@@ -80,11 +83,11 @@ def _histories(session: Session, persons: Sequence[UUID]) -> dict[UUID, list[Dec
     return found
 
 
-def _rows(own: Sequence[Decision], now: datetime) -> list[Decision]:
+def _rows(own: Sequence[Decision], now: datetime, efforts: tuple[Effort, ...]) -> list[Decision]:
     version = max(decision.version for decision in own)
     return [
         row_for(
             item, time_ordered_id(now, secrets.token_bytes(RANDOM_BYTES)), version + count, secrets.token_bytes(32), now
         )
-        for count, item in enumerate(due(own, now), start=1)
+        for count, item in enumerate(due(own, now, efforts), start=1)
     ]

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from consent.dates import due, key_of, row_for
 from consent.decision import Answer, Means, donation_to
+from consent.effort_ends import end_effort
 from consent.efforts import LIVING_WELL
 from consent.feed.begin_and_end import EVER, Calendar
 from consent.feed.ends import add_ends
@@ -24,7 +25,7 @@ from consent.person_identity import link_persons
 from consent.rows import FEED_COLUMNS, decision_of
 from consent.standing import Verdict, Why
 from consent.status import Progress
-from database.context import as_persons, as_propagation
+from database.context import as_nobody, as_persons, as_propagation
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import patient, person
 from tests.parts.consent.test_status import status
@@ -87,6 +88,18 @@ def test_not_told_before_it_begins(world: World) -> None:
     assert calendar(world).look(world.clock()) == 1
     world.drain("living-well")
     assert [(version, answer) for _, version, answer in store.effects] == [(2, "yes"), (3, "no")]
+
+
+def test_nothing_begins_for_an_effort_that_has_ended(world: World) -> None:
+    """HIP-10: a yes for later whose day comes after the end of its effort is told to nobody."""
+    store = world.add(LIVING_WELL_STORE)
+    world.press(person(world.database, 1), GIVE, Answer.YES, starts_at=world.clock() + timedelta(days=3))
+    with world.database.worker.begin(as_nobody()) as session:
+        end_effort(session, LIVING_WELL, "ops", "The study is over", world.clock())
+    world.clock.tick(4 * DAY)
+    assert calendar(world).look(world.clock()) == 0
+    world.drain("living-well")
+    assert store.answers() == {}
 
 
 def test_a_later_yes_never_overtakes_a_no(world: World) -> None:
