@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from consent.audit import by_actor, write_audit
+from consent.authority.helping import forget_helpers
 from database.context import Context, as_persons
 from fhir_bridge.access.tables import AccessRequest
 from fhir_bridge.connections import ENDED
@@ -15,6 +16,7 @@ from fhir_bridge.erase_record import erase_record
 from fhir_bridge.smart.client import SmartClient
 from notifications.contact import Agreement, remove_number
 from notifications.reminders import cancel_reminder
+from notifications.topics import WAYS
 from patient_portal.access_reminders import stop_reminding
 from patient_portal.texting import texting_of
 from patient_portal.web_session import end_all_of_account
@@ -26,8 +28,9 @@ OF_CHOICES = "choices"
 
 
 def close_account(wiring: Wiring, actor: Actor, agreement: Agreement, now: datetime) -> None:
-    """Give every grant back, delete the record, the letters and the number, end every reminder and session; in this
-    order, so that nothing comes in again after it was deleted. Done again after a crash it does what is left."""
+    """Give every grant back, delete the record, the letters, the helpers, the number and the addresses, end every
+    reminder and session; in this order, so that nothing comes in again after it was deleted. Done again after a crash
+    it does what is left."""
     assert actor.account_id is not None
     smart = SmartClient(wiring.http)
     for each in connections_of(wiring.database, actor.account_id, actor.persons):
@@ -40,6 +43,7 @@ def close_account(wiring: Wiring, actor: Actor, agreement: Agreement, now: datet
     _fall_silent(wiring, actor, agreement, now)
     with wiring.database.begin(Context(persons=actor.persons, account=actor.account_id)) as session:
         erase_record(session, actor.persons)
+        forget_helpers(session, actor, now)
         for person in actor.persons:
             write_audit(session, now, by_actor(actor, "record.erased", "D", person=person))
         end_all_of_account(session, actor.account_id, now)
@@ -56,4 +60,5 @@ def _fall_silent(wiring: Wiring, actor: Actor, agreement: Agreement, now: dateti
         stop_reminding(texting, person, letter)
     for person in actor.persons:
         cancel_reminder(texting, person, OF_CHOICES)
-        remove_number(texting, person, agreement=agreement, now=now)
+        for way in WAYS:
+            remove_number(texting, person, agreement=agreement, now=now, way=way)

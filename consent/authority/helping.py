@@ -113,6 +113,15 @@ def end(session: Session, actor: Actor, helper: UUID, now: datetime) -> None:
         write_audit(session, now, by_actor(actor, "helper.ended", "D"))
 
 
+def forget_helpers(session: Session, actor: Actor, now: datetime) -> None:
+    """Delete every helper of these people with their visits and what they filled in: they reach nothing from now on."""
+    session.execute(delete(FilledIn).where(FilledIn.person_id.in_(actor.persons)))
+    gone = delete(HelperRow).where(HelperRow.person_id.in_(actor.persons)).returning(HelperRow.person_id)
+    ended = [by_actor(actor, "helper.ended", "D", person=person) for person in session.scalars(gone)]
+    if ended:
+        write_audit(session, now, *ended)
+
+
 def helpers_of(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> list[Helper]:
     """Everybody ever invited, newest first, with each visit."""
     rows = session.scalars(

@@ -167,6 +167,24 @@ def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
     assert come(helper, token, passcode).status_code == 422
 
 
+def test_who_closes_their_account_has_no_helpers_and_no_addresses(portal: Portal) -> None:
+    """HIP-15, decisions (Data at rest): the link is dead, an open visit too, and mail and letters go nowhere."""
+    own = signed_in_client(portal, "rv-p01", record=False)
+    owner = Visitor(portal, "owner", own.browser, own.person)
+    token, passcode = invited(portal, owner)
+    helper = Visitor(portal, "helper", portal.app.test_client())
+    assert come(helper, token, passcode).status_code == 303
+    helper.post("/choices/efforts/living-well/fill-in", {"categories": ["clinical"]})
+    assert owner.post("/notifications/letters", {"postal": "Denise Johnson\n1 Main St"}).status_code == 303
+    give_number(portal, own.person, DEATH["phone"])
+    assert owner.post("/account/close", {"sure": "yes"}).headers["Location"] == "/account/closed"
+    assert helper.get("/record").status_code == 403
+    assert come(helper, token, passcode).status_code == 422
+    for table in ("helper", "helper_visit", "filled_in"):
+        assert portal.rows(f"SELECT * FROM {table}") == []
+    assert {row.state for row in portal.rows("SELECT state FROM contact_point")} == {"replaced"}
+
+
 def test_ten_wrong_passcodes_close_the_link(portal: Portal) -> None:
     """SEC-09, abuse case 11: guessing ends the invitation, and the right passcode comes too late."""
     own = signed_in_client(portal, "rv-p02", record=False)
