@@ -77,8 +77,14 @@ def come_in(wiring: Wiring, provider: IdentityProvider, identity: Identity, now:
 
 
 def note_sign_in(wiring: Wiring, member: Member, factor: str, now: datetime) -> None:
-    """The audit line of a whole sign-in: where, and by which second factor (`token` or `passkey`)."""
+    """The audit line of a whole sign-in: where, and by which second factor (`token` or `passkey`).
+
+    Refused for one who was told to go while their second factor was still to come.
+    """
     with wiring.database.begin(as_staff(member.practices, member.account)) as session:
+        kept = session.get(StaffMember, member.account)
+        if kept is None or kept.ended_at is not None:
+            raise Refused("staff-ended")
         detail = {"provider": member.identity_id, "factor": factor}
         write_audit(session, now, Audited(None, "sign-in", "E", member.role, member.account, detail=detail))
 

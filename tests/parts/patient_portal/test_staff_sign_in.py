@@ -25,7 +25,8 @@ def environment(portal: Portal, outside: Outside, monkeypatch: pytest.MonkeyPatc
     for name, value in {
         "DATABASE_URL": settings.database_url, "DATABASE_URL_WORKER": settings.database_url_worker,
         "PORTAL_BASE_URL": portal.url, "PORTAL_KEYS": str(settings.keys), "PORTAL_SECRET_KEY": settings.secret_key,
-        "PORTAL_PROVIDERS": str(outside.folder / "providers.toml"), "PORTAL_STORES": str(outside.folder / "stores.toml"),
+        "PORTAL_PROVIDERS": str(outside.folder / "providers.toml"),
+        "PORTAL_STORES": str(outside.folder / "stores.toml"),
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
 
@@ -173,7 +174,13 @@ def test_who_left_is_out_everywhere(portal: Portal, environment: None) -> None:
     worker = at_work(portal)
     (listed,) = run("list").splitlines()
     assert "Miguel Ortega" in listed
+    halfway, key = AtWork(portal, portal.app.test_client()), SoftKey()
+    come_back(portal, halfway.browser, callback_of(portal, halfway.browser, WORKER, "password"))
+    halfway.post("/staff/passkey/code", code=run("invite", "cancerlinq").split()[0])
+    made = key.make(options_on(halfway.get("/staff/passkey").text), portal.url)
     run("end", listed.split()[0])
+    assert halfway.post("/staff/passkey", credential=made).status_code == 403  # the second factor came too late
+    assert halfway.get("/staff").status_code == 303
     assert worker.get("/staff").status_code == 303
     browser = portal.app.test_client()
     refused = come_back(portal, browser, callback_of(portal, browser, WORKER))
