@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-import resource
+import pickle
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from multiprocessing.queues import SimpleQueue
-from pathlib import Path
 from urllib.parse import urlsplit
 
+import orjson
 import psycopg
 import requests
-import structlog
 
 from benchmarks.harness.arms import Outcome
 from benchmarks.w3_world import World
@@ -26,11 +24,7 @@ from consent.store_config import Kind, Store, Transport
 from consent.stores.adapters import adapter_for
 from consent.stores.warehouse_tables import ddl
 from consent.wire_signature import sign
-from database.keyring import KeyRing
 from database.prepare import create_database, with_database
-from database.unit_of_work import Database
-from outbound.client import OutboundClient
-from outbound.destinations import AllowList, destination
 
 _HELD = "SELECT value, version, answer FROM portal_consent_state"
 _STANDING = (
@@ -88,17 +82,15 @@ def filled_lines(world: World, _turn: int) -> Outcome:
     """The product's backfill of a webhook of lines, in a process of its own whose memory is looked at."""
     filling = world.filling
     store = filling.stores[0]
-    _begin_anew(filling, store)
-    context = multiprocessing.get_context("spawn")
-    answer: SimpleQueue[tuple[float, float]] = context.SimpleQueue()
-    arguments = (filling.database.urls.worker, filling.ring_file, store, answer)
-    process = context.Process(target=_in_a_process, args=arguments)
-    process.start()
-    process.join()
-    took, megabytes = answer.get()
+    begin_anew(filling, store)
+    given = pickle.dumps((filling.database.urls.worker, filling.ring_file, store))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.w3_filler"], input=given, stdout=subprocess.PIPE, check=True
+    )
+    said: dict[str, float] = orjson.loads(done.stdout)
     told = {row[:3] for row in filling.taken(store.id)}
     assert told == filling.standing, "the store was told something else"
-    figures = {"per_second": len(told) / took, "memory_mb": megabytes}
+    figures = {"per_second": len(told) / said["seconds"], "memory_mb": said["memory_mb"]}
     return replace(world.expected_outcome, figures=figures)
 
 
@@ -124,7 +116,7 @@ def sql_lines(world: World, _turn: int) -> Outcome:
 
 def _filled(world: World, store: Store) -> float:
     filling = world.filling
-    _begin_anew(filling, store)
+    begin_anew(filling, store)
     adapter = adapter_for(store, filling.http, utc_now, filling.ring)
     began = time.perf_counter()
     done = backfill(filling.database.worker, filling.ring, adapter, utc_now)
@@ -132,7 +124,7 @@ def _filled(world: World, store: Store) -> float:
     return time.perf_counter() - began
 
 
-def _begin_anew(world: World, store: Store) -> None:
+def begin_anew(world: World, store: Store) -> None:
     """As if the store had been told of one person long ago: it then hears of all that stands."""
     note_stores(world.database.worker, [store], utc_now())
     world.at_start([store], 0)
@@ -140,19 +132,6 @@ def _begin_anew(world: World, store: Store) -> None:
     with psycopg.connect(world.database.superuser_url, autocommit=True) as connection:
         connection.execute("DELETE FROM store_backfill WHERE store_id = %s", [store.id])
         connection.execute("UPDATE store_cursor SET event_number = 1 WHERE store_id = %s", [store.id])
-
-
-def _in_a_process(url: str, ring_file: Path, store: Store, answer: SimpleQueue[tuple[float, float]]) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    http = OutboundClient(AllowList([destination(store.endpoint, private=True)]))
-    ring, database = KeyRing.load(ring_file), Database(url)
-    began = time.perf_counter()
-    done = backfill(database, ring, adapter_for(store, http, utc_now, ring), utc_now)
-    took = time.perf_counter() - began
-    assert done.is_done, done
-    answer.put((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-    database.close()
-    http.close()
 
 
 @contextmanager

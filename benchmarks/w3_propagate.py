@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.harness.arms import Arm, Benchmark, Goal
 from benchmarks.w3_backfill import filled_lines, filled_warehouse, raw_copy, sql_lines
 from benchmarks.w3_live import hundred, soon
+from benchmarks.w3_mass import all_end, built_transactions, filled_fhir, raw_statement
 from benchmarks.w3_ours import build_bundles, bundles, many_stores, one_store
 from benchmarks.w3_peers import Celery, procrastinate_jobs, relay
 from benchmarks.w3_world import world
@@ -35,6 +36,10 @@ BENCHMARK = Benchmark(
         Arm("warehouse filled", filled_warehouse),
         Arm("SQL-built lines", sql_lines),
         Arm("lines filled", filled_lines),
+        Arm("transactions built", built_transactions),
+        Arm("FHIR server filled", filled_fhir),
+        Arm("raw set statement", raw_statement),
+        Arm("everyone's yes ends", all_end),
     ),
     (
         Goal("G3.1 a job per change", ONE, RATE, 200, over="Procrastinate, job per change"),
@@ -49,6 +54,8 @@ BENCHMARK = Benchmark(
         Goal("G3.7 idle", "100 changes among all", "ledger_rows_when_idle", 0, at_most=True),
         Goal("G3.4", "warehouse filled", RATE, 0.5, over="raw COPY to COPY"),
         Goal("G3.5 lines", "lines filled", RATE, 0.5, over="SQL-built lines"),
+        Goal("G3.5 FHIR", "FHIR server filled", RATE, 0.5, over="transactions built"),
+        Goal("G3.6", "everyone's yes ends", "seconds", 1.3, over="raw set statement", at_most=True),
         Goal("G3.9 memory", "lines filled", "memory_mb", 150, at_most=True),
         Goal("G3.8", "100 a second", "p99_ms", 90, at_most=True),
     ),

@@ -3,6 +3,7 @@
 `python -m benchmarks.w3_receiver` writes its port and serves until its input ends. `POST /s/NAME` takes a delivery;
 `POST /manner/NAME` sets how that store behaves (`delay_ms`, `answer`: good, 503, hang) and forgets what it took;
 `GET /taken/NAME` gives what it took in order, a line `value version answer event milliseconds` for each event.
+`/r/NAME` is the base of a FHIR server that holds nothing yet and takes what it is told.
 """
 
 from __future__ import annotations
@@ -69,6 +70,19 @@ class Handler(socketserver.StreamRequestHandler):
             lines += [b"%s %d %.3f" % (told, number, at * 1000) for told, number in events]
         return 200, {}, b"\n".join(lines)
 
+    def on_r(self, _: Manner, path: str, _headers: dict[str, str], body: bytes) -> tuple[int, Any, bytes]:
+        """A batch of reads finds nothing; a transaction is taken; anything else is a search that finds nothing."""
+        answer: dict[str, object] = {"resourceType": "Bundle", "type": "searchset", "total": 0}
+        manner = STORES.setdefault(path.split("/", maxsplit=1)[0], Manner())
+        asked = orjson.loads(body) if body else {"type": "search"}
+        if asked["type"] == "batch":
+            answer = _responses("batch-response", [{"status": "404"}] * len(asked["entry"]))
+        elif asked["type"] == "transaction":
+            manner.taken.append((time.time(), True, body))
+            manner.count += len(asked["entry"]) // 2
+            answer = _responses("transaction-response", [{"status": "201", "etag": 'W/"1"'}] * len(asked["entry"]))
+        return 200, {"content-type": "application/fhir+json"}, orjson.dumps(answer)
+
     def on_s(self, manner: Manner, store: str, headers: dict[str, str], body: bytes) -> tuple[int, Any, bytes]:
         while manner.answer == "hang" and STORES[store] is manner:
             time.sleep(0.02)  # until it is told to behave otherwise
@@ -111,6 +125,10 @@ def _receipts_of_bundle(body: bytes) -> list[dict[str, object]]:
     ]
 
 
+def _responses(kind: str, made: list[dict[str, str]]) -> dict[str, object]:
+    return {"resourceType": "Bundle", "type": kind, "entry": [{"response": one} for one in made]}
+
+
 def _number(part: dict[str, Any]) -> int:
     return int(part["part"][0]["valueString"])
 
@@ -120,14 +138,22 @@ def _of_line(line: dict[str, Any]) -> tuple[bytes, int]:
 
 
 def _of_bundle(body: bytes) -> list[tuple[bytes, int]]:
-    entries = orjson.loads(body)["entry"]
-    numbers = [_number(part) for part in entries[0]["resource"]["parameter"] if part["name"] == "notification-event"]
+    document = orjson.loads(body)
+    entries = document["entry"]
+    if document["type"] == "transaction":  # a Consent and its Provenance by turns; our version is an extension
+        consents = [entry["resource"] for entry in entries[::2]]
+        versions = [consent["extension"][0]["valuePositiveInt"] for consent in consents]
+        numbers = [int(consent["identifier"][1]["value"]) for consent in consents]
+    else:
+        consents = [entry["resource"] for entry in entries[1:]]
+        versions = [int(consent["meta"]["versionId"]) for consent in consents]
+        parts = entries[0]["resource"]["parameter"]
+        numbers = [_number(part) for part in parts if part["name"] == "notification-event"]
     found = []
-    for number, entry in zip(numbers, entries[1:], strict=True):
-        consent = entry["resource"]
+    for number, version, consent in zip(numbers, versions, consents, strict=True):
         value = consent["patient"]["identifier"]["value"]
         answer = "no" if b'"type":"deny"' in orjson.dumps(consent["provision"]) else "yes"
-        found.append((f"{value} {consent['meta']['versionId']} {answer}".encode(), number))
+        found.append((f"{value} {version} {answer}".encode(), number))
     return found
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
-import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
-from uuid import UUID
 
 import orjson
 import psycopg
@@ -24,11 +21,11 @@ import structlog
 
 from benchmarks.harness.arms import Outcome
 from benchmarks.harness.postgres import SETTINGS, BenchDatabase, BenchServer, bench_server
-from benchmarks.scale.world import PLATFORM, SYSTEM
+from benchmarks.scale.world import PLATFORM
+from benchmarks.w3_ledger import fill
 from consent.feed.read_ahead import ReadAhead
 from consent.feed.run import note_stores, utc_now
 from consent.feed.sender import Sender, Step
-from consent.person_identity import alias_place
 from consent.store_config import Store, Transport
 from consent.stores.webhook import WebhookStore
 from database.keyring import KeyRing
@@ -118,7 +115,16 @@ class World:
     @property
     def filling(self) -> World:
         """Another one, from which stores are filled from the beginning."""
-        return self.others[-1]
+        return self.others[1]
+
+    @property
+    def ending(self) -> World:
+        """Another one, in which everyone's yes ends."""
+        return self.others[2]
+
+    @property
+    def fhir_base(self) -> str:
+        return f"http://127.0.0.1:{self.port}/r/fhir"
 
     @cached_property
     def standing(self) -> set[tuple[str, int, str]]:
@@ -176,7 +182,7 @@ class World:
 
 def drain(sender: Sender) -> None:
     """Step until all is told, as the feed's own loop does."""
-    while sender.step() in (Step.SENT, Step.MOVED):
+    while sender.step(onward=True) in (Step.SENT, Step.MOVED):
         pass
 
 
@@ -231,8 +237,9 @@ def world(small: bool) -> Iterator[World]:
         made(server, "w3", ledger, told, port, small) as shared,
         made(server, "w3few", ledger // 100 + 1_500, 1_000, port, small) as few,
         made(server, "w3fill", ledger // 10 + 1_200, 1_000, port, small) as filling,
+        made(server, "w3end", ledger // 10 + 1_200, 1_000, port, small) as ending,
     ):
-        shared.others.extend([few, filling])
+        shared.others.extend([few, filling, ending])
         yield shared
 
 
@@ -244,7 +251,8 @@ def made(server: BenchServer, name: str, ledger: int, changes: int, port: int, s
     address = f"http://127.0.0.1:{port}/s/"
     stores = [replace(PLATFORM, id=f"platform-{n}", endpoint=f"{address}platform-{n}") for n in range(STORES)]
     backport = replace(PLATFORM, id="bundles", endpoint=f"{address}bundles", transport=Transport.BACKPORT)
-    http = OutboundClient(AllowList([destination(one.endpoint, private=True) for one in (*stores, backport)]))
+    addresses = [*(one.endpoint for one in (*stores, backport)), f"http://127.0.0.1:{port}/r/fhir"]
+    http = OutboundClient(AllowList([destination(one, private=True) for one in addresses]))
     note_stores(database.worker, [*stores, backport], utc_now())
     fill(database, server.ring, ledger)
     ahead = ReadAhead(database.worker, server.ring, utc_now)
@@ -266,43 +274,3 @@ def made(server: BenchServer, name: str, ledger: int, changes: int, port: int, s
     finally:
         ahead.close()
         http.close()
-
-
-def fill(database: BenchDatabase, ring: KeyRing, changes: int) -> None:
-    """Three people of four decide once, the others twice; the order of positions is nobody's order of birth."""
-    people = changes * 4 // 5
-    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
-        connection.execute("SET synchronous_commit = off")
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(
-            "INSERT INTO person (id, language, created_at) SELECT md5('p' || i)::uuid, 'en', now()"
-            " FROM generate_series(1, %s) i",
-            [people],
-        )
-        _name(connection, ring)
-        for version, where in ((1, "true"), (2, f"person_no <= {changes - people}")):
-            connection.execute(
-                "INSERT INTO decision (id, person_id, version, choice, answer, categories, sensitive, actor_kind,"  # noqa: S608
-                " actor_account, means, language, provider_id, confirmed_by_person, asked_at, recorded_at,"
-                f" idempotency_key, salt) SELECT md5('d{version}-' || person_no)::uuid, id, {version}, 'cancerlinq',"
-                f" CASE WHEN (person_no + {version}) % 2 = 0 THEN 'yes' ELSE 'no' END, '{{}}', '{{}}', 'patient',"
-                f" md5('a' || person_no)::uuid, 'web', 'en', 'riverside', true, at, at, 'k{version}-' || person_no,"
-                f" sha256(CAST('s{version}-' || person_no AS bytea)) FROM (SELECT *, now() - interval '9 days'"
-                f" + {version} * interval '1 day' + person_no * interval '1.234 ms' AS at FROM person) p WHERE {where}"
-            )
-        connection.execute(
-            "INSERT INTO position SELECT row_number() OVER (ORDER BY version, md5(id::text)) - 1, id, person_id,"
-            " version, salt, recorded_at FROM decision"
-        )
-        connection.execute("VACUUM ANALYZE")
-
-
-def _name(connection: psycopg.Connection[tuple[object, ...]], ring: KeyRing) -> None:
-    """A record number for each person, sealed as the product seals it."""
-    columns = "(id, person_id, issued_by, practice_id, system, value_index, value_sealed, created_at)"
-    rows = connection.execute("SELECT md5('n' || person_no)::uuid, id, person_no FROM person").fetchall()
-    now = datetime.now(UTC)
-    with connection.cursor() as cursor, cursor.copy(f"COPY person_alias {columns} FROM STDIN") as copy:
-        for alias, person, number in rows:
-            sealed = ring.seal(f"MRN-{number:07}".encode(), alias_place(UUID(str(alias))))
-            copy.write_row((alias, person, "riverside", "riverside-main", SYSTEM, secrets.token_bytes(32), sealed, now))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
+from operator import lt
 from typing import Annotated, Any
 
 import msgspec
@@ -40,11 +41,13 @@ class State(StrEnum):
 
 
 LONGEST_WORD = 80
+MOST_ANSWERED = 5_000
+"""At most so many events are answered for at once."""
 _Number = Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
 _Word = Annotated[str, msgspec.Meta(max_length=LONGEST_WORD)]
 
 
-class StoreReceipt(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoreReceipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One event's receipt, as signed. `removed` counts entries; `keeps` names the minimum kept; `reference` the
     store's own reference; `at` its own time as text."""
 
@@ -72,7 +75,7 @@ class _Answer(msgspec.Struct):
     """An answer in which nothing has to be left out."""
 
     store: str
-    receipts: Annotated[list[StoreReceipt], msgspec.Meta(max_length=5_000)]
+    receipts: Annotated[list[StoreReceipt], msgspec.Meta(max_length=MOST_ANSWERED)]
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -105,12 +108,14 @@ def read_answer(
     if status != 200:
         raise NotBelieved(f"status-{status}")
     receipts = _signed_receipts(store, headers, body, now, message_id)
-    found = {receipt.event: receipt for receipt in receipts}
-    if len(found) != len(receipts) or found.keys() != told.keys():
-        raise NotBelieved("answers-other-events")
-    if any(found[event].version < version for event, version in told.items()):
+    if [receipt.event for receipt in receipts] != sorted(told):  # most answer in the order of what they were told
+        found = {receipt.event: receipt for receipt in receipts}
+        if len(found) != len(receipts) or found.keys() != told.keys():
+            raise NotBelieved("answers-other-events")
+        receipts = tuple(found[event] for event in sorted(found))
+    if any(map(lt, [receipt.version for receipt in receipts], [told[receipt.event] for receipt in receipts])):
         raise NotBelieved("answers-older-version")
-    return tuple(found[event] for event in sorted(found))
+    return receipts
 
 
 def read_late_receipts(
@@ -139,10 +144,15 @@ def _flawless(store: Store, body: bytes) -> tuple[StoreReceipt, ...] | None:
         answer = _ANSWER.decode(body)
     except msgspec.DecodeError:
         return None
-    words = chain.from_iterable((one.keeps, one.reference, one.reason, one.at) for one in answer.receipts)
-    if answer.store != store.id or not "".join(filter(None, words)).isprintable():
+    said = body.decode(errors="replace")
+    if answer.store != store.id or not (("\\" not in said and said.isprintable()) or _is_printable(answer.receipts)):
         return None
     return tuple(answer.receipts)
+
+
+def _is_printable(receipts: Sequence[StoreReceipt]) -> bool:
+    words = chain.from_iterable((one.keeps, one.reference, one.reason, one.at) for one in receipts)
+    return "".join(filter(None, words)).isprintable()
 
 
 def _with_flaws(store: Store, body: bytes) -> tuple[StoreReceipt, ...]:
@@ -154,7 +164,7 @@ def _with_flaws(store: Store, body: bytes) -> tuple[StoreReceipt, ...]:
     if not isinstance(answer, dict) or answer.get("store") != store.id:
         raise NotBelieved("names-another-store")
     items = answer.get("receipts")
-    if not isinstance(items, list) or len(items) > 5_000:
+    if not isinstance(items, list) or len(items) > MOST_ANSWERED:
         raise NotBelieved("no-receipts")
     return tuple(_receipt(item) for item in items)
 

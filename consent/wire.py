@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import orjson
@@ -52,38 +52,6 @@ class StoreEvent:
         return self.decision.version
 
 
-class Line(NamedTuple):
-    """One thing one store is told by a compact line, not yet numbered. `person` is the person's id as text; `rest` is
-    the line after its number, without the line's end, empty while the person's name there cannot be opened."""
-
-    position: int
-    version: int
-    person: str
-    rest: bytes
-
-    @property
-    def is_readable(self) -> bool:
-        return self.rest != b""
-
-
-class LineEvent(NamedTuple):
-    """A numbered line: what a `StoreEvent` becomes on the wire, when that is all that is needed of it."""
-
-    number: int
-    position: int
-    version: int
-    person: str
-    rest: bytes
-
-    @property
-    def is_readable(self) -> bool:
-        return self.rest != b""
-
-    @property
-    def person_id(self) -> UUID:
-        return UUID(self.person)
-
-
 def subscription_id(store_id: str) -> str:
     """A stable logical id for the store's subscription."""
     return str(uuid5(NAMESPACE_URL, f"{CANONICAL}/Subscription/{store_id}"))
@@ -94,11 +62,6 @@ def message(store: Store, events: Sequence[StoreEvent]) -> tuple[str, bytes]:
     if store.transport is Transport.NDJSON:
         return "application/x-ndjson", b"".join(orjson.dumps(_line(event)) + b"\n" for event in events)
     return "application/fhir+json", orjson.dumps(bundle(store, events, "event-notification"))
-
-
-def lines_message(events: Sequence[LineEvent]) -> tuple[str, bytes]:
-    """The same for events that are lines already."""
-    return "application/x-ndjson", b"".join([b'{"event":%d%b\n' % (event[0], event[4]) for event in events])
 
 
 def _line(event: StoreEvent) -> dict[str, object]:

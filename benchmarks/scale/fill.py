@@ -55,7 +55,7 @@ def _decisions(version: int, answer: str, where: str, uuid: Ids) -> str:
     at = f"now() - interval '300 days' + person_no * interval '1 second' / 10 + interval '{version} days'"
     order = f"person_no + {version - 1} * 100000000"
     return (
-        f"INSERT INTO decision ({COLUMNS}) SELECT {uuid('d', order)}, id, {version}, choice, effort_id, {answer},"  # noqa: S608
+        f"INSERT INTO decision ({COLUMNS}) SELECT {uuid('d', order)}, id, {version}, choice, effort_id, {answer},"  # noqa: S608 - texts of this file
         " CASE WHEN choice = 'donation' THEN ARRAY['clinical', 'general', 'therapy'] ELSE '{}' END, '{}', 'patient',"
         f" {random_uuid('a', 'person_no')}, 'web', 'en', effort_id, CASE WHEN choice = 'donation' THEN 1 END,"
         f" 'riverside', CASE WHEN choice = 'donation' THEN {_bytes('e')} || {_bytes('f')} END, true, {at}, {at},"
@@ -69,13 +69,13 @@ def statements(people: int, uuid: Ids) -> list[tuple[str, str]]:
     return [
         (
             "person",
-            "INSERT INTO person (id, language, zone, created_at)"  # noqa: S608
+            "INSERT INTO person (id, language, zone, created_at)"  # noqa: S608 - texts of this file
             f" SELECT {uuid('p', 'i')}, 'en', 'America/New_York', now() - interval '300 days' + i * interval '100 ms'"
             f" FROM generate_series(1, {people}) i",
         ),
         (
             "person_alias",
-            f"INSERT INTO person_alias SELECT {uuid('n', 'person_no')}, id, 'riverside', 'riverside-main',"  # noqa: S608
+            f"INSERT INTO person_alias SELECT {uuid('n', 'person_no')}, id, 'riverside', 'riverside-main',"  # noqa: S608 - texts of this file
             f" 'urn:oid:2.16.840.1.113883.19.5', {_bytes('i')}, {_bytes('v')} || '\\x00000000000000000000', created_at"
             " FROM person",
         ),
@@ -88,13 +88,13 @@ def statements(people: int, uuid: Ids) -> list[tuple[str, str]]:
         ),
         (
             "audit_event",
-            f"{AUDIT} SELECT person_id, recorded_at, 'decision.recorded', 'C', '0', 'patient', actor_account,"  # noqa: S608
+            f"{AUDIT} SELECT person_id, recorded_at, 'decision.recorded', 'C', '0', 'patient', actor_account,"  # noqa: S608 - texts of this file
             " jsonb_build_object('choice', choice, 'effort', effort_id, 'answer', answer, 'version', version, 'means',"
             " means) FROM decision",
         ),
         (
             "audit_event",
-            f"{AUDIT} SELECT id, created_at, 'choices.read', 'R', '0', 'patient',"  # noqa: S608
+            f"{AUDIT} SELECT id, created_at, 'choices.read', 'R', '0', 'patient',"  # noqa: S608 - texts of this file
             f" {random_uuid('a', 'person_no')}, '{{}}' FROM person",
         ),
         *_store_statements(),
@@ -108,7 +108,7 @@ def _store_statements() -> list[tuple[str, str]]:
     return [
         (
             "store_batch",
-            f"INSERT INTO store_batch SELECT {random_uuid('b', 'number / 1000')}, 'platform', min(number), max(number),"  # noqa: S608
+            f"INSERT INTO store_batch SELECT {random_uuid('b', 'number / 1000')}, 'platform', min(number), max(number),"  # noqa: S608 - texts of this file
             " min(position), max(position), array_agg(position ORDER BY position), now(), now(), now()"
             " FROM (SELECT q.position, row_number() OVER (ORDER BY q.position) AS number"
             " FROM position q JOIN decision d ON d.id = q.decision_id WHERE d.choice = 'cancerlinq') n"
@@ -136,7 +136,7 @@ def _contact_statements(uuid: Ids) -> list[tuple[str, str]]:
     return [
         (
             "contact_point",
-            f"INSERT INTO contact_point SELECT {uuid('c', 'person_no')}, id, 'sms', {_bytes('t')},"  # noqa: S608
+            f"INSERT INTO contact_point SELECT {uuid('c', 'person_no')}, id, 'sms', {_bytes('t')},"  # noqa: S608 - texts of this file
             f" {_bytes('u')} || '\\x00000000', 'en', 'America/New_York', 'confirmed', NULL, NULL, 0, created_at,"
             " created_at FROM person WHERE person_no % 10 < 3",
         ),
@@ -188,11 +188,11 @@ def _drop_keys(connection: psycopg.Connection[Any]) -> list[str]:
     """Drop the filled tables' constraints and indexes; returns the statements that make them again, in order."""
     names = "(" + ", ".join(f"'{table}'::regclass" for table in FILLED) + ")"
     found = connection.execute(
-        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype FROM pg_constraint"  # noqa: S608
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype FROM pg_constraint"  # noqa: S608 - texts of this file
         f" WHERE conrelid IN {names} AND contype IN ('p', 'u', 'f') ORDER BY contype = 'f', contype = 'u'"
     ).fetchall()
     plain = connection.execute(
-        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"  # noqa: S608
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"  # noqa: S608 - texts of this file
         f" WHERE i.indrelid IN {names} AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)"
     ).fetchall()
     # Foreign keys of rows that were made from each other need no proof; new rows are checked.
@@ -203,7 +203,7 @@ def _drop_keys(connection: psycopg.Connection[Any]) -> list[str]:
     for _, index_statement in plain:
         again.append(index_statement)
     others = connection.execute(
-        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"  # noqa: S608
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"  # noqa: S608 - texts of this file
         f" WHERE confrelid IN {names} AND conrelid NOT IN {names} AND contype = 'f'"
     ).fetchall()
     for table, name, definition in others:

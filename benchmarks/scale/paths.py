@@ -16,7 +16,8 @@ from benchmarks.scale.site import Site, press
 from benchmarks.scale.world import DONATION, PLATFORM, STORES, VIA
 from consent.audit_tables import AuditEventRow
 from consent.decision import Answer
-from consent.feed.batches import next_batch, read_cursor
+from consent.feed.batches import next_batch
+from consent.feed.cursor import read_cursor
 from consent.feed.pace import Pace
 from consent.feed.parking import next_parked
 from consent.feed.run import utc_now

@@ -21,10 +21,11 @@ _FIRST_CURSOR = text(
     " VALUES (:store, 0, 0, 0, :now) ON CONFLICT (store_id) DO NOTHING"
 )
 _LOCKED = text(
-    "SELECT c.position, c.event_number, (SELECT coalesce(max(position) + 1, 0) FROM position) AS top,"
-    " EXISTS (SELECT 1 FROM store_batch b WHERE b.store_id = :store AND b.first_event = c.event_number + 1) AS waiting"
-    " FROM store_cursor c WHERE c.store_id = :store FOR UPDATE OF c"
+    "SELECT position, event_number, (SELECT coalesce(max(position) + 1, 0) FROM position) AS top"
+    " FROM store_cursor WHERE store_id = :store FOR UPDATE"
 )
+# After the lock: while it was waited for, a batch may have been made.
+_WAITING = text("SELECT EXISTS (SELECT FROM store_batch WHERE store_id = :store AND first_event = :event + 1)")
 _JUMP = text("UPDATE store_cursor SET position = :stop, updated_at = :now WHERE store_id = :store")
 _BEGIN = text(
     "INSERT INTO store_backfill ("  # noqa: S608 - constants
@@ -86,9 +87,10 @@ def begin_backfill(database: Database, store: Store, now: datetime, order: Order
         found = read_backfill(session, store.id)
         if found is not None and not found.is_done:
             return found
-        stop = cursor.position if cursor.waiting else cursor.top
+        waiting = session.scalar(_WAITING, {"store": store.id, "event": cursor.event_number})
+        stop = cursor.position if waiting else cursor.top
         session.execute(_JUMP, {"store": store.id, "stop": stop, "now": now})
-        new = cursor.event_number == 0 and not cursor.waiting and store.basis is Basis.OPERATIONS
+        new = cursor.event_number == 0 and not waiting and store.basis is Basis.OPERATIONS
         bound = {"store": store.id, "stop": stop, "only_no": new, "now": now}
         write_audit(session, now, (order or Order()).line("store.backfilled", store=store.id, last=stop))
         return Backfill(*session.execute(_BEGIN, bound).one())

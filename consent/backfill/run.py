@@ -8,6 +8,7 @@ from datetime import datetime
 from consent.backfill.begin import Backfill, Order, begin_backfill, read_backfill
 from consent.feed.lease import Leases
 from consent.feed.pace import Pace
+from consent.feed.read_ahead import ReadAhead
 from consent.feed.sender import Sender, Step
 from consent.stores.adapter import StoreAdapter
 from database.context import as_propagation
@@ -15,6 +16,7 @@ from database.keyring import KeyRing
 from database.unit_of_work import Database
 from vocabulary.errors import Conflict
 
+PATIENCE = 600.0
 _STOPS = (Step.WAITING, Step.FAILED, Step.PAUSED)
 
 
@@ -35,20 +37,21 @@ def backfill(
     a feed process holds the store's lease: begin it then, and the feed does it. Memory is that of one batch, whatever
     the number of people.
     """
-    leases = Leases(database)
+    leases, ahead = Leases(database), ReadAhead(database, ring, clock, patience=PATIENCE)
     try:
         if not leases.hold(adapter.store.id):
             raise Conflict("feed-is-sending")
         found = begin_backfill(database, adapter.store, clock(), order)
-        sender = Sender(database, ring, adapter, clock, pace or Pace())
+        sender = Sender(database, ring, adapter, clock, pace or Pace(), ahead=ahead)
         while not found.is_done:
-            step = sender.step()
+            step = sender.step(onward=True)
             found = _now(database, found)
             progress(found)
             if step in _STOPS:
                 break
         return found
     finally:
+        ahead.close()
         leases.close()
 
 

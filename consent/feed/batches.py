@@ -12,26 +12,19 @@ from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
 from consent.feed.channel import note_heard
-from consent.feed.keep_receipts import keep_receipts
+from consent.feed.cursor import Cursor, LostCursor
+from consent.feed.keep_receipts import KEEP_BATCH, WAITS, batch_receipt, keep_receipts
 from consent.feed.pace import Pace
 from consent.feed.read_ahead import ReadAhead, run_end
 from consent.feed.read_events import Told, read_events, up_to_unreadable
 from consent.feed.read_lines import is_told_by_lines, read_lines
-from consent.feed.rebuild import number, rebuild
+from consent.feed.rebuild import Events, number, rebuild
 from consent.feed.retelling import Purpose, Retold, leave_behind, next_of_backfill, next_repair
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
-from consent.wire import Line, LineEvent, StoreEvent
+from consent.stores.lines import LineEvents, Lines
 from database.keyring import KeyRing
 
-_CURSOR = text(
-    "SELECT c.position, c.event_number, c.failures, c.next_try_at,"
-    " EXISTS (SELECT 1 FROM store_retelling r WHERE r.store_id = c.store_id) AS repairs,"
-    " EXISTS (SELECT 1 FROM store_backfill f WHERE f.store_id = c.store_id AND f.finished_at IS NULL) AS filling"
-    " FROM store_cursor c WHERE c.store_id = :store"
-)
-_CURSOR_LOCKED = text(f"{_CURSOR.text} FOR NO KEY UPDATE OF c")
-_TOP = text("SELECT coalesce(max(position) + 1, 0) FROM position")
 # No batch is made while one waits, so the one that waits has the next numbers.
 _WAITING = text(
     "SELECT id, first_event, last_event, first_position, last_position, positions, purpose FROM store_batch"
@@ -46,43 +39,26 @@ _NUMBERED = text(
     " updated_at = :now WHERE store_id = :store AND event_number = :before"
 )
 _ANSWERED = text("UPDATE store_batch SET told_at = :now, answered_at = :now WHERE id = :id AND answered_at IS NULL")
-# The same, and the cursor of the stream moved and the channel heard, in one go: what most batches end with.
+# The same, the cursor of the stream moved, the channel heard and the receipt kept: what most batches end with.
 _STREAMED = text(
     f"WITH answered AS ({_ANSWERED.text} RETURNING store_id),"  # noqa: S608 - constants
     " heard AS (UPDATE store_channel SET since = CASE WHEN state = 'active' THEN since ELSE :now END, state = 'active',"
-    "  heard_at = :now, last_error = NULL WHERE store_id IN (SELECT store_id FROM answered))"
-    f" {_ADVANCE.text} AND store_id IN (SELECT store_id FROM answered)"
+    "  heard_at = :now, last_error = NULL WHERE store_id IN (SELECT store_id FROM answered)),"
+    f" moved AS ({_ADVANCE.text} AND store_id IN (SELECT store_id FROM answered) RETURNING store_id),"
+    f" kept AS ({KEEP_BATCH} FROM moved) SELECT EXISTS (SELECT FROM moved) AS moved, {WAITS} AS waits"
 )
-_FAILED = text(
-    "UPDATE store_cursor SET failures = :failures, last_error = :error, next_try_at = :next, updated_at = :now"
-    " WHERE store_id = :store"
-)
+# Until the transaction ends nobody else makes a batch of this store or begins a backfill.
 _MAKE = text(
-    "INSERT INTO store_batch (id, store_id, first_event, last_event, first_position, last_position, positions, made_at,"
-    " purpose) VALUES (:id, :store_id, :first_event, :last_event, :first_position, :last_position,"
-    " CAST(:positions AS bigint[]), :made_at, :purpose) ON CONFLICT DO NOTHING RETURNING id"
+    "WITH held AS (SELECT 1 FROM store_cursor WHERE store_id = :store_id AND position = :cursor"
+    "  AND event_number = :first_event - 1 FOR NO KEY UPDATE)"
+    " INSERT INTO store_batch (id, store_id, first_event, last_event, first_position, last_position, positions,"
+    "  made_at, purpose) SELECT :id, :store_id, :first_event, :last_event, :first_position, :last_position,"
+    " CAST(:positions AS bigint[]), :made_at, :purpose FROM held ON CONFLICT DO NOTHING RETURNING id"
 )
 _SHRINK = text(
     "UPDATE store_batch SET id = :new, last_event = :last_event, last_position = :last_position,"
     " positions = :positions WHERE id = :id AND answered_at IS NULL"
 )
-
-
-class LostCursor(Exception):
-    """Another sender moved this store's cursor in between: what was done here is rolled back and read anew."""
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """`position`: everything below is answered or parked, or left to a backfill. `event_number`: the last number given
-    out and settled. `repairs`, `filling`: there is something to tell beside the stream."""
-
-    position: int
-    event_number: int
-    failures: int
-    next_try_at: datetime | None
-    repairs: bool = False
-    filling: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,8 +72,13 @@ class MadeBatch:
     first_event: int
     first_position: int
     last_position: int
-    events: tuple[StoreEvent, ...] | tuple[LineEvent, ...]
+    events: Events
     purpose: Purpose = Purpose.STREAM
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """That of each event, in order."""
+        return self.events.positions if isinstance(self.events, LineEvents) else [one.position for one in self.events]
 
     @property
     def last_event(self) -> int:
@@ -107,12 +88,6 @@ class MadeBatch:
     def is_readable(self) -> bool:
         one_position = self.events[0].position == self.events[-1].position
         return not one_position or all(event.is_readable for event in self.events)
-
-
-def read_cursor(session: Session, store: Store, *, lock: bool = False) -> Cursor:
-    """`lock`: until the transaction ends nobody else makes a batch of this store or begins a backfill."""
-    row = session.execute(_CURSOR_LOCKED if lock else _CURSOR, {"store": store.id}).one()
-    return Cursor(row.position, row.event_number, row.failures, row.next_try_at, row.repairs, row.filling)
 
 
 def next_batch(
@@ -129,15 +104,18 @@ def next_batch(
     A new one is a repair first, then the stream, then a backfill. Runs of positions that do not concern the store are
     passed over here, with no batch.
     """
-    waiting = session.execute(_WAITING, {"store": store.id, "event": cursor.event_number + 1}).one_or_none()
-    if waiting is not None:
+    if cursor.waiting:
+        bound = {"store": store.id, "event": cursor.event_number + 1}
+        waiting = session.execute(_WAITING, bound).one_or_none()
+        if waiting is None:
+            raise LostCursor  # it was answered by another sender since
         return _rebuild(session, ring, store, waiting, now)
     if cursor.repairs:
         return _retold(session, store, cursor, next_repair(session, ring, store, now), now)
     made, moved = _of_stream(session, ring, store, cursor, now, pace.batch, ahead)
     if made is not None or moved or not cursor.filling:
         return made
-    return _retold(session, store, cursor, next_of_backfill(session, ring, store, now, pace.backfill), now)
+    return _retold(session, store, cursor, next_of_backfill(session, ring, store, now, pace.backfill, ahead), now)
 
 
 def _of_stream(
@@ -152,10 +130,9 @@ def _of_stream(
     """The next batch of the stream, or whether the cursor moved without one."""
     start = cursor.position
     stop = run_end(start, most)
-    told: Sequence[Told] | Sequence[Line] | None = ahead.take(store, start, stop) if ahead is not None else None
+    told: Sequence[Told] | Lines | None = ahead.take(store, start, stop) if ahead is not None else None
     if told is None:
-        top = int(session.scalar(_TOP) or 0)
-        stop = top if top - start <= most else stop
+        stop = cursor.top if cursor.top - start <= most else stop
         if start >= stop:
             return None, False
         told = _read(session, ring, store, start, stop, now)
@@ -169,7 +146,7 @@ def _of_stream(
 
 def _read(
     session: Session, ring: KeyRing, store: Store, start: int, stop: int, now: datetime
-) -> Sequence[Told] | Sequence[Line]:
+) -> Sequence[Told] | Lines:
     if is_told_by_lines(store):
         return read_lines(session, ring, store, start, stop, now)
     return read_events(session, ring, store, start, stop, now)
@@ -181,10 +158,10 @@ def _retold(session: Session, store: Store, cursor: Cursor, found: Retold | None
 
 def _make(session: Session, store: Store, cursor: Cursor, found: Retold, now: datetime) -> MadeBatch:
     told, stop = up_to_unreadable(found.told, found.stop)
-    events = number(told, store, cursor.event_number + 1)  # type: ignore[arg-type]  # one kind or the other
-    made = MadeBatch(uuid4(), events[0].number, found.start, stop - 1, events, found.purpose)
-    if session.scalar(_MAKE, _batch_row(store, made, now)) is None:
-        raise LostCursor  # another sender made this batch first
+    events = number(told, store, cursor.event_number + 1)
+    made = MadeBatch(uuid4(), cursor.event_number + 1, found.start, stop - 1, events, found.purpose)
+    if session.scalar(_MAKE, {**_batch_row(store, made, now), "cursor": cursor.position}) is None:
+        raise LostCursor  # another sender made this batch first, or a backfill began
     return made
 
 
@@ -196,7 +173,7 @@ def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
         "last_event": made.last_event,
         "first_position": made.first_position,
         "last_position": made.last_position,
-        "positions": "{" + ",".join([str(event.position) for event in made.events]) + "}",
+        "positions": "{" + ",".join(map(str, made.positions)) + "}",
         "made_at": now,
         "purpose": made.purpose.value,
     }
@@ -216,14 +193,17 @@ def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datet
 def settle(session: Session, store: Store, made: MadeBatch, answer: BatchAnswer, now: datetime) -> None:
     """Keep the receipts and move the cursor, and note that the store was heard; LostCursor when another sender was
     here first."""
+    waits: bool | None = None
     if made.purpose is Purpose.STREAM:
         moves = {"before": made.first_position, "after": made.last_position + 1, "event": made.last_event}
-        if _count(session.execute(_STREAMED, {"store": store.id, "id": made.id, "now": now, **moves})) != 1:
+        kept = batch_receipt(store, made.id, answer, now)
+        moved, waits = session.execute(_STREAMED, {**kept, "id": made.id, **moves}).one()
+        if not moved:
             raise LostCursor
     else:
         pass_over(session, store, made, now)
         note_heard(session, store, now)
-    keep_receipts(session, store, made.id, made.events, answer, now, whole=True)
+    keep_receipts(session, store, made.id, made.events, answer, now, whole=True, waits=waits)
 
 
 def pass_over(session: Session, store: Store, made: MadeBatch, now: datetime) -> None:
@@ -239,9 +219,8 @@ def _leave_behind(session: Session, store: Store, made: MadeBatch, now: datetime
         _advance(session, store, start, stop, made.last_event, now)
         return
     bound = {"store": store.id, "before": made.first_event - 1, "event": made.last_event, "now": now}
-    positions = [event.position for event in made.events]
     if _count(session.execute(_NUMBERED, bound)) != 1 or not leave_behind(
-        session, store, made.purpose, start, stop, positions, now
+        session, store, made.purpose, start, stop, made.positions, now
     ):
         raise LostCursor
 
@@ -252,22 +231,12 @@ def _advance(session: Session, store: Store, before: int, after: int, event: int
         raise LostCursor
 
 
-def note_failure(session: Session, store: Store, failures: int, reason: str, next_try: datetime, now: datetime) -> None:
-    bound = {"store": store.id, "failures": failures, "error": reason, "next": next_try, "now": now}
-    session.execute(_FAILED, bound)
-
-
-def note_recovered(session: Session, store: Store, now: datetime) -> None:
-    """The store answers again: what failed before is no longer counted."""
-    session.execute(_FAILED, {"store": store.id, "failures": 0, "error": None, "next": None, "now": now})
-
-
 def shrink(session: Session, made: MadeBatch) -> bool:
     """Halve a batch that fails, at a boundary of positions, under a new id; False when it is down to one position.
 
     What is cut off is not lost: the cursor has not moved, so it is read again after this half.
     """
-    positions = [event.position for event in made.events]
+    positions = made.positions
     pivot = positions[len(positions) // 2]
     kept = [position for position in positions if position < pivot] or [
         position for position in positions if position == positions[0]

@@ -14,14 +14,17 @@ from consent.audit_tables import StaffTask
 from consent.receipts import State, StoreReceipt, as_details
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
+from consent.stores.lines import LineEvent, LineEvents
 from consent.tables import Receipt
-from consent.wire import LineEvent, StoreEvent
+from consent.wire import StoreEvent
 
-_BATCH = text(
-    "WITH kept AS (INSERT INTO receipt (store_id, batch_id, state, removed, detail, signature, received_at)"
-    " VALUES (:store, :batch, :state, :removed, CAST(:detail AS jsonb), :signature, :now))"
-    " SELECT EXISTS (SELECT FROM unconfirmed_event WHERE store_id = :store)"
+# The batch's own row, for whatever comes after `FROM`.
+KEEP_BATCH = (
+    "INSERT INTO receipt (store_id, batch_id, state, removed, detail, signature, received_at)"
+    " SELECT :store, :batch, :state, CAST(:removed AS int), CAST(:detail AS jsonb), :signature, :now"
 )
+WAITS = "EXISTS (SELECT FROM unconfirmed_event WHERE store_id = :store)"
+_BATCH = text(f"WITH kept AS ({KEEP_BATCH}) SELECT {WAITS}")
 _UNCONFIRMED = text(
     "INSERT INTO unconfirmed_event (store_id, event_number, person_id, version, state, recorded_at)"
     " SELECT :store, f.event, f.person, f.version, f.state, d.recorded_at FROM unnest(CAST(:events AS bigint[]),"
@@ -46,18 +49,23 @@ def keep_receipts(
     session: Session,
     store: Store,
     batch_id: UUID,
-    events: Sequence[StoreEvent] | Sequence[LineEvent],
+    events: Sequence[StoreEvent] | LineEvents,
     answer: BatchAnswer,
     now: datetime,
     *,
     whole: bool,
+    waits: bool | None = None,
 ) -> None:
     """One row for the batch with every event's compact receipt in it, and a row for each that is not final.
 
     `whole` False (a parked item at last taken): rows for its events only. What a store could not place opens a task.
+    `waits`: the batch's own row is kept, and whether anything of this store waited to be confirmed then.
     """
-    open_still = [one for one in answer.receipts if not (one.state is State.APPLIED or one.state is State.NOTHING_HELD)]
-    wait = _keep_batch(session, store, batch_id, answer, now, final=not open_still) if whole else True
+    open_still = _open_still(answer)
+    if waits is None:
+        wait = bool(session.scalar(_BATCH, batch_receipt(store, batch_id, answer, now))) if whole else True
+    else:
+        wait = waits
     single = open_still if whole else answer.receipts
     if single:
         rows = [receipt_row(store, batch_id, receipt, answer.signature, now) for receipt in single]
@@ -92,20 +100,21 @@ def _note_unconfirmed(
         session.execute(statement, bound)
 
 
-def _keep_batch(
-    session: Session, store: Store, batch_id: UUID, answer: BatchAnswer, now: datetime, *, final: bool
-) -> bool:
-    """Keep the batch's row; whether anything of this store waited to be confirmed."""
-    bound = {
+def _open_still(answer: BatchAnswer) -> list[StoreReceipt]:
+    return [one for one in answer.receipts if not (one.state is State.APPLIED or one.state is State.NOTHING_HELD)]
+
+
+def batch_receipt(store: Store, batch_id: UUID, answer: BatchAnswer, now: datetime) -> dict[str, Any]:
+    """What KEEP_BATCH and WAITS are bound to."""
+    return {
         "store": store.id,
         "batch": batch_id,
-        "state": "applied" if final else "mixed",
-        "removed": sum(receipt.removed or 0 for receipt in answer.receipts),
+        "state": "mixed" if _open_still(answer) else "applied",
+        "removed": sum([receipt.removed or 0 for receipt in answer.receipts]),
         "detail": as_details(answer.receipts),
         "signature": answer.signature,
         "now": now,
     }
-    return bool(session.scalar(_BATCH, bound))
 
 
 def receipt_row(store: Store, batch_id: UUID, receipt: StoreReceipt, signature: str, now: datetime) -> dict[str, Any]:

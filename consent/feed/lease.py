@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from database.unit_of_work import Database
 
 LOCK_SPACE = 7_015
+SEEN_SECONDS = 1.0
 _TAKE = text("SELECT pg_try_advisory_lock(:space, hashtext(:store))")
 _ALIVE = text("SELECT 1")
 
@@ -24,6 +26,7 @@ class Leases:
         self._database = database
         self._connection: Connection | None = None
         self._held: set[str] = set()
+        self._seen_at = float("-inf")
         self._lock = threading.Lock()
 
     def hold(self, store_id: str) -> bool:
@@ -34,13 +37,20 @@ class Leases:
                     self._connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
                     self._held.clear()
                 if store_id in self._held:
-                    self._connection.execute(_ALIVE)
+                    self._see_that_it_lives()
                 elif self._connection.scalar(_TAKE, {"space": LOCK_SPACE, "store": store_id}):
                     self._held.add(store_id)
                 return store_id in self._held
             except SQLAlchemyError:
                 self._drop()
                 return False
+
+    def _see_that_it_lives(self) -> None:
+        """Now and then: many senders ask, and a lease that is lost unseen costs no more than useless work."""
+        assert self._connection is not None
+        if time.monotonic() - self._seen_at >= SEEN_SECONDS:
+            self._connection.execute(_ALIVE)
+            self._seen_at = time.monotonic()
 
     def close(self) -> None:
         with self._lock:

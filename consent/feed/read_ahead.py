@@ -17,36 +17,46 @@ from threading import Lock
 import structlog
 from sqlalchemy import text
 
-from consent.feed.read_lines import is_told_by_lines, read_lines
+from consent.backfill.standing import Standing
+from consent.feed.read_lines import is_told_by_lines, is_told_by_rows, read_lines
 from consent.store_config import Basis, Store
-from consent.wire import Line
+from consent.stores.lines import Lines
 from database.context import as_propagation
 from database.keyring import KeyRing
 from database.unit_of_work import Database
 
 log = structlog.get_logger()
 
-KEPT_RUNS = 16
+KEPT_RUNS = 8
 FRESH_SECONDS = 30.0
 READERS = 2
+LONG_RUN = 20_000
+"""So many positions of a backfill are read as a stream."""
 _TOP = text("SELECT coalesce(max(position) + 1, 0) FROM position")
 _Key = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class _Run:
-    lines: Future[list[Line] | None]
+    lines: Future[Lines | None]
     since: float
 
 
 class ReadAhead:
-    """The runs of one process, for any number of senders. Only whole runs, which end where `run_end` says."""
+    """The runs of one process, for any number of senders. Only whole runs, which end where `run_end` says.
 
-    def __init__(self, database: Database, ring: KeyRing, clock: Callable[[], datetime]) -> None:
-        self._database, self._ring, self._clock = database, ring, clock
+    `patience`: seconds to wait for the first part of a backfill's stream. A decision may wait so long; where there is
+    nothing else to do it is long.
+    """
+
+    def __init__(
+        self, database: Database, ring: KeyRing, clock: Callable[[], datetime], *, patience: float = 0.1
+    ) -> None:
+        self._database, self._ring, self._clock, self._patience = database, ring, clock, patience
         self._pool: ThreadPoolExecutor | None = None
         self._runs: OrderedDict[_Key, _Run] = OrderedDict()
-        self._begun: dict[str, Future[list[Line] | None]] = {}
+        self._begun: dict[str, Future[Lines | None]] = {}
+        self._standing: dict[str, Standing] = {}
         self._lock = Lock()
 
     def begin(self, store: Store, start: int, most: int) -> None:
@@ -69,11 +79,33 @@ class ReadAhead:
         """Until what was begun for this store is read, well or not. Before a transaction, for the reader needs a
         connection of the same pool."""
         with self._lock:
-            begun = self._begun.pop(store.id, None)
+            begun, standing = self._begun.pop(store.id, None), self._standing.get(store.id)
         if begun is not None:
             wait([begun])
+        if standing is not None:
+            standing.wait(self._patience)
 
-    def take(self, store: Store, start: int, stop: int) -> list[Line] | None:
+    def begin_standing(self, store: Store, run: tuple[int, int], most: int, *, only_no: bool) -> bool:
+        """Begin to read what stands in the run, for a backfill that goes on there, when it is a long one and that was
+        not begun before. Whether to wait for it, and tell nothing else until then."""
+        with self._lock:
+            found = self._standing.get(store.id)
+            if found is None or not found.is_of(store, run[1], most, only_no=only_no):
+                if found is not None:
+                    self._standing.pop(store.id).give_up()
+                if run[1] - run[0] < LONG_RUN:
+                    return False
+                found = Standing(self._database, self._ring, store, run, most, only_no=only_no)
+                self._standing[store.id] = found
+        return found.comes and self._patience > 1
+
+    def take_standing(self, store: Store, start: int) -> tuple[Lines, int] | None:
+        """The part that begins at `start`, when it is read; see `Standing.take`."""
+        with self._lock:
+            standing = self._standing.get(store.id)
+        return standing.take(start) if standing is not None else None
+
+    def take(self, store: Store, start: int, stop: int) -> Lines | None:
         """The run, when it is read; None when nobody began it or it could not be read."""
         key = _key(store, start, stop)
         with self._lock:
@@ -91,6 +123,8 @@ class ReadAhead:
         return lines
 
     def close(self) -> None:
+        for standing in self._standing.values():
+            standing.give_up()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
@@ -101,7 +135,7 @@ class ReadAhead:
             return None
         return run
 
-    def _read(self, store: Store, start: int, stop: int) -> list[Line] | None:
+    def _read(self, store: Store, start: int, stop: int) -> Lines | None:
         """None while the ledger has not come to `stop`."""
         with self._database.begin(as_propagation()) as session:
             if int(session.scalar(_TOP) or 0) < stop:
@@ -119,4 +153,4 @@ def _key(store: Store, start: int, stop: int) -> _Key:
     """Stores with an equal key are told the same lines; those of an effort know people by codes of their own."""
     if store.basis is Basis.DONATION:
         return (store.id, start, stop)
-    return (store.basis, store.identifier_system, store.practices, start, stop)
+    return (is_told_by_rows(store), store.identifier_system, store.practices, start, stop)

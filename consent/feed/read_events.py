@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -16,8 +15,10 @@ from sqlalchemy.orm import Session
 from consent.coverage import alias_reaches, told_answer
 from consent.decision import Choice, Decision, Subject, donation_to
 from consent.person_identity import alias_place
+from consent.receipts import MOST_ANSWERED
 from consent.rows import FEED_COLUMNS, decision_of
 from consent.store_config import Basis, Store
+from consent.stores.lines import Lines
 from consent.wire import StoreEvent
 from database.keyring import KeyRing, SealBroken
 
@@ -44,7 +45,7 @@ _STOOD = (
 )
 _STANDING = text(f"{_READ} AND {_STOOD}")
 _STANDING_AT = text(
-    f"SELECT q.position FROM position q JOIN decision d ON d.id = q.decision_id WHERE {CONCERNS} AND {_STOOD}"  # noqa: S608
+    f"SELECT q.position FROM position q JOIN decision d ON d.id = q.decision_id WHERE {CONCERNS} AND {_STOOD}"  # noqa: S608 - constants
 )
 _ALIASES = text(
     "SELECT id, person_id, coalesce(practice_id, issued_by || '-main') AS practice, system, value_sealed"
@@ -72,18 +73,14 @@ class Told:
         return self.value != ""
 
 
-class Readable(Protocol):
+class AtPosition(Protocol):
     """What is told of a position, in whatever form."""
 
     @property
     def position(self) -> int: ...
 
-    @property
-    def is_readable(self) -> bool: ...
 
-
-_IS_READABLE = attrgetter("is_readable")
-AnyTold = TypeVar("AnyTold", bound=Readable)
+AnyTold = TypeVar("AnyTold", bound=AtPosition)
 
 
 def read_events(session: Session, ring: KeyRing, store: Store, start: int, stop: int, now: datetime) -> list[Told]:
@@ -203,16 +200,28 @@ def _opened(ring: KeyRing, sealed: bytes, alias_id: UUID) -> str:
         return ""
 
 
-def up_to_unreadable(told: Sequence[AnyTold], stop: int) -> tuple[list[AnyTold], int]:
+def up_to_unreadable(told: Sequence[Told] | Lines, stop: int) -> tuple[Sequence[Told] | Lines, int]:
     """What comes before the first position with a name that cannot be opened, and the position to stop before; that
-    position alone when it comes first."""
-    if all(map(_IS_READABLE, told)):
-        return list(told), stop
-    broken = next(item.position for item in told if not item.is_readable)
-    before = [item for item in told if item.position < broken]
-    if before:
-        return before, broken
-    return [item for item in told if item.position == broken], broken + 1
+    position alone when it comes first. Nor more than any store may answer for at once."""
+    broken = _first_unreadable(told)
+    if broken is None and len(told) <= MOST_ANSWERED:
+        return told, stop
+    cut = min(len(told) if broken is None else broken, MOST_ANSWERED)
+    position = told[cut].position
+    first = last = cut
+    while first and told[first - 1].position == position:
+        first -= 1
+    if first:
+        return told[:first], position
+    while last < len(told) and told[last].position == position:
+        last += 1
+    return told[:last], position + 1
+
+
+def _first_unreadable(told: Sequence[Told] | Lines) -> int | None:
+    if isinstance(told, Lines):
+        return told.first_unreadable
+    return next((place for place, item in enumerate(told) if not item.is_readable), None)
 
 
 def _codes(

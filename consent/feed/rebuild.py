@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import count
 
 from sqlalchemy.orm import Session
 
 from consent.feed.read_events import AnyTold, Told, numbered, read_events_at
 from consent.feed.read_lines import is_told_by_lines, read_lines_at
 from consent.store_config import Store
-from consent.wire import Line, LineEvent, StoreEvent
+from consent.stores.lines import LineEvents, Lines
+from consent.wire import StoreEvent
 from database.keyring import KeyRing
 
-Events = tuple[StoreEvent, ...] | tuple[LineEvent, ...]
+Events = tuple[StoreEvent, ...] | LineEvents
 
 
-def number(told: Sequence[Told] | Sequence[Line], store: Store, first: int) -> Events:
-    if told and isinstance(told[0], Line):
-        return tuple(map(LineEvent._make, zip(count(first), *zip(*told, strict=True), strict=False)))
-    return tuple(numbered(told, store, first))  # type: ignore[arg-type]  # all are Told when the first is no Line
+def number(told: Sequence[Told] | Lines, store: Store, first: int) -> Events:
+    return LineEvents(first, told) if isinstance(told, Lines) else tuple(numbered(told, store, first))
 
 
 def rebuild(
     session: Session, ring: KeyRing, store: Store, positions: Sequence[int], first_event: int, now: datetime
 ) -> Events:
     if is_told_by_lines(store):
-        return number(_as_made(read_lines_at(session, ring, store, positions), positions), store, first_event)
+        lines = read_lines_at(session, ring, store, positions)
+        kept = lines if list(lines.positions) == list(positions) else Lines.of(_as_made(lines, positions))
+        return LineEvents(first_event, kept)
     return tuple(rebuild_events(session, ring, store, positions, first_event, now))
 
 

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
-from consent.backfill.read_rows import is_filled_by_rows, read_rows
+from consent.feed.read_ahead import ReadAhead
 from consent.feed.read_events import Told, read_events_at, read_standing, standing_positions
 from consent.feed.read_lines import is_told_by_lines, read_lines_at
 from consent.store_config import Basis, Store, Transport
-from consent.wire import Line
+from consent.stores.lines import Lines
 from database.keyring import KeyRing
 
 REPAIRS_AT_ONCE = 500
@@ -55,7 +55,7 @@ class Retold:
     purpose: Purpose
     start: int
     stop: int
-    told: Sequence[Told] | Sequence[Line]
+    told: Sequence[Told] | Lines
 
 
 def next_repair(session: Session, ring: KeyRing, store: Store, now: datetime) -> Retold | None:
@@ -69,32 +69,54 @@ def next_repair(session: Session, ring: KeyRing, store: Store, now: datetime) ->
     return Retold(Purpose.REPAIR, positions[0], positions[-1] + 1, tuple(told))
 
 
-def next_of_backfill(session: Session, ring: KeyRing, store: Store, now: datetime, most: int) -> Retold | None:
+def next_of_backfill(
+    session: Session, ring: KeyRing, store: Store, now: datetime, most: int, ahead: ReadAhead | None = None
+) -> Retold | None:
     """The next part of an unfinished backfill: what stood at its position, by rising position of the decision."""
     row = session.execute(_BACKFILL, {"store": store.id}).one_or_none()
     if row is None:
         return None
     most = min(most, _LARGEST[store.transport])
-    run = (row.next_position, min(row.next_position + WINDOW, row.stop_position))
-    told: Sequence[Told] | Sequence[Line]
-    if is_filled_by_rows(store):
-        told, stop = read_rows(session, ring, store, run, row.stop_position, most=most, only_no=row.only_no)
-    elif is_told_by_lines(store) and store.basis is Basis.OPERATIONS:  # a donor's code is made where it is read
-        found, stop = standing_positions(session, store, run, row.stop_position, most=most, only_no=row.only_no)
-        told = read_lines_at(session, ring, store, found) if found else []
+    streams = is_told_by_lines(store) and store.basis is Basis.OPERATIONS  # a donor's code is made where it is read
+    told: Sequence[Told] | Lines
+    found = ahead.take_standing(store, row.next_position) if ahead is not None and streams else None
+    if found is not None:
+        told, stop = found
     else:
-        told, stop = read_standing(session, ring, store, run, row.stop_position, now, most=most, only_no=row.only_no)
+        whole = (row.next_position, row.stop_position)
+        if ahead is not None and streams and ahead.begin_standing(store, whole, most, only_no=row.only_no):
+            return None
+        run = (row.next_position, min(row.next_position + WINDOW, row.stop_position))
+        told, stop = _read_standing(session, ring, store, run, row, most, now, by_lines=streams)
     if not told:
         move_backfill(session, store, row.next_position, stop, 0, now)
     return Retold(Purpose.BACKFILL, row.next_position, stop, told)
 
 
+def _read_standing(
+    session: Session,
+    ring: KeyRing,
+    store: Store,
+    run: tuple[int, int],
+    row: Any,
+    most: int,
+    now: datetime,
+    *,
+    by_lines: bool,
+) -> tuple[Sequence[Told] | Lines, int]:
+    """By keys, with no more before it than these lines need."""
+    if not by_lines:
+        return read_standing(session, ring, store, run, row.stop_position, now, most=most, only_no=row.only_no)
+    found, stop = standing_positions(session, store, run, row.stop_position, most=most, only_no=row.only_no)
+    return (read_lines_at(session, ring, store, found) if found else ()), stop
+
+
 def leave_behind(
-    session: Session, store: Store, purpose: Purpose, start: int, stop: int, positions: list[int], now: datetime
+    session: Session, store: Store, purpose: Purpose, start: int, stop: int, positions: Sequence[int], now: datetime
 ) -> bool:
     """Note that a batch of this purpose is settled; False when another sender was here first."""
     if purpose is Purpose.REPAIR:
-        session.execute(_REPAIRED, {"store": store.id, "positions": positions})
+        session.execute(_REPAIRED, {"store": store.id, "positions": list(positions)})
         return True
     return move_backfill(session, store, start, stop, len(positions), now)
 

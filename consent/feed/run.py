@@ -132,18 +132,26 @@ def run_feed(
         if store.is_told:
             adapter = adapter_for(store, http, clock, ring)
             sender = Sender(database, ring, adapter, clock, pace or Pace(), head=sealer.header, ahead=ahead)
-            work = _sending(sender, leases)
-            arguments = (store.id, work, LOOK_EVERY, stop_event, fresh.listener())
-            threads.append(threading.Thread(target=_loop, args=arguments, name=f"sender-{store.id}"))
-            if isinstance(adapter, TakesReceipts):
-                back = partial(_no_receipts, database, store, adapter)
-                threads.append(threading.Thread(target=_loop, args=(store.id, back, LOOK_EVERY, stop_event, None)))
+            threads += _threads_of(database, sender, leases, stop_event, fresh)
     for thread in (comparing, *threads):
         thread.start()
     for thread in threads:
         thread.join()
     ahead.close()
     leases.close()
+
+
+def _threads_of(
+    database: Database, sender: Sender, leases: Leases, stop: threading.Event, fresh: _Wake
+) -> list[threading.Thread]:
+    """One that sends to a store, and one for its way back where it has one."""
+    store, adapter = sender.store, sender.adapter
+    arguments = (store.id, _sending(sender, leases), LOOK_EVERY, stop, fresh.listener())
+    threads = [threading.Thread(target=_loop, args=arguments, name=f"sender-{store.id}")]
+    if isinstance(adapter, TakesReceipts):
+        back = partial(_no_receipts, database, store, adapter)
+        threads.append(threading.Thread(target=_loop, args=(store.id, back, LOOK_EVERY, stop, None)))
+    return threads
 
 
 def _comparing(work: Callable[[], bool], stop: threading.Event) -> threading.Thread:
@@ -190,7 +198,7 @@ def _sending(sender: Sender, leases: Leases) -> Callable[[], bool]:
     def work() -> bool:
         if not leases.hold(sender.store.id):
             return True
-        return sender.step() in (Step.IDLE, Step.WAITING, Step.FAILED, Step.PAUSED)
+        return sender.step(onward=True) in (Step.IDLE, Step.WAITING, Step.FAILED, Step.PAUSED)
 
     return work
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 import structlog
 from sqlalchemy.orm import Session
 
-from consent.feed.batches import (
-    Cursor,
-    LostCursor,
-    MadeBatch,
-    next_batch,
-    note_failure,
-    note_recovered,
-    read_cursor,
-    settle,
-    shrink,
-)
+from consent.feed.batches import MadeBatch, next_batch, settle, shrink
 from consent.feed.channel import (
     Channel,
     ChannelState,
@@ -31,13 +22,14 @@ from consent.feed.channel import (
     note_heard,
     speak,
 )
+from consent.feed.cursor import Cursor, LostCursor, note_failure, note_recovered, read_cursor
 from consent.feed.pace import Pace
 from consent.feed.parking import Parked, next_parked, park, resolve, try_later
 from consent.feed.pause import PAUSED
 from consent.feed.read_ahead import ReadAhead
 from consent.feed.state import read_state
 from consent.store_config import Store
-from consent.stores.adapter import Batch, NotDelivered, StoreAdapter, batch_of
+from consent.stores.adapter import Batch, BatchAnswer, NotDelivered, StoreAdapter, batch_of
 from database.context import as_propagation
 from database.keyring import KeyRing
 from database.unit_of_work import Database
@@ -45,6 +37,9 @@ from database.unit_of_work import Database
 log = structlog.get_logger()
 
 NAME_UNREADABLE = "name-unreadable"
+FRESH_SECONDS = 1.0
+MANY, QUICK_SECONDS, LARGE = 1_000, 1.0, 4_000
+"""A store that answers for many events so soon is told of more positions at once, below what any may answer for."""
 
 
 class Step(StrEnum):
@@ -59,9 +54,30 @@ class Step(StrEnum):
     PAUSED = "paused"
 
 
+@dataclass
+class _Flow:
+    """What a sender goes on with while it is called again at once; to lose it costs a look. `batch`: how many positions
+    the store is told at once, more when it is quick; `made`: the next batch, kept by the last one's transaction, and
+    when; `alone`: the next batch is to have a transaction of its own, since the last try of both together failed."""
+
+    batch: int
+    made: MadeBatch | None = None
+    made_at: float = 0.0
+    alone: bool = False
+
+    def take(self) -> MadeBatch | None:
+        made, self.made = self.made, None
+        return made if time.monotonic() - self.made_at < FRESH_SECONDS else None
+
+    def note(self, pace: Pace, events: int, seconds: float) -> None:
+        if events >= MANY and seconds < QUICK_SECONDS:
+            self.batch = max(pace.batch, LARGE)
+
+
 @dataclass(frozen=True)
 class Sender:
-    """Everything one store's sender needs. It keeps nothing in memory: a new one goes on where the last stopped.
+    """Everything one store's sender needs. What it keeps in memory may be lost: a new one goes on where the last
+    stopped.
 
     `head` gives the header with the newest signed tree head, "" when there is none yet.
     """
@@ -74,21 +90,30 @@ class Sender:
     chance: Callable[[], float] = random.random
     head: Callable[[], str] = lambda: ""
     ahead: ReadAhead | None = None
+    flow: _Flow = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "flow", _Flow(self.pace.batch))
 
     @property
     def store(self) -> Store:
         return self.adapter.store
 
-    def step(self) -> Step:
+    def step(self, *, onward: bool = False) -> Step:
         """Do one thing for this store and say what it was. At most one sender per store should step at a time; were
-        there two, one loses its cursor and nothing is told out of order."""
+        there two, one loses its cursor and nothing is told out of order.
+
+        `onward`: the caller steps again at once when something was sent, so the next batch is made with the receipts
+        of this one.
+        """
         try:
-            return self._step()
+            made = self.flow.take()
+            return self._send(made, 0, onward) if made is not None else self._step(onward)
         except LostCursor:
             log.warning("feed.lost-cursor", store=self.store.id)
             return Step.FAILED
 
-    def _step(self) -> Step:
+    def _step(self, onward: bool) -> Step:
         if self.ahead is not None:
             self.ahead.wait(self.store)
         now = self.clock()
@@ -102,24 +127,32 @@ class Sender:
             waits = seen.waits(now)
             new = seen.channel.must_be_greeted(mark_of(self.ring, self.store))
             ready = not (waits or new) and parked is None
-            made, failures = self._make(session, now) if ready and seen.behind else (None, 0)
+            made = self._make(session, seen.cursor, now) if ready and seen.behind else None
+        cursor = seen.cursor
         if not ready:
-            if new and (waits or not self._greet(seen.cursor)):
+            if new and (waits or not self._greet(cursor)):
                 return Step.WAITING if waits else Step.FAILED
             if parked is not None:
                 self._retry_parked(parked)
             if waits:
                 return Step.WAITING
             with self.database.begin(as_propagation()) as session:
-                made, failures = self._make(session, now) if seen.behind else (None, 0)
+                cursor = read_cursor(session, self.store)
+                made = self._make(session, cursor, now) if seen.behind else None
         if made is not None:
-            return self._send(made, failures)
+            return self._send(made, cursor.failures, onward)
         return Step.MOVED if seen.behind else self._idle(seen.cursor, seen.channel)
 
-    def _make(self, session: Session, now: datetime) -> tuple[MadeBatch | None, int]:
-        """The batch to send now, and how often in a row sending failed."""
-        cursor = read_cursor(session, self.store, lock=True)
-        return next_batch(session, self.ring, self.store, cursor, now, self.pace, self.ahead), cursor.failures
+    def _make(self, session: Session, cursor: Cursor, now: datetime) -> MadeBatch | None:
+        """The batch to send now."""
+        pace = replace(self.pace, batch=self.flow.batch)
+        return next_batch(session, self.ring, self.store, cursor, now, pace, self.ahead)
+
+    def _make_next(self, session: Session, now: datetime) -> None:
+        """The next batch, in the transaction that keeps the receipts of the last; not when something comes first."""
+        seen = read_state(session, self.store, now)
+        if seen.behind and not (seen.paused or seen.parked):
+            self.flow.made, self.flow.made_at = self._make(session, seen.cursor, now), time.monotonic()
 
     def _greet(self, cursor: Cursor) -> bool:
         """The handshake that comes before the first event, and after the endpoint or a secret changed (SUB-02)."""
@@ -156,18 +189,35 @@ class Sender:
         log.warning("feed.heartbeat-failed", store=self.store.id)
         return Step.FAILED
 
-    def _send(self, made: MadeBatch, failures: int) -> Step:
+    def _send(self, made: MadeBatch, failures: int, onward: bool) -> Step:
         if not made.is_readable:
             return self._park(made, 0, NAME_UNREADABLE, self.clock() + self.pace.wait(1, self.chance()))
         batch = batch_of(str(made.id), made.events, self._headers())
+        began = time.monotonic()
         try:
             answer = self.adapter.deliver(batch)
         except NotDelivered as error:
+            self.flow.batch = self.pace.batch
             return self._failed(made, failures + 1, error)
-        with self.database.begin(as_propagation()) as session:
-            settle(session, self.store, made, answer, self.clock())
+        self.flow.note(self.pace, len(made.events), time.monotonic() - began)
+        self._settle(made, answer, onward and not self.flow.alone)
         log.info("feed.delivered", store=self.store.id, first=made.first_event, last=made.last_event)
         return Step.SENT
+
+    def _settle(self, made: MadeBatch, answer: BatchAnswer, onward: bool) -> None:
+        if onward and self.ahead is not None:
+            self.ahead.wait(self.store)
+        self.flow.alone = onward
+        try:
+            with self.database.begin(as_propagation()) as session:
+                now = self.clock()
+                settle(session, self.store, made, answer, now)
+                if onward:
+                    self._make_next(session, now)
+        except BaseException:
+            self.flow.made = None
+            raise
+        self.flow.alone = False
 
     def _failed(self, made: MadeBatch, failures: int, error: NotDelivered) -> Step:
         now = self.clock()

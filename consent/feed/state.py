@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from consent.feed.batches import Cursor
 from consent.feed.channel import Channel, ChannelState
+from consent.feed.cursor import CURSOR_COLUMNS, Cursor
 from consent.store_config import Store
 
 _READ = text(
-    "SELECT c.position, c.event_number, c.failures, c.next_try_at,"
-    " EXISTS (SELECT FROM store_retelling r WHERE r.store_id = c.store_id) AS repairs,"
-    " EXISTS (SELECT FROM store_backfill f WHERE f.store_id = c.store_id AND f.finished_at IS NULL) AS filling,"
+    f"SELECT {CURSOR_COLUMNS},"  # noqa: S608 - constants
     " EXISTS (SELECT FROM store_pause p WHERE p.store_id = c.store_id AND p.ended_at IS NULL) AS paused,"
     " EXISTS (SELECT FROM parked_item i WHERE i.store_id = c.store_id AND i.resolved_at IS NULL"
     "  AND i.next_try_at <= :now) AS parked,"
-    " (SELECT coalesce(max(position) + 1, 0) FROM position) AS top, h.state, h.greeted, h.heard_at"
+    " h.state, h.greeted, h.heard_at"
     " FROM store_cursor c LEFT JOIN store_channel h ON h.store_id = c.store_id WHERE c.store_id = :store"
 )
 
@@ -42,9 +40,9 @@ class StoreState:
 def read_state(session: Session, store: Store, now: datetime) -> StoreState:
     """Reads no row of the ledger and locks nothing, so that an idle look costs no flush."""
     row = session.execute(_READ, {"store": store.id, "now": now}).one()
-    cursor = Cursor(row.position, row.event_number, row.failures, row.next_try_at, row.repairs, row.filling)
+    cursor = Cursor(*row[: len(fields(Cursor))])
     channel = Channel(ChannelState.REQUESTED, None, None)
     if row.state is not None:
         channel = Channel(ChannelState(row.state), row.greeted, row.heard_at)
-    behind = cursor.position < row.top or cursor.repairs or cursor.filling
+    behind = cursor.position < cursor.top or cursor.repairs or cursor.filling
     return StoreState(cursor, channel, row.paused, row.parked, behind)

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 from consent.receipts import StoreReceipt
 from consent.store_config import Store
-from consent.wire import LineEvent, StoreEvent
+from consent.stores.lines import LineEvents
+from consent.wire import StoreEvent
 
 
 @dataclass(frozen=True)
 class Batch:
     """One delivery. `message_id` is the same on every retry of the same events; `headers` go along as they are.
 
-    What goes out as one body of compact lines comes as `lines`, and `events` is empty."""
+    What goes out as one body of compact lines or rows comes as `lines`, and `events` is empty."""
 
     message_id: str
     events: Sequence[StoreEvent]
     headers: dict[str, str] = field(default_factory=dict)
-    lines: Sequence[LineEvent] = ()
+    lines: LineEvents | None = None
 
 
-def batch_of(message_id: str, events: Sequence[StoreEvent] | Sequence[LineEvent], headers: dict[str, str]) -> Batch:
+def batch_of(message_id: str, events: Sequence[StoreEvent] | LineEvents, headers: dict[str, str]) -> Batch:
     """The delivery of these events, in the form in which they are."""
-    if events and isinstance(events[0], LineEvent):
-        return Batch(message_id, (), headers, cast(Sequence[LineEvent], events))
-    return Batch(message_id, cast(Sequence[StoreEvent], events), headers)
+    if isinstance(events, LineEvents):
+        return Batch(message_id, (), headers, events)
+    return Batch(message_id, events, headers)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -46,7 +47,12 @@ def consent_id(store_id: str, event: StoreEvent) -> str:
     """The stable id of this person's Consent for this choice at this store."""
     subject = event.subject
     name = "|".join((store_id, event.system, event.value, subject.choice.value, subject.effort or ""))
-    return str(uuid5(NAMESPACE_URL, f"{SITE}/Consent/{name}"))
+    return _id_of(f"{SITE}/Consent/{name}")
+
+
+@lru_cache(maxsize=1_024)  # asked three times for each event of a Bundle
+def _id_of(name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, name))
 
 
 def rounds(store_id: str, events: Sequence[StoreEvent], max_entries: int = 500) -> list[list[StoreEvent]]:

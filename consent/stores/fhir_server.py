@@ -99,10 +99,11 @@ class FhirStore:
         store = self.store.id
         held = held_now(events, self._call("POST", "", question(store, events)))
         news = [event for event in events if is_news(event, held.get(event.number))]
+        new = {event.number for event in news}
         made = {
             event.number: receipt(event, held[event.number].version, held[event.number].etag)
             for event in events
-            if event not in news
+            if event.number not in new
         }
         if news:
             made |= receipts(news, self._call("POST", "", told(store, news, held)))

@@ -6,7 +6,6 @@ the upsert of every batch. Either way what is read back, in the same transaction
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -14,14 +13,14 @@ import psycopg
 from consent.receipts import State, StoreReceipt
 from consent.stores import warehouse_tables as tables
 from consent.stores.adapter import NotDelivered
-from consent.wire import LineEvent
+from consent.stores.lines import LineEvent, LineEvents, rows_body
 
 UNSIGNED = "not signed by the store"
 
 
-def fill(cursor: psycopg.Cursor[Any], events: Sequence[LineEvent]) -> tuple[StoreReceipt, ...]:
+def fill(cursor: psycopg.Cursor[Any], events: LineEvents) -> tuple[StoreReceipt, ...]:
     """Write the rows of `events` in the open transaction, and their receipts; NotDelivered when one is not believed."""
-    body = b"".join([b"%d%b" % (event[0], event[4]) for event in events])
+    body = rows_body(events)
     holds = bool(_one(cursor, tables.HAS_HOLDS))
     otherwise: dict[int, Any] = {}
     if holds or not _one(cursor, tables.IS_PLAIN) or not _copied(cursor, body, len(events)):
@@ -33,11 +32,11 @@ def fill(cursor: psycopg.Cursor[Any], events: Sequence[LineEvent]) -> tuple[Stor
     applied = State.APPLIED
     receipts = [
         StoreReceipt(number, version, applied, reference=reference, reason=UNSIGNED, at=stamp)
-        for number, _, version, _, _ in events
+        for number, version in zip(events.numbers, events.versions, strict=True)
     ]
-    for place, event in enumerate(events) if otherwise else ():
-        if event.number in otherwise:
-            receipts[place] = _otherwise(event, otherwise[event.number], receipts[place])
+    for number, row in otherwise.items():
+        place = number - events.first
+        receipts[place] = _otherwise(events[place], row, receipts[place])
     return tuple(receipts)
 
 

@@ -23,7 +23,8 @@ from consent.stores.comparable import (
     read_digests,
     read_facts,
 )
-from consent.wire import bundle, lines_message, message
+from consent.stores.lines import lines_message
+from consent.wire import bundle, message
 from consent.wire_signature import is_genuine, sign
 from outbound.client import OutboundClient, OutboundResponse
 from outbound.limits import Limits
@@ -40,11 +41,14 @@ class WebhookStore:
         self._http, self._clock = http, clock
 
     def deliver(self, batch: Batch) -> BatchAnswer:
-        events = batch.lines or batch.events
-        kind, body = lines_message(batch.lines) if batch.lines else message(self.store, batch.events)
-        headers = {"portal-positions": f"{events[0].number}-{events[-1].number}", **batch.headers}
+        if batch.lines is not None:
+            kind, body = lines_message(batch.lines)
+            told = dict(zip(batch.lines.numbers, batch.lines.versions, strict=True))
+        else:
+            kind, body = message(self.store, batch.events)
+            told = {event.number: event.version for event in batch.events}
+        headers = {"portal-positions": f"{min(told)}-{max(told)}", **batch.headers}
         answer = self._post(batch.message_id, kind, body, headers)
-        told = {event.number: event.version for event in events}
         try:
             receipts = read_answer(
                 self.store, batch.message_id, told, answer.status, answer.headers, answer.body, self._clock()

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from consent.backfill.standing import Standing
 from consent.decision import CANCERLINQ, Answer, donation_to
 from consent.feed.read_ahead import ReadAhead, run_end
-from consent.feed.read_events import numbered, read_events
+from consent.feed.read_events import numbered, read_events, standing_positions
 from consent.feed.read_lines import read_lines, read_lines_at
 from consent.feed.rebuild import number
 from consent.person_identity import Alias, add_alias
-from consent.store_config import Store, Transport
-from consent.wire import lines_message, message
+from consent.store_config import Kind, Store, Transport
+from consent.stores.lines import Line, lines_message
+from consent.wire import message
 from database.context import as_propagation
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import RIVERSIDE, person
@@ -61,6 +63,28 @@ def test_lines_are_what_the_rules_say(world: World, store: Store) -> None:
 
 def _line_events(lines: Any, store: Store) -> Any:
     return number(lines, store, 5)
+
+
+@pytest.mark.parametrize("kind", [Kind.WEBHOOK, Kind.SQL])
+@pytest.mark.parametrize("only_no", [False, True])
+def test_what_stands_is_streamed_as_it_is_read_by_keys(world: World, kind: Kind, only_no: bool) -> None:
+    """SUB-08: a long backfill's parts are what each store is told by keys, from any place on, and again when asked."""
+    top, ring, store = _lived(world), world.database.keyring, replace(BY_LINES[0], kind=kind)
+    with world.database.worker.begin(as_propagation()) as session:
+        found, _ = standing_positions(session, store, (0, top), top, most=100, only_no=only_no)
+        expected = list(read_lines_at(session, ring, store, found))
+    told: list[Line] = []
+    stream, start = Standing(world.database.worker, ring, store, (0, top), 2, only_no=only_no), 0
+    while start < top:
+        stream.wait(60)
+        part, stop = stream.take(start) or pytest.fail("nothing came")
+        assert stream.take(start) == (part, stop), "asked again"
+        assert list(stream.take(stop - 1)[0]) == [line for line in part if line.position == stop - 1]  # type: ignore[index]  # it is there
+        told += part
+        start = stop
+    assert expected
+    assert told == expected
+    assert not stream.comes
 
 
 def test_a_run_is_read_once_for_stores_told_alike(world: World) -> None:

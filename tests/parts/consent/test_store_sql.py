@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import text
 
 from consent.backfill.begin import Backfill
-from consent.backfill.read_rows import escaped
 from consent.backfill.run import backfill
 from consent.decision import Answer
 from consent.feed.pace import Pace
+from consent.feed.read_lines import escaped
 from consent.feed.run import note_stores
 from consent.feed.sender import Step
 from consent.receipts import State
@@ -27,9 +27,10 @@ from consent.store_config import Kind, Store, Transport
 from consent.stores import warehouse as warehouse_module
 from consent.stores.adapter import Batch, NotDelivered
 from consent.stores.checked_host import CheckedHost
+from consent.stores.lines import Line, LineEvents, Lines
 from consent.stores.warehouse import WarehouseStore
 from consent.stores.warehouse_tables import ddl
-from consent.wire import LineEvent, StoreEvent
+from consent.wire import StoreEvent
 from database.context import as_propagation
 from database.prepare import create_database, with_database
 from tests.parts.consent.conftest import World
@@ -175,8 +176,9 @@ def rows(*told: StoreEvent) -> Batch:
         columns = [escaped(one.system), escaped(one.value), "cancerlinq", "", one.answer.value, "{}"]
         numbers = [str(one.version), str(one.position), one.decision.recorded_at.isoformat()]
         row = "\t" + "\t".join([*columns, *numbers]) + "\n"
-        made.append(LineEvent(one.number, one.position, one.version, str(one.person_id), row.encode()))
-    return Batch("m-rows", (), lines=made)
+        made.append(Line(one.position, one.version, str(one.person_id), row.encode()))
+    assert [one.number for one in told] == list(range(told[0].number, told[0].number + len(told)))
+    return Batch("m-rows", (), lines=LineEvents(told[0].number, Lines.of(made)))
 
 
 def test_rows_of_a_backfill_do_what_events_do(warehouse: Warehouse) -> None:
@@ -189,9 +191,9 @@ def test_rows_of_a_backfill_do_what_events_do(warehouse: Warehouse) -> None:
     assert [row[:2] for row in warehouse.run(named)] == [(1, "MRN-1"), (2, f"MRN-{odd}"), (3, "MRN-3")]
     before = warehouse.run(named)
     assert [(r.event, r.version, r.state) for r in first.receipts] == [(n, 1, State.APPLIED) for n in (1, 2, 3)]
-    adapter.deliver(Batch("m-2", [event(4, 2, Answer.YES), event(5, 1, who=2)]))
-    again = adapter.deliver(rows(*told, event(6, 3, who=4)))
-    assert [(r.event, r.version) for r in again.receipts] == [(1, 2), (2, 1), (3, 1), (6, 3)], "a newer one stays"
+    adapter.deliver(Batch("m-2", [event(5, 2, Answer.YES), event(6, 1, who=2)]))
+    again = adapter.deliver(rows(*told, event(4, 3, who=4)))
+    assert [(r.event, r.version) for r in again.receipts] == [(1, 2), (2, 1), (3, 1), (4, 3)], "a newer one stays"
     assert [row for row in warehouse.run(named) if row[0] in (2, 3)] == before[1:]
     assert warehouse.run("SELECT event FROM portal_cursor") == [(6,)]
     warehouse.run("CREATE TABLE portal_holds AS SELECT system, value, 1 AS n FROM portal_consent_state LIMIT 1")
@@ -309,8 +311,12 @@ def test_a_warehouse_is_compared_by_sets(world: World, joined: Warehouse) -> Non
     assert (again.repaired, again.to_people) == (0, 1), "the lost yes is for people, and stays out meanwhile"
 
 
-def test_a_warehouse_is_backfilled(world: World, joined: Warehouse) -> None:
+@pytest.mark.parametrize("long_run", [1, 20_000], ids=["as a stream", "by keys"])
+def test_a_warehouse_is_backfilled(
+    world: World, joined: Warehouse, monkeypatch: pytest.MonkeyPatch, long_run: int
+) -> None:
     """Decisions (a new store): those to keep out, as a set; told again from the present standing nothing is doubled."""
+    monkeypatch.setattr("consent.feed.read_ahead.LONG_RUN", long_run)
     for number in range(9):
         world.press(person(world.database, number))
     world.press(person(world.database, 8), answer=Answer.YES)

@@ -1,0 +1,44 @@
+"""The product's backfill in a process of its own, with nothing of the benchmarks in its memory but this.
+
+`python -m benchmarks.w3_filler` reads a pickle of the worker's URL, the key ring's file and the store, fills it, and
+writes seconds and megabytes (the most that it ever held) as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import resource
+import sys
+import time
+from pathlib import Path
+
+import structlog
+
+from consent.backfill.run import backfill
+from consent.feed.run import utc_now
+from consent.store_config import Store
+from consent.stores.adapters import adapter_for
+from database.keyring import KeyRing
+from database.unit_of_work import Database
+from outbound.client import OutboundClient
+from outbound.destinations import AllowList, destination
+
+
+def fill(url: str, ring_file: Path, store: Store) -> dict[str, float]:
+    """How long it took, and the process's memory."""
+    http = OutboundClient(AllowList([destination(store.endpoint, private=True)]))
+    ring, database = KeyRing.load(ring_file), Database(url)
+    began = time.perf_counter()
+    done = backfill(database, ring, adapter_for(store, http, utc_now, ring), utc_now)
+    took = time.perf_counter() - began
+    assert done.is_done, done
+    database.close()
+    http.close()
+    return {"seconds": took, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    sys.stdout.write(json.dumps(fill(*pickle.load(sys.stdin.buffer))))  # noqa: S301 - from the benchmark that began it
