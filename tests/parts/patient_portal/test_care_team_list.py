@@ -21,7 +21,7 @@ from consent.person_identity import Alias
 from consent.record_list import Listed, record_list
 from consent.sequencer import sequence_once
 from database.context import Context
-from database.unit_of_work import sqlalchemy_url
+from database.unit_of_work import count_statements, sqlalchemy_url
 from patient_portal.care_team import opt_out, staff_text
 from patient_portal.care_team_list import COLUMNS, read_list
 from patient_portal.texting import confirm_new_decisions, texting_of
@@ -219,3 +219,25 @@ def everything(database: TestDatabase) -> tuple[int, ...]:
         )
     engine.dispose()
     return found
+
+
+def test_a_list_costs_a_few_statements_for_each_hundred_rows(database: TestDatabase) -> None:
+    """House: work by sets: three times the rows cost less than three statements for each further hundred people."""
+    counted: list[str] = []
+    count_statements(database.web.engine, counted)
+    costs = []
+    for size in (100, 300):
+        rows = [
+            replace(
+                row,
+                aliases=tuple(replace(alias, value=f"{size}-{alias.value}") for alias in row.aliases),
+                asked=replace(row.asked, idempotency_key=f"list-{size}-{number}"),
+            )
+            for number, row in enumerate(listed(size))
+        ]
+        counted.clear()
+        with database.web.begin(Context(account=uuid4())) as session:
+            applied = record_list(session, database.keyring, rows, uuid4(), NOW)
+        assert len(applied.decisions) == size
+        costs.append(len(counted))
+    assert costs[1] <= 3 * costs[0] <= 60, costs

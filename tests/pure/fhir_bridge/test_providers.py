@@ -198,3 +198,24 @@ def test_only_the_exact_issuer_launches(tmp_path: Path) -> None:
     providers = load(tmp_path, GOOD)
     assert provider_for_issuer(providers, "https://ehr.example/fhir") is providers[0]
     assert [iss for iss in ISSUERS if provider_for_issuer(providers, iss)] == []
+
+
+@pytest.mark.parametrize(
+    ("network", "origin", "taken"),
+    [
+        ("public", "https://chart.example", True),
+        ("public", "http://localhost:9101", False),
+        ("private", "http://localhost:9101", True),
+        ("private", "http://chart.example", False),
+        ("public", "https://chart.example/here", False),
+        ("public", "*", False),
+    ],
+)
+def test_who_may_show_us_in_a_frame(tmp_path: Path, network: str, origin: str, taken: bool) -> None:
+    """SMART-23: origins over https and nothing wider; plain http on this machine alone, for a private hospital."""
+    text = GOOD + f'network = "{network}"\nframe_origins = ["{origin}"]\n'
+    if taken:
+        assert load(tmp_path, text)[0].frame_origins == (origin,)
+        return
+    with pytest.raises(ConfigError, match="frame_origins"):
+        load(tmp_path, text)
