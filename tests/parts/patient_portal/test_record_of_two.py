@@ -54,4 +54,4 @@ def test_two_hospitals_one_record(portal: Portal, maria: Client, monkeypatch: py
     asked: list[str] = []
     count_statements(portal.wiring.database.engine, asked)
     maria.get("/record/kind/problems")
-    assert len([one for one in asked if "set_config" not in one and "web_session" not in one]) <= 4
+    assert len([one for one in asked if "set_config" not in one and "web_session" not in one]) <= 3
