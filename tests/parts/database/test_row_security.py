@@ -22,6 +22,7 @@ ABOUT_NOBODY = {
     "practice": "catalogue",
     "provider_brand": "names of hospitals",
     "effort": "catalogue",
+    "effort_end": "catalogue",
     "consent_text": "published texts",
     "tree_head": "hashes under random salts",
     "ledger_tile": "hashes under random salts",
