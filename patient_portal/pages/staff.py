@@ -62,7 +62,7 @@ def queue() -> str:
         kinds=[(kind, cases.kind_words(kind), many) for kind, many in open_now],
         kind_options=options_of({kind: cases.kind_words(kind) for kind, _many in open_now}), standings=standings,
         stores=store_names(), practices=practices, practice_called=dict(practices), whose=options_of(WHOSE_WORDS),
-        no_store=NO_STORE, first=url_for("staff.queue", **narrowed) if after else "",
+        no_store=NO_STORE, narrowed=bool(narrowed), first=url_for("staff.queue", **narrowed) if after else "",
         older=url_for("staff.queue", **narrowed, after=After.of(shown[-1])) if len(found) > A_PAGE else "",
     )  # fmt: skip
 

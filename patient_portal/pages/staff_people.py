@@ -162,7 +162,7 @@ def _language(seen: Seen) -> str:
 
 
 def _find_page(typed: dict[str, str], wrong: dict[str, str]) -> str:
-    hospitals = [(each.id, each.name) for each in wiring().settings.providers if each.identifier_system]
+    hospitals = [(each.id, each.name) for each in openings.findable(wiring(), current_actor())]
     words: dict[tuple[str, str], str] = {
         ("why", "missing"): gettext("Say in a few words why you open this page."),
         ("why", "too-long"): gettext("Make this shorter: at most 500 characters."),

@@ -16,6 +16,7 @@ from consent.audit_tables import StaffTask
 from consent.person_identity import Alias, find_person
 from database.context import as_staff
 from database.keyring import KeyRing
+from fhir_bridge.providers import Provider
 from patient_portal.staff.tables import StaffOpening
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
@@ -48,9 +49,18 @@ def checked_reason(words: str) -> str:
     return why
 
 
+def findable(wiring: Wiring, actor: Actor) -> tuple[Provider, ...]:
+    """The hospitals whose people this actor may look for by record number: those of their practices."""
+    every = "*" in actor.practices
+    return tuple(
+        each for each in wiring.settings.providers
+        if each.identifier_system and (every or (each.practice or f"{each.id}-main") in actor.practices)
+    )  # fmt: skip
+
+
 def person_by_number(wiring: Wiring, actor: Actor, name: str, provider_id: str, number: str, now: datetime) -> UUID:
     """The person whom a hospital knows by this record number; Invalid when nobody is. Each try is audited."""
-    provider = next((each for each in wiring.settings.providers if each.id == provider_id), None)
+    provider = next((each for each in findable(wiring, actor) if each.id == provider_id), None)
     if provider is None or provider.identifier_system is None:
         raise Invalid("provider", {"provider": "missing"})
     if not 0 < len(number.strip()) <= 100:

@@ -17,12 +17,15 @@ from consent.practice_counts import count_practices
 from consent.sequencer import sequence_once
 from database.context import as_staff
 from database.unit_of_work import sqlalchemy_url
+from patient_portal.staff.openings import findable, person_by_number
 from patient_portal.staff.queue import Wanted, read_queue
 from patient_portal.staff.two_persons import tell_again
 from patient_portal.wiring import now
 from tests.support.pdf import Pdf
 from tests.support.portal import Client, Portal, signed_in_client
 from tests.support.staff_at_work import LEAD, at_work
+from vocabulary.actor import Actor, ActorKind
+from vocabulary.errors import Invalid
 
 CONCERNED = ("cancerlinq", "tempus", "concerto", "discovery")
 
@@ -104,6 +107,10 @@ def test_staff_of_one_practice_see_their_own(portal: Portal, maria: Client) -> N
         with portal.database.web.begin(as_staff(practices, me)) as session:
             assert len(read_queue(session, Wanted(), me, None, now())) == many
             assert session.execute(text("SELECT count(*) FROM staff_member")).scalar() == 0
+    theirs = Actor(ActorKind.STAFF, account_id=me, practices=("lakeside-main",))
+    assert [each.id for each in findable(portal.wiring, theirs)] == ["lakeside"]
+    with pytest.raises(Invalid):
+        person_by_number(portal.wiring, theirs, "Eve", "riverside", "RV-104233", now())
     with portal.database.web.begin(as_staff(("*",), me)) as session:
         for table in ("decision", "person", "person_alias", "record_entry", "staff_passkey"):
             assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0, table
