@@ -64,6 +64,16 @@ class Chain:
     refused_codes: set[str] = field(default_factory=set)
 
     @property
+    def abandoned(self) -> bool:
+        """Whether it is a range of a search whose ranges turned out to be of no use."""
+        split = self.part_of
+        while split is not None:
+            if split.broken:
+                return True
+            split = split.chain.part_of
+        return False
+
+    @property
     def mark(self) -> Mark:
         """Its state after a page that was not its last."""
         return self._mark(self.url)

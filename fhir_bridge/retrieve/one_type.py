@@ -56,7 +56,7 @@ class TypeRun:
     def step(self, chain: Chain) -> list[Chain]:
         """Ask for the chain's next page; what is to be asked next. Never raises for what a server answers."""
         asking = self.asking
-        if chain.part_of is not None and chain.part_of.broken:
+        if chain.abandoned:
             return self._over(chain)
         answer = asking.asker.ask(chain.url)
         page = read_page(answer.body, chain.search.type, asking.patient_id, asking.base)
@@ -120,14 +120,14 @@ class TypeRun:
         chain.stopped = after.stop or chain.stopped
         if after.stop and chain.part_of is not None:
             chain.part_of.broken = True
-        parts = self._parts(chain, page, ids, after.url) if after.url else []
-        chain.url = after.url or chain.url
         if chain.pages == 1:
             chain.left = float(pages_left(page.total, len(ids)))
             if chain.part_of is not None:
                 chain.part_of.claimed += page.total or 0
                 chain.part_of.broken |= chain.part_of.claimed > 2 * chain.part_of.total  # it does not read dates
-        else:
+        parts = self._parts(chain, page, ids, after.url) if after.url else []
+        chain.url = after.url or chain.url
+        if chain.pages > 1:
             chain.left = max(0.0, chain.left - 1)
         mark = None if parts or chain.part_of else chain.mark if after.url else chain.end_mark
         chain.dropped.extend(self.asking.keep(self.plan.type, list(page.received), mark))
@@ -140,6 +140,8 @@ class TypeRun:
         name = DATE_PARAMETERS.get(chain.search.type, "")
         if chain.pages > 1 or not chain.splits or page.total is None or chain.search.category == UNDATED:
             return []
+        if chain.part_of is not None and (chain.abandoned or page.total >= chain.part_of.total):
+            return []  # the range held nothing back
         if name not in self.asking.offered.parameters.get(chain.search.type, ()):
             return []
         days = [day for one in page.received if not one.included and (day := _day_of(one)) is not None]

@@ -77,7 +77,8 @@ def _everything(asking: Asking, plan: Plan, wanted: list[str], follow: Callable[
     follow(run)
     outcome = run.outcome
     assert outcome is not None  # a run that was followed to its end has one
-    state = State.OK if outcome.included and outcome.state is State.EMPTY else outcome.state
+    cut = outcome.stopped_by or any(one.incomplete for one in outcome.notices)
+    state = outcome.state if not outcome.pages else State.PARTIAL if cut else State.OK
     return _Got(state, outcome.dropped, outcome.http_status)
 
 
