@@ -144,4 +144,3 @@ def _saved(visitor: Visitor, way: Locator) -> Pdf:
         way.click()
     assert "Maria" not in download.value.suggested_filename
     return Pdf(download.value.path().read_bytes())
-
