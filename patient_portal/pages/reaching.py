@@ -27,7 +27,7 @@ from patient_portal.rate_limits import limited
 from patient_portal.texting import texting_of
 from patient_portal.wiring import now, wiring
 from patient_portal.zones import UNKNOWN, ZONES
-from vocabulary.errors import Invalid, NotFound, TooMany
+from vocabulary.errors import Invalid, TooMany
 from vocabulary.phrase import Phrase, phrase
 
 blueprint = Blueprint("reaching", __name__, url_prefix="/notifications")
@@ -116,6 +116,9 @@ def give_email() -> AnyResponse:
         return redirect(url_for("sign_in.choose", next=url_for("reaching.email")), 303)
     given = Given({"email": request.form.get("email", "")[:300]})
     language = language_code() if language_code() in LANGUAGES else "en"
+    if wiring().settings.mail is None:
+        given.errors["email"] = gettext("We cannot send e-mail here yet.")
+        return make_response(_email_page(given), 422)
     try:
         session[PENDING] = str(
             add_mail(
@@ -226,8 +229,6 @@ def _remove(way: Way, back: str) -> AnyResponse:
 
 
 def _email_page(given: Given) -> str:
-    if wiring().settings.mail is None:
-        raise NotFound("mail")
     texting = texting_of(wiring(), current_actor())
     contact = contact_of(texting, _person(), "email")
     waiting = _pending()
