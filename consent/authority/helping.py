@@ -215,6 +215,11 @@ def filled_in(session: Session, ring: KeyRing, persons: Sequence[UUID], effort: 
     return Draft(_name(ring, helper), form, row.filled_in_at)
 
 
+def forget_form(session: Session, persons: Sequence[UUID], effort: str) -> None:
+    """The person has decided about this effort: what a helper ticked for it is used up."""
+    session.execute(delete(FilledIn).where(FilledIn.person_id.in_(persons), FilledIn.effort_id == effort))
+
+
 def count_working(session: Session, persons: Sequence[UUID], now: datetime) -> int:
     """How many helpers could come in now."""
     mine = (HelperRow.person_id.in_(persons), HelperRow.ended_at.is_(None), HelperRow.expires_at > now)

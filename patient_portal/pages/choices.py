@@ -36,7 +36,7 @@ from patient_portal.choosing import (
     record,
     what_would_change,
 )
-from patient_portal.family.filled_in import left_by_helper
+from patient_portal.family.filled_in import decided, left_by_helper
 from patient_portal.family.standing import waits_for
 from patient_portal.family.words import relation_in
 from patient_portal.gates import Gate, current_actor, gate
@@ -259,6 +259,8 @@ def _donation(asked: Asked) -> Asked:
 
 def _recorded(asked: Asked) -> AnyResponse:
     recorded = record(wiring(), asked)
+    if asked.subject is not None and asked.subject.effort is not None:
+        decided(asked.subject.effort)
     if recorded.governing is None:
         shown = next(iter(recorded.decisions), None)
         if shown is None:

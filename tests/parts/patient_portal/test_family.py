@@ -156,6 +156,10 @@ def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
     assert re.search(r'id="categories-clinical"[^>]* checked', page)
     assert not re.search(r'id="categories-general"[^>]* checked', page)
     assert not re.search(r'id="sensitive-hiv"[^>]* checked', page)
+    assert owner.post("/choices/efforts/living-well", {"answer": "no", "form": "the-owners-own-no"}).status_code == 303
+    assert "filled in this form for you" not in owner.get("/choices/efforts/living-well").text  # answered: used up
+    assert helper.post("/choices/efforts/living-well/fill-in", {"categories": "clinical"}).status_code == 303
+    assert "filled in this form for you" in owner.get("/choices/efforts/living-well").text
     family = owner.get("/family").text
     assert "my daughter Ana" in family
     assert "wrong passcode" in family
