@@ -56,7 +56,9 @@ def split(days: Sequence[int], total: int, had: int, within: Span = EVER) -> tup
     """
     left = pages_left(total, had)
     parts = min(MOST_PARTS, ceil(left / PAGES_A_PART))
-    days = [day for day in days if OLDEST < day < NEWEST]
+    # What names a day outside is ordered by another of its dates than the one that is searched by.
+    low, high = max(within.low or 0, OLDEST + 1), min(within.high or NEWEST, NEWEST)
+    days = [day for day in days if low <= day < high]
     if left < FEWEST_PAGES_LEFT or parts < 2 or len(days) < FEWEST_DAYS or min(days) == max(days):
         return ()
     falling, rising = sorted(days, reverse=True) == list(days), sorted(days) == list(days)
