@@ -57,7 +57,7 @@ def fill(server: BenchServer, name: str, people: int) -> BenchDatabase:
         if connection.execute("SELECT count(*) FROM person").fetchone() == (people,):
             return database
         connection.execute(
-            "INSERT INTO person (id, language, zone, created_at)"  # noqa: S608
+            "INSERT INTO person (id, language, zone, created_at)"  # noqa: S608 - constants; values are bound
             f" SELECT md5('p' || i)::uuid, 'en', NULL, now() FROM generate_series(1, {people}) i"
         )
         connection.execute(

@@ -37,7 +37,7 @@ HEAD = f"SELECT {_TOP}"
 # The six kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key. What is new is
 # found first, by its index, and joined after: a plan made for any parameter would begin at a whole table.
 NEWS = (
-    "WITH q AS MATERIALIZED (SELECT decision_id, person_id FROM position WHERE position >= %(position)s),"  # noqa: S608
+    "WITH q AS MATERIALIZED (SELECT decision_id, person_id FROM position WHERE position >= %(position)s),"  # noqa: S608 - constants; values are bound
     " l AS MATERIALIZED (SELECT * FROM person_link WHERE added_xid >= %(xid)s),"
     " a AS MATERIALIZED (SELECT * FROM person_alias WHERE added_xid >= %(xid)s),"
     " c AS MATERIALIZED (SELECT * FROM store_subject WHERE added_xid >= %(xid)s) "
@@ -54,15 +54,15 @@ NEWS = (
     f" UNION ALL SELECT 'e', 0, 0, e.effort_id, {_NO} FROM effort_end e"
     f" UNION ALL SELECT 'h', {_TOP}, NULL, {_NO}"
 )
-DECISIONS = f"SELECT p.person_no, d.version, {_TEXT} FROM decision d JOIN person p ON p.id = d.person_id ORDER BY 1, 2"  # noqa: S608
-NAMES = f"SELECT p.person_no, {_NAME} FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608
+DECISIONS = f"SELECT p.person_no, d.version, {_TEXT} FROM decision d JOIN person p ON p.id = d.person_id ORDER BY 1, 2"  # noqa: S608 - constants; values are bound
+NAMES = f"SELECT p.person_no, {_NAME} FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608 - constants; values are bound
 LINKS = (
     "SELECT l.id, p.person_no, o.person_no, l.linked FROM person_link l"
     " JOIN person p ON p.id = l.person_id JOIN person o ON o.id = l.other_person_id"
 )
-KEYS = f"SELECT encode({_KEY}, 'hex'), p.person_no FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608
+KEYS = f"SELECT encode({_KEY}, 'hex'), p.person_no FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608 - constants; values are bound
 _CODED = "store_subject c JOIN person p ON p.id = c.person_id"
-CODES = f"SELECT c.subject, p.person_no FROM {_CODED} WHERE c.store_id = %(store)s"  # noqa: S608
+CODES = f"SELECT c.subject, p.person_no FROM {_CODED} WHERE c.store_id = %(store)s"  # noqa: S608 - constants; values are bound
 _MOMENT = b"moment"
 LOOK_MS, READ_ALL_MS = 5_000, 1_800_000
 # A look finds a handful of rows by their indexes. The planner cannot know that of a parameter: it takes a third of

@@ -28,7 +28,7 @@ CLOCKS = {
     "consent/feed/run.py": "the feed's clock",
     "database/keyring.py": "the day on which a key was made",
 }
-GIVES_REASONS = set(ROOMS) - {"consent"}
+GIVES_REASONS = set(ROOMS)
 COMMITS = {"database/unit_of_work.py": "units of work", "database/migrate.py": "the lock and limits of an upgrade"}
 IMPORTS_LATE: dict[str, str] = {}
 
