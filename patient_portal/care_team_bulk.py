@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import orjson
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from consent.audit_tables import StaffTask
@@ -32,9 +33,10 @@ from patient_portal.care_team_tables import OptOutList
 from patient_portal.hospital_patient import preferred_language
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
-from vocabulary.errors import Conflict, NotFound
+from vocabulary.errors import Conflict, NotFound, Unavailable
 from vocabulary.resource import Resource
 
+TRIES = 3
 KEPT = timedelta(days=7)
 """How long a list waits to be confirmed, or for its letters to be printed."""
 
@@ -129,13 +131,29 @@ def apply_list(
     language: str,
     now: datetime,
 ) -> KeptList:
-    """Record every row in one transaction; applied before, it is what it was. `patients` were asked for just now."""
-    if kept.applied_at is not None:
-        return kept
+    """Record every row in one transaction; applied before, it is what it was. `patients` were asked for just now.
+
+    When somebody signs in for the first time meanwhile, or a colleague's list has the same new person, it begins anew.
+    """
+    for _ in range(TRIES if kept.applied_at is None else 0):
+        try:
+            _apply(wiring, actor, member, kept, patients, words, language, now)
+        except IntegrityError:
+            continue  # somebody else made one of the people in between: read theirs
+        return kept_list(wiring, member, kept.id)
+    if kept.applied_at is None:
+        raise Unavailable("list-contended", retry_after_seconds=5)
+    return kept
+
+
+def _apply(
+    wiring: Wiring, actor: Actor, member: Member, kept: KeptList, patients: Mapping[int, Resource],
+    words: ConsentText, language: str, now: datetime,
+) -> None:  # fmt: skip
     with wiring.database.begin(Context(account=member.account)) as session:
         row = _row(session, member, kept.id, lock=True)
         if row.applied_at is not None:
-            return _opened(wiring, row)
+            return
         key = f"list-{row.file_mac.hex()[:32]}"
         listed = [
             _listed(wiring, actor, member, one, patients[one.line], key, words, language, now) for one in kept.rows
@@ -154,7 +172,6 @@ def apply_list(
         session.execute(update(OptOutList).where(OptOutList.id == kept.id).values(done))
     for person, alias in applied.unnamed:
         add_aliases(wiring, person, [alias], now)
-    return kept_list(wiring, member, kept.id)
 
 
 def letters_waiting(wiring: Wiring, member: Member, kept: KeptList) -> list[Made]:

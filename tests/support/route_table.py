@@ -174,7 +174,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("care_team.chart", "GET"): Row(CARE_TEAM),
     ("care_team.decide", "POST"): Row(CARE_TEAM, 422, form={"form": "matrix-form-key"}),
     ("care_team.done", "GET"): Row(CARE_TEAM, ids=DECISION),
-    ("care_team_void.ask", "POST"): Row(CARE_TEAM, 422),
+    ("care_team_void.ask", "POST"): Row(CARE_TEAM, 303),
     ("care_team_void.agree", "POST"): Row(CARE_TEAM, 422),
     # The opt-out in this chart is the patient's own.
     ("care_team_letters.letter", "GET"): Row(CARE_TEAM, 404, ids=DECISION),

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 import consent.record_list
@@ -22,6 +23,7 @@ from consent.record_list import Listed, record_list
 from consent.sequencer import sequence_once
 from database.context import Context
 from database.unit_of_work import count_statements, sqlalchemy_url
+from patient_portal import care_team_bulk
 from patient_portal.care_team import opt_out, staff_text
 from patient_portal.care_team_list import COLUMNS, read_list
 from patient_portal.texting import confirm_new_decisions, texting_of
@@ -109,13 +111,25 @@ def test_a_list_is_taken_as_a_whole_and_once(portal: Portal) -> None:
     assert rows[0][0].encode() not in sealed
 
 
-def test_the_letters_of_a_list(portal: Portal) -> None:
-    """Abuse 10: as many notices as actions; the letters name each patient, in the patient's language, and are done
-    with when staff say that they are on their way."""
+def test_the_letters_of_a_list(portal: Portal, monkeypatch: Any) -> None:
+    """Abuse 10, 17: as many notices as actions, also when somebody else made one of the people in the same moment; the
+    letters name each patient, in the patient's language, and are done with when staff say that they are on their way.
+    """
     number, rows = own_rows(portal, 3)
     staff = sign_in_staff(portal, number)
     where = send(staff, as_csv(rows)).headers["Location"]
+    real, tries = record_list, []
+
+    def contended(session: Session, *more: Any) -> Any:
+        applied = real(session, *more)
+        tries.append(applied)
+        if len(tries) == 1:
+            raise IntegrityError("INSERT", {}, Exception())
+        return applied
+
+    monkeypatch.setattr(care_team_bulk, "record_list", contended)
     press(staff, where, do="record")
+    assert len(tries) == 2
     sequence_once(portal.worker.database, datetime.now(UTC))
     confirm_new_decisions(texting_of(portal.worker), datetime.now(UTC))
     page = staff.get(where).text
