@@ -42,7 +42,7 @@ _PAGE = (
     " substring(CAST(:indexes AS bytea) FROM CAST(page.n * 32 - 31 AS int) FOR 32) AS fhir_id_index,"
     " substring(CAST(:macs AS bytea) FROM CAST(page.n * 32 - 31 AS int) FOR 32) AS content_mac,"
     " substring(CAST(:sealed AS bytea) FROM page.at FOR page.size) AS content_sealed,"
-    " CASE WHEN page.coded THEN substring(CAST(:codes AS bytea) FROM CAST(page.n * 32 - 31 AS int) FOR 32) END"
+    " CASE WHEN page.coded THEN substring(CAST(:codes AS bytea) FROM CAST(page.n * 32 - 31 AS int) FOR 32) ELSE '' END"
     " AS code_index FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS"
     " (type text, kind text, clinical_date text, mistake boolean, coded boolean, at int, size int))"
     " WITH ORDINALITY AS page (type, kind, clinical_date, mistake, coded, at, size, n)"
@@ -226,10 +226,6 @@ class Keeper:
         """The keyed index of a resource's id at this provider."""
         return self._index_of(f"{kind}/{identity}")
 
-    def code_index(self, code: str) -> bytes:
-        """The keyed index of what was measured, for this person: the same test has the same at every provider."""
-        return self.ring.blind_index("code", f"{self.cipher.person}\x00{code}")
-
     @cached_property
     def _own(self) -> dict[str, Any]:
         return {"person": self.cipher.person, "provider": self.provider_id}
@@ -250,7 +246,7 @@ class Keeper:
 
     def _of(self, one: Received) -> _Kept:
         when = sort_date(date_of(one.resource))
-        code = self.code_index(code_of(one.resource)) if one.type == "Observation" else None
+        code = code_index(self.ring, self.cipher.person, code_of(one.resource)) if one.type == "Observation" else None
         kind, mistake = kind_of(one.resource).value, is_mistake(one.resource)
         return _Kept(one.type, self.fhir_index(one.type, one.id), one.raw, kind, when, mistake, code)
 
@@ -275,6 +271,11 @@ class Keeper:
         }
         session.execute(_VERSIONS, values | {"sealed": b"".join(sealed), "now": now})
         session.execute(_ENTRIES, values | {"sealed": b"", "retrieval": self.retrieval})
+
+
+def code_index(ring: KeyRing, person: UUID, code: str) -> bytes:
+    """The keyed index of what was measured, for one person: the same test has the same at every provider."""
+    return ring.blind_index("code", f"{person}\x00{code}")
 
 
 def version_place(kind: str, fhir_id_index: bytes) -> str:

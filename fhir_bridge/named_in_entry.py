@@ -20,7 +20,11 @@ def writers_of(provenance: Resource) -> set[str]:
 
 def code_of(observation: Resource) -> str:
     """What was measured, as `system|code`: LOINC's where there is one, else the first; else the words."""
+    return codes_of(observation)[0]
+
+
+def codes_of(observation: Resource) -> list[str]:
+    """Everything by which what was measured may have been kept, `code_of` first; at least one, empty for no words."""
     coded = [one for one in codings(observation.get("code")) if one.code]
-    chosen = next((one for one in coded if one.system == LOINC), coded[0] if coded else None)
-    words = concept_text(observation.get("code")).casefold()
-    return f"{chosen.system}|{chosen.code}" if chosen else words
+    coded.sort(key=lambda one: one.system != LOINC)
+    return [f"{one.system}|{one.code}" for one in coded] or [concept_text(observation.get("code")).casefold()]

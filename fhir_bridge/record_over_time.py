@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
+from sqlalchemy import or_, tuple_
+from sqlalchemy.orm import aliased
+
+from fhir_bridge.keep_record import code_index
+from fhir_bridge.named_in_entry import codes_of
 from fhir_bridge.reading.quantity import value_said
 from fhir_bridge.reading.shape import Coding, codings, concept_text, obj
 from fhir_bridge.reading.standing import is_fact
@@ -14,17 +20,19 @@ from fhir_bridge.record import OwnRecord, StoredEntry
 from fhir_bridge.tables import RecordEntry
 from vocabulary.resource import Resource
 
-MOST = 3000
+MOST = 500
+MOST_WINDOWS = 20
 
 
 @dataclass(frozen=True)
 class OverTime:
-    """`trend` newest first; `providers` are the hospitals its values came from; `cut`: older results were not read."""
+    """`trend` newest first; `providers` are the hospitals its values came from. `older`: the entry after which older
+    results go on that were not read, None when there are none."""
 
     trend: MarkerTrend
     clinical: str
     providers: tuple[str, ...]
-    cut: bool
+    older: UUID | None
 
 
 def has_course(resource: Resource) -> bool:
@@ -32,30 +40,50 @@ def has_course(resource: Resource) -> bool:
     return resource.get("resourceType") == "Observation" and bool(obj(resource.get("valueQuantity")))
 
 
-def over_time(record: OwnRecord, stored: StoredEntry) -> OverTime | None:
-    """The course of the test that an entry reports: one query over the newest MOST results of its kind.
+def over_time(record: OwnRecord, stored: StoredEntry, older_than: UUID | None = None) -> OverTime | None:
+    """The course of the test that an entry reports: its newest MOST results, or those older than an entry.
 
-    None when nothing of it is a fact with a value.
+    They are found by what was measured, so a long record costs what a short one does. None when nothing of it is a fact
+    with a value.
     """
     asked = stored.resource
-    query = record.stored().where(
-        RecordEntry.kind == stored.kind, RecordEntry.type == "Observation", ~RecordEntry.mistake
-    )
-    newest_first = query.order_by(RecordEntry.clinical_date.desc(), RecordEntry.id.desc()).limit(MOST + 1)
-    rows = record.session.execute(newest_first).all()
-    marks = _marks(asked)
-    found: list[tuple[StoredEntry, Resource]] = []
-    for row in rows[:MOST]:
-        entry = record.opened(row)
-        if any(mark in entry.raw for mark in marks):
-            found.append((entry, entry.resource))
-    same = [(entry, one) for entry, one in found if is_same_test(asked, one) and is_fact(one) and value_said(one)]
+    for _window in range(MOST_WINDOWS):
+        found, older = _window_of(record, asked, older_than)
+        same = [(entry, one) for entry, one in found if is_same_test(asked, one) and is_fact(one) and value_said(one)]
+        if same or older is None:
+            break
+        older_than = older
     if not same:
         return None
     title = title_of(asked)
     trend = trend_of(stored.kind, title.plain, [one for _, one in same])
     providers = tuple(dict.fromkeys(entry.provider_id for entry, _ in same))
-    return OverTime(trend, title.clinical, providers, len(rows) > MOST)
+    return OverTime(trend, title.clinical, providers, older)
+
+
+def _window_of(
+    record: OwnRecord, asked: Resource, older_than: UUID | None
+) -> tuple[list[tuple[StoredEntry, Resource]], UUID | None]:
+    """Up to MOST results that may be of the same test, and the last one's id where there are more.
+
+    An entry that an older program kept has no index of what it measured: it is opened to see.
+    """
+    marks = _marks(asked)
+    indexes = [code_index(record.ring, person, code) for person in record.persons for code in codes_of(asked)]
+    query = record.stored().where(
+        RecordEntry.type == "Observation",
+        ~RecordEntry.mistake,
+        or_(RecordEntry.code_index.in_(indexes), RecordEntry.code_index.is_(None)),
+    )
+    if older_than is not None:
+        mark = aliased(RecordEntry)
+        here = tuple_(RecordEntry.clinical_date, RecordEntry.id) < tuple_(mark.clinical_date, mark.id)
+        query = query.join(mark, mark.id == older_than).where(mark.person_id.in_(record.persons), here)
+    newest_first = query.order_by(RecordEntry.clinical_date.desc(), RecordEntry.id.desc()).limit(MOST + 1)
+    rows = record.session.execute(newest_first).all()
+    opened = [record.opened(row) for row in rows[:MOST]]
+    found = [(entry, entry.resource) for entry in opened if any(mark in entry.raw for mark in marks)]
+    return found, rows[MOST - 1].id if len(rows) > MOST else None
 
 
 def is_same_test(one: Resource, other: Resource) -> bool:

@@ -158,7 +158,8 @@ class RecordEntry(Base):
     """The entry a person sees now: which version is current, with what paging and counting need in plain.
 
     `mistake`: its provider withdrew it (`entered-in-error`), so it is no fact and is not counted (FHIR-13).
-    `code_index`: keyed index of what was measured, for Observations; null where an older program kept the entry.
+    `code_index`: keyed index of what was measured, empty for what is no Observation; null where an older program
+    kept the entry.
     """
 
     __tablename__ = "record_entry"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
+from flask import request
 from sqlalchemy.orm import Session
 
 from database.context import as_persons
@@ -31,3 +33,11 @@ def own_record() -> Iterator[OwnRecord]:
 def provider_names() -> dict[str, str]:
     """What each configured hospital calls itself, by id."""
     return {one.id: one.name for one in wiring().settings.providers}
+
+
+def entry_named(name: str) -> UUID | None:
+    """An entry named in the address, for paging; anything else is no mark."""
+    try:
+        return UUID(request.args.get(name, ""))
+    except ValueError:
+        return None

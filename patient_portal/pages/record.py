@@ -27,7 +27,7 @@ from fhir_bridge.record_sources import counts, remarks, sources
 from fhir_bridge.record_standing import gap_of, gap_words
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.page_context import language_code
-from patient_portal.pages.own_record import own_record, own_session, provider_names
+from patient_portal.pages.own_record import entry_named, own_record, own_session, provider_names
 from patient_portal.pages.record_later import asks_for, asks_of_line
 from patient_portal.pages.record_tiles import progress_of, tiles_of
 from patient_portal.pages.record_words import FILTERS
@@ -105,7 +105,7 @@ def kind(kind: str) -> str | AnyResponse:
     """The entries of one kind, newest first."""
     if kind not in {one.value for one in Kind}:
         raise NotFound("kind")
-    older_than, newer_than = _mark("older_than"), _mark("newer_than")
+    older_than, newer_than = entry_named("older_than"), entry_named("newer_than")
     with own_record() as record:
         beside = aside(record, now())
         page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than, several=beside.several)
@@ -178,11 +178,3 @@ def _attached(body: bytes | Iterator[bytes], media_type: str, name: str) -> Resp
 
 def _base_of(provider_id: str) -> str | None:
     return next((one.fhir_base_url for one in wiring().settings.providers if one.id == provider_id), None)
-
-
-def _mark(name: str) -> UUID | None:
-    """An entry named in the address, for paging; anything else is no mark."""
-    try:
-        return UUID(request.args.get(name, ""))
-    except ValueError:
-        return None

@@ -18,7 +18,7 @@ from patient_portal.gates import Gate, gate
 from patient_portal.glossary import glossary, terms_in
 from patient_portal.languages import direction_of
 from patient_portal.page_context import language_code
-from patient_portal.pages.own_record import own_record, provider_names
+from patient_portal.pages.own_record import entry_named, own_record, provider_names
 from patient_portal.rate_limits import limited
 from patient_portal.wiring import now
 
@@ -47,12 +47,16 @@ def terms(texts: Iterable[object]) -> list[tuple[str, tuple[str, str]]]:
 @gate(Gate.READS)
 def course(entry: UUID) -> str | Response:
     """Every value of the test that an entry reports, as a picture and a table; what is no test has its own page."""
+    older_than = entry_named("older_than")
     with own_record() as record:
         stored = record.entry(entry)
-        found = over_time(record, stored) if has_course(stored.resource) else None
+        found = over_time(record, stored, older_than) if has_course(stored.resource) else None
     if found is None:
         return redirect(url_for("record.entry", entry=entry), 303)
-    return render_template("record/over_time.html", found=found, entry=entry, names=provider_names())
+    further = older_than is not None
+    return render_template(
+        "record/over_time.html", found=found, entry=entry, names=provider_names(), further=further
+    )  # fmt: skip
 
 
 @blueprint.get("/record/reading")

@@ -11,9 +11,10 @@ from pathlib import Path
 import orjson
 
 from benchmarks.__main__ import found
-from benchmarks.harness.arms import Benchmark, run
+from benchmarks.harness.arms import Benchmark, run, take_turn
 from benchmarks.harness.probes import Probe
 from benchmarks.scale import growth
+from benchmarks.w1_retrieve import BENCHMARK as RETRIEVE
 from benchmarks.w2_record_decision import BENCHMARK
 from benchmarks.w3_propagate import BENCHMARK as PROPAGATE
 
@@ -63,4 +64,13 @@ def test_the_scale_run_writes_its_curve(tmp_path: Path) -> None:
 
 def test_each_benchmark_is_found_by_its_file() -> None:
     """Adding one is adding a file."""
-    assert {"w2", "w3", "w4"} <= found().keys()
+    assert {"w1", "w2", "w3", "w4"} <= found().keys()
+
+
+def test_all_that_retrieve_get_the_same() -> None:
+    """W1: our job, split by day and page by page, keeps what fhirclient gets; a search that fails is named and nothing
+    else is missing; never more at once than promised (asserted inside the arms)."""
+    arms = ("fhirclient, 8 threads", "ours, opaque", "ours, split", "ours, a 500 and a 429")
+    with RETRIEVE.world(True) as shared:
+        outcomes = take_turn(_only(RETRIEVE, *arms), shared, 0)
+    assert {one.count for one in outcomes.values()} == {3_000}
