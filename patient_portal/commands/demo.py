@@ -23,7 +23,8 @@ from patient_portal.demo.run import run_demo
 def demo(data: Path, port: int, patients: Path | None) -> None:
     """Run everything on this machine with invented people, and print where to click.
 
-    Starts PostgreSQL, two hospitals, seven data stores, a phone network and a post office, then the service itself.
+    Starts PostgreSQL, two hospitals, seven data stores, a phone network, a post office and where staff sign in,
+    then the service itself.
     Ctrl-C stops every part. With DATABASE_URL set, that database is used instead of one of its own.
     """
     run_demo(data, port, patients)

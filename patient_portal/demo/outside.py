@@ -1,4 +1,4 @@
-"""The world outside, for the demo: two hospitals, seven stores, a phone network and a post office, each a process."""
+"""The world outside, for the demo: two hospitals, seven stores, phones, post, a staff sign-in; each is a process."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_every_actor_gets_what_the_table_says(cast: Cast) -> None:
 
 def _sent_to_sign_in(answer: TestResponse, verb: str, path: str) -> list[tuple[Any, ...]]:
     after = f"?next={quote(path, safe='/')}" if verb in {"GET", "HEAD"} else ""
-    door = "/staff/sign-in" if path.startswith("/staff") else "/sign-in"
+    door = next((f"{part}/sign-in" for part in ("/staff", "/care-team") if path.startswith(part)), "/sign-in")
     return [] if answer.headers["Location"] == f"{door}{after}" else [(verb, path, answer.headers["Location"])]
 
 
