@@ -50,8 +50,7 @@ def chart_pages(hospital: Hospital) -> Blueprint:
 
     @pages.post("/chart/<patient_id>/inside")
     def inside(patient_id: str) -> AnyResponse:
-        where = _launch_url(hospital, patient_id)
-        return _inside(hospital, patient_id, where) if where else redirect("/chart", 303)
+        return _inside(hospital, patient_id) or redirect("/chart", 303)
 
     @pages.get("/sandbox/patients")
     def loaded() -> str:
@@ -104,8 +103,11 @@ def _launch_url(hospital: Hospital, patient_id: str) -> str | None:
     return f"{hospital.config.portal.rstrip('/')}/launch?{query}"
 
 
-def _inside(hospital: Hospital, patient_id: str, where: str) -> Response:
+def _inside(hospital: Hospital, patient_id: str) -> Response | None:
     """The chart with the app in a frame of its own, as many EHRs show apps (SMART-23)."""
+    where = _launch_url(hospital, patient_id)
+    if where is None:
+        return None
     page = Response(render_template("inside.html", entry=hospital.records.entries[patient_id], where=where))
     portal = hospital.config.portal.rstrip("/")
     page.headers["Content-Security-Policy"] = f"default-src 'none'; style-src 'self'; frame-src 'self' {portal}"
