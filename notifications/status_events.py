@@ -55,7 +55,10 @@ def receive_status(texting: Texting, report: StatusReport, now: datetime) -> boo
                 contact = session.get_one(ContactPoint, message.contact_point_id)
                 key = f"{message.dedupe_key}:again"
                 if not message.dedupe_key.endswith(":again"):
-                    intend(session, texting, person, kind, key, now, contact=contact, send_after=now + AGAIN_AFTER)
+                    intend(
+                        session, texting, person, kind, key, now, contact=contact, send_after=now + AGAIN_AFTER,
+                        topic=message.topic, essential=message.essential,
+                    )  # fmt: skip
     return True
 
 
