@@ -82,7 +82,7 @@ def outside(outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for name in ("riverside.json", "store-secret", "stores.toml"):
         shutil.copy(outside.folder / name, folder / name)
     (folder / "providers.toml").write_text(provider_table("riverside", loaded))
-    yield Outside(folder, outside.address, {"riverside": loaded}, outside.serve)
+    yield Outside(folder, outside.address, {"riverside": loaded}, outside.serve, outside.staff)
     loaded.stop()
 
 
