@@ -23,7 +23,7 @@ def source_of(resource: Resource, find: Callable[[str], Resource | None] = lambd
                 return display
             target = next((found for found in map(find, references(who)) if found is not None), None)
             if target is not None:
-                return title_of(target).plain
+                return _name_of(target)
     return ""
 
 
@@ -50,7 +50,12 @@ def written_by(provenances: Iterable[Resource], find: Callable[[str], Resource |
     names: list[Said] = []
     for display, reference in (one for each in provenances for one in writers_in(each)):
         target = find(reference) if reference else None
-        name = display or (title_of(target).plain if target is not None else "")
+        name = display or (_name_of(target) if target is not None else "")
         if name and name not in names:
             names.append(name)
     return tuple(names)
+
+
+def _name_of(target: Resource) -> Said:
+    """An organization by its name, not by what it is one of."""
+    return text(target.get("name")) or title_of(target).plain

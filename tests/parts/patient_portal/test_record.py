@@ -6,6 +6,7 @@ import html
 import re
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,10 +14,12 @@ from sqlalchemy import select, update
 
 from database.context import as_persons
 from database.unit_of_work import count_statements
+from fhir_bridge import bring_in as bringing
 from fhir_bridge.record import PAGE_SIZE
 from fhir_bridge.record_standing import ASKED_TYPES
-from fhir_bridge.tables import Retrieval
+from fhir_bridge.tables import Retrieval, RetrievalSearch
 from patient_portal.wiring import now
+from sandbox.hospital.discovery import TYPES
 from tests.support.portal import Client, Portal, signed_in_client
 
 
@@ -157,6 +160,52 @@ def test_a_refresh_adds_nothing_twice_and_names_what_is_gone(portal: Portal) -> 
     sent = {client.get(line + "/fhir?save=1").get_json(force=True)["id"] for line in lines}
     assert withdrawn["id"] not in sent
     assert "no longer has it" in shown(client, "/record/progress")
+
+
+def test_a_killed_fetch_goes_on(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FHIR-05: a worker that dies half-way leaves how far each search was; the next one asks for no page again."""
+    client = signed_in_client(portal, "rv-p06")
+    whole = len(lines_of(client, "test-results"))
+    fetch, asked = bringing._Run._fetch, list[str]()
+
+    def dies(run: Any, url: str, headers: Any) -> Any:
+        asked.append(url)
+        if len(asked) == 20:
+            raise RuntimeError("killed")
+        return fetch(run, url, headers)
+
+    def notes(run: Any, url: str, headers: Any) -> Any:
+        asked.append(url)
+        return fetch(run, url, headers)
+
+    client.post("/record/again")
+    monkeypatch.setattr(bringing._Run, "_fetch", dies)
+    with pytest.raises(RuntimeError, match="killed"):
+        portal.bring_in_all()
+    first = [one for number, one in enumerate(asked, start=1) if number != 20]
+    asked.clear()
+    with portal.wiring.database.begin(as_persons(client.person)) as session:
+        assert len(session.scalars(select(RetrievalSearch.sealed)).all()) > 5
+        session.execute(update(Retrieval).where(Retrieval.state == "running").values(state="waiting"))
+    monkeypatch.setattr(bringing._Run, "_fetch", notes)
+    assert portal.bring_in_all() == ["finished"]
+    answered = {one for one in first if re.search(r"/fhir/(\w+)\?patient=", one) and _kind(one) in TYPES}
+    assert len(answered) > 5
+    assert not answered & set(asked)
+    assert len(lines_of(client, "test-results")) == whole
+    with portal.wiring.database.begin(as_persons(client.person)) as session:
+        assert session.scalars(select(RetrievalSearch.sealed)).all() == []
+
+
+def _kind(url: str) -> str:
+    return url.split("/fhir/")[1].split("?")[0]
+
+
+def test_an_entry_says_who_wrote_it(portal: Portal) -> None:
+    """FHIR-08: the organization that its Provenance names, on the entry's own page."""
+    client = signed_in_client(portal, "rv-p06")
+    pages = (shown(client, one) for one in lines_of(client, "appointments")[:5])
+    assert any("Written or sent by: Riverside" in one for one in pages)
 
 
 def test_few_questions_to_the_database(portal: Portal) -> None:
