@@ -27,7 +27,7 @@ from database.keyring import KeyRing
 from database.unit_of_work import Database
 from vocabulary.errors import Conflict, Invalid, NotFound
 
-TASK = "death-reported"
+TASK, DISPUTED = "death-reported", "death-disputed"
 LOOK_WITHIN = timedelta(days=3)
 HEARD_ALIVE = timedelta(days=30)
 LONGEST = 200
@@ -112,6 +112,31 @@ def waiting(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> list[Re
         select(DeathReport).where(DeathReport.person_id.in_(persons), DeathReport.outcome.is_(None))
     ).all()
     return [_reported(ring, row) for row in rows]
+
+
+def dispute(session: Session, persons: Sequence[UUID], now: datetime) -> bool:
+    """Somebody signed in whose death staff confirmed, and says "I am here": a task for staff, one at a time.
+
+    Nothing else changes yet, for a sign-in outlives its owner. False when nobody of these was found dead.
+    """
+    dead = session.scalars(select(Person.id).where(Person.id.in_(persons), Person.died_on.is_not(None))).all()
+    for person in dead:
+        open_one = select(StaffTask.id).where(
+            StaffTask.person_id == person, StaffTask.kind == DISPUTED, StaffTask.closed_at.is_(None)
+        )
+        if session.scalar(open_one) is None:
+            task = {
+                "id": uuid4(), "person_id": person, "practice_id": None, "store_id": None, "kind": DISPUTED,
+                "detail": {}, "opened_at": now, "closed_at": None,
+            }  # fmt: skip
+            session.execute(insert(StaffTask).values(task))
+    return bool(dead)
+
+
+def found_alive(session: Session, person: UUID, *, by: str, account: UUID | None, now: datetime) -> None:
+    """Staff found that a confirmed death was none; a new yes can be given again."""
+    session.execute(update(Person).where(Person.id == person).values(died_on=None))
+    write_audit(session, now, Audited(person, "death.mistaken", "U", by, actor_account=account))
 
 
 def report_of(session: Session, ring: KeyRing, report: UUID) -> Reported:

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from consent.authority.deaths import Outcome, report_death, settle_report, waiting
+from consent.authority.deaths import Outcome, dispute, report_death, settle_report, waiting
 from notifications.silence import persons_at, silence, speak_again
 from patient_portal.family.words import PROBLEMS
 from patient_portal.gates import Gate, current_actor, gate
@@ -75,7 +75,11 @@ def mistake() -> AnyResponse:
                 now=now(),
                 account=actor.account_id,
             )
-        for person in actor.persons:
+        disputed = dispute(session, actor.persons, now())
+        for person in actor.persons if not disputed else ():
             speak_again(session, person)
+    if disputed:
+        flash(gettext("Thank you. Our staff look at it within 3 days and call you. Until then your choices stay."))
+        return redirect(url_for("record.overview"), 303)
     flash(gettext("Thank you. We have put it right, and texts come again."))
     return redirect(url_for("record.overview"), 303)

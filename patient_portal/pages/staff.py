@@ -26,7 +26,7 @@ from patient_portal.staff.cases import Case
 from patient_portal.staff.members import colleagues, names_of
 from patient_portal.staff.people import Seen, see_person
 from patient_portal.staff.queue import A_PAGE, NO_STORE, WHOSE, After, Wanted, counts, read_case, read_queue
-from patient_portal.staff.settling import SETTLED, SETTLES, Ending, about_task
+from patient_portal.staff.settling import SETTLED, Ending, about_task, endings
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import Actor
 from vocabulary.errors import Conflict, Invalid
@@ -163,7 +163,7 @@ def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
         words=cases.kind_words(found.kind), events=cases.EVENTS, what_to_do=cases.WHAT_TO_DO.get(found.kind),
         why=cases.WHY.get(str(detail.get("why"))), clinic=clinic_of(wiring().keyring, found.id, detail),
         outcomes={**cases.OUTCOMES, **SETTLED}, typed=typed, about=about,
-        outcome_options=options_of(dict(SETTLES.get(found.kind, {})) | dict(cases.OUTCOMES)),
+        outcome_options=options_of(endings(found.kind)),
         errors={name: _words(name, code) for name, code in wrong.items()},
     )  # fmt: skip
 

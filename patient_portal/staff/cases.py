@@ -20,6 +20,7 @@ KINDS: Mapping[str, Phrase] = {
     "alias-of-another-person": phrase("Two people have one record number"),
     "tell-the-person": phrase("Tell a person what their care team recorded"),
     "death-reported": phrase("A family member reported a death"),
+    "death-disputed": phrase("Somebody signed in whose death was confirmed"),
     "authority-review": phrase("Somebody says that they act for a person"),
 }
 UNKNOWN_KIND = phrase("Something for a person to settle")
@@ -42,6 +43,7 @@ WHAT_TO_DO: Mapping[str, Phrase] = {
     "clinic-not-linked": phrase("Find out if this clinic takes part, and send it the person’s choice on paper."),
     "alias-of-another-person": phrase("Ask the clinic whose number it is. Link nobody yourself: only the person can."),
     "tell-the-person": phrase("Send the letter to the person, or call them."),
+    "death-disputed": phrase("Call the person at the number the clinic has, and the clinic. Put it right at once."),
     "authority-review": phrase("Ask to see the paper. It must name both people and come from a court or an office."),
     "death-reported": phrase("Ask the clinic to confirm. Messages are paused. A death is not an opt-out."),
 }

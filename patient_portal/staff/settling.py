@@ -13,14 +13,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from consent.audit_tables import StaffTask
+from consent.authority.deaths import DISPUTED, Outcome, found_alive, report_index, report_of, settle_report
 from consent.authority.deaths import TASK as DEATH
-from consent.authority.deaths import Outcome, report_index, report_of, settle_report
 from consent.authority.rules import Step
 from consent.authority.stated import REVIEW, named, settle, statements_of
 from database.context import Context, widen
 from database.keyring import KeyRing
 from notifications.silence import speak_again
 from patient_portal.family.words import SHORT
+from patient_portal.staff.cases import OUTCOMES
 from vocabulary.actor import Actor
 from vocabulary.errors import Invalid
 from vocabulary.phrase import Phrase, phrase
@@ -34,8 +35,13 @@ SETTLES: Mapping[str, Mapping[str, Phrase]] = {
         "death-confirmed": phrase("The death is confirmed"),
         "death-mistaken": phrase("It was a mistake: the person is alive"),
     },
+    DISPUTED: {
+        "person-alive": phrase("The person is alive"),
+        "death-stands": phrase("The death stands; somebody else used the sign-in"),
+    },
 }
-"""How a task of this kind may end beside the ways that all tasks have."""
+"""How a task of this kind ends: in these ways only, and as a part of another case."""
+ELSEWHERE = "in-another-case"
 SETTLED: Mapping[str, Phrase] = {outcome: words for ways in SETTLES.values() for outcome, words in ways.items()}
 TOLD: Mapping[str, Phrase] = {
     "name": phrase("Name of the person who died"),
@@ -55,15 +61,27 @@ class Ending:
     died_on: str = ""
 
 
+def endings(kind: str) -> Mapping[str, Phrase]:
+    """How a task of this kind may end. One that does something is never closed without it, or a person would stay
+    silenced and a paper unseen."""
+    own = SETTLES.get(kind)
+    return OUTCOMES if own is None else {**own, ELSEWHERE: OUTCOMES[ELSEWHERE]}
+
+
 def settle_task(
     session: Session, ring: KeyRing, actor: Actor, row: StaffTask, ending: Ending, context: Context, now: datetime
 ) -> None:
-    """Do what the outcome says; nothing for the outcomes that every task has.
+    """Do what the outcome says; nothing for the outcomes of other tasks.
 
     `context` is that of the staff transaction, with the person's rows in reach; it stands again afterwards. Raises
     Invalid for a confirmed death without its day, Conflict for one that is settled already.
     """
     if ending.outcome not in SETTLES.get(row.kind, {}):
+        return
+    if row.kind == DISPUTED:
+        if ending.outcome == "person-alive" and row.person_id is not None:
+            found_alive(session, row.person_id, by=actor.kind.value, account=actor.account_id, now=now)
+            speak_again(session, row.person_id)
         return
     if row.kind == REVIEW:
         assert row.person_id is not None
@@ -73,7 +91,12 @@ def settle_task(
     report = UUID(row.detail["report"])
     _reach(session, ring, report, context)
     outcome = Outcome.CONFIRMED if ending.outcome == "death-confirmed" else Outcome.MISTAKEN
-    person = settle_report(session, report, outcome, by=actor.kind.value, died_on=_day(ending.died_on), now=now)
+    if report_of(session, ring, report).outcome is outcome:  # the person said so first
+        widen(session, context)
+        return
+    person = settle_report(
+        session, report, outcome, by=actor.kind.value, died_on=_day(ending.died_on), now=now, account=actor.account_id
+    )
     if outcome is Outcome.MISTAKEN and person is not None:
         speak_again(session, person)
     widen(session, context)

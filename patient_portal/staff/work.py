@@ -15,8 +15,8 @@ from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
 from database.context import as_staff, widen
 from database.keyring import KeyRing
-from patient_portal.staff.cases import OUTCOMES, WORDS_MAX
-from patient_portal.staff.settling import SETTLES, Ending, settle_task
+from patient_portal.staff.cases import WORDS_MAX
+from patient_portal.staff.settling import Ending, endings, settle_task
 from patient_portal.staff.tables import StaffMember, StaffTaskEvent
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
@@ -76,7 +76,7 @@ def close(wiring: Wiring, actor: Actor, name: str, case_no: int, ending: Ending,
     deed = Deed("closed", outcome=outcome, words=words.strip()[:WORDS_MAX])
     with wiring.database.begin(as_staff(actor.practices, me)) as session:
         row = _owned(session, actor, case_no)
-        if outcome not in OUTCOMES and outcome not in SETTLES.get(row.kind, {}):
+        if outcome not in endings(row.kind):
             raise Invalid("outcome", {"outcome": "missing"})
         closed = {"closed_at": now, "closed_by": me, "outcome": outcome}
         _change(session, wiring.keyring, actor, name, row, deed, now, **closed)

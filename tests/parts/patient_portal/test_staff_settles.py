@@ -48,6 +48,7 @@ def test_staff_confirm_a_death_or_put_it_right(portal: Portal) -> None:
     assert "wife" in taken(miguel, path)
     assert miguel.post(path, do="close", outcome="death-confirmed").status_code == 422
     assert miguel.post(path, do="close", outcome="death-confirmed", died="not a day").status_code == 422
+    assert miguel.post(path, do="close", outcome="nothing-to-do").status_code == 422  # it would stay silenced
     assert miguel.post(path, do="close", outcome="death-mistaken").status_code == 303
     with portal.wiring.database.begin(as_persons(own.person)) as session:
         assert not is_silent(session, own.person)
@@ -58,3 +59,25 @@ def test_staff_confirm_a_death_or_put_it_right(portal: Portal) -> None:
     settled = portal.rows("SELECT outcome FROM death_report ORDER BY outcome")
     assert [row.outcome for row in settled] == ["confirmed", "mistaken"]
     assert portal.rows("SELECT count(*) AS n FROM person WHERE died_on IS NOT NULL")[0].n == 0
+
+
+def test_who_was_found_dead_and_signs_in(portal: Portal) -> None:
+    """HIP-16: a sign-in outlives its owner, so staff look; when the person is alive, yes can be given again."""
+    own = signed_in_client(portal, "rv-p01", record=False)
+    give_number(portal, own.person, DEATH["phone"])
+    Visitor(portal, "stranger", portal.app.test_client()).post("/someone-died", DEATH)
+    miguel, day = at_work(portal), now().date().isoformat()
+    path = case_of(portal, "death-reported", own.person)
+    taken(miguel, path)
+    assert miguel.post(path, do="close", outcome="death-confirmed", died=day).status_code == 303
+    owner = Visitor(portal, "owner", own.browser, own.person)
+    yes = YES | {"form": "from-who-was-dead", "signed_name": "D J"}
+    assert owner.post("/choices/efforts/living-well", yes).status_code == 403
+    for _ in range(2):
+        assert owner.post("/someone-died/mistake", {}).status_code == 303
+    assert owner.post("/choices/efforts/living-well", yes).status_code == 403
+    assert len(portal.rows("SELECT id FROM staff_task WHERE kind = 'death-disputed'")) == 1
+    path = case_of(portal, "death-disputed", own.person)
+    taken(miguel, path)
+    assert miguel.post(path, do="close", outcome="person-alive").status_code == 303
+    assert owner.post("/choices/efforts/living-well", yes).status_code == 303
