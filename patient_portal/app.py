@@ -14,8 +14,8 @@ from database.jobs import job_app
 from patient_portal import catalogs, page_context
 from patient_portal.body_limits import limit_bodies
 from patient_portal.errors import translate_errors
-from patient_portal.framing import allow_frames
 from patient_portal.family.standing import watch_standing
+from patient_portal.framing import allow_frames
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
 from patient_portal.jobs import JOBS
 from patient_portal.pages import BLUEPRINTS, SIGNED_BLUEPRINTS

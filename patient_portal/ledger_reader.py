@@ -92,7 +92,8 @@ def to_tell(texting: Texting, read: Sequence[Placed]) -> list[Placed]:
         ).all()
     since: dict[UUID, datetime] = {}
     for person, moment in proven:
-        since[person] = min(moment, since.get(person, moment))
+        if moment is not None:
+            since[person] = min(moment, since.get(person, moment))
     chosen: dict[str, Placed] = {}
     for one in read:
         known = since.get(one.person)

@@ -125,7 +125,7 @@ def dispute(session: Session, persons: Sequence[UUID], now: datetime) -> bool:
             StaffTask.person_id == person, StaffTask.kind == DISPUTED, StaffTask.closed_at.is_(None)
         )
         if session.scalar(open_one) is None:
-            task = {
+            task: dict[str, object] = {
                 "id": uuid4(), "person_id": person, "practice_id": None, "store_id": None, "kind": DISPUTED,
                 "detail": {}, "opened_at": now, "closed_at": None,
             }  # fmt: skip

@@ -94,4 +94,3 @@ def _line(one: TypeStanding, remark: Remark | None) -> TypeLine:
         one.type, TYPE_WORDS.get(one.type, one.type), _SHAPES[one.state], words_for(one.state), one.count,
         remark.notices, dropped,
     )  # fmt: skip
-

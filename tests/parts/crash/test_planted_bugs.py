@@ -77,13 +77,13 @@ def form_forgotten(patch: Patch) -> None:
     """No look at the form's key and no rule against saying the same again: a retry is a second decision."""
     patch.setattr(record_decision, "first_result", lambda *_: ())
     patch.setattr(record_decision, "subjects_to_record", lambda asked, *_: (asked.subject,))
-    true = record_decision._decision
+    true = record_decision.decision_from
     key = iter(range(10_000))
 
     def fresh(ring: Any, asked: Any, *more: Any) -> Decision:
         return replace(true(ring, asked, *more), idempotency_key=f"key-{next(key)}/x")
 
-    patch.setattr(record_decision, "_decision", fresh)
+    patch.setattr(record_decision, "decision_from", fresh)
 
 
 def store_forgets(patch: Patch) -> None:
