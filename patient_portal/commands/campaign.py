@@ -73,7 +73,7 @@ def pause(name: str) -> None:
 @campaign.command("resume")
 @click.argument("name")
 def resume(name: str) -> None:
-    """Go on."""
+    """Go on with a campaign that was paused: what was not sent yet goes at the same pace."""
     _move(name, "resume")
 
 

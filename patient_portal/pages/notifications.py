@@ -196,7 +196,10 @@ def remind() -> AnyResponse:
         return redirect(url_for("notifications.overview"), 303)
     given = Given({"day": request.form.get("day", "")[:20]})
     try:
-        morning = datetime.combine(date.fromisoformat(given.values["day"]), MORNING, ZoneInfo(contact.zone or UNKNOWN))
+        zone, day = ZoneInfo(contact.zone or UNKNOWN), date.fromisoformat(given.values["day"])
+        if day <= now().astimezone(zone).date():
+            raise Invalid("reminder-date")
+        morning = datetime.combine(day, MORNING, zone)
         set_reminder(_texting(), _person(), "choices", morning.astimezone(UTC), now())
     except (ValueError, OverflowError, Invalid):
         given.errors["day"] = gettext("Choose a day from tomorrow on, at most 90 days away.")

@@ -54,9 +54,9 @@ def test_a_helper_comes_fills_in_and_is_ended(
     helper.open("/record")
     helper.sees("Your visit has ended")
     examine(helper, "helper-ended")
+    owner.page.route("https://www.weather.gov/**", lambda route: route.fulfill(body="Sunny"))
     owner.press("Leave fast")
-    owner.page.wait_for_load_state()
-    assert not owner.page.url.startswith(demo.url) or "weather" in owner.html.lower()
+    owner.page.wait_for_url("https://www.weather.gov/**")
     owner.wrong[:] = [each for each in owner.wrong if "weather.gov" not in each]  # where leaving leads, on purpose
 
 

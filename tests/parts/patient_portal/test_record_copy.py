@@ -45,7 +45,7 @@ def test_a_copy_is_of_one_moment(portal: Portal) -> None:
     gone: list[int] = []
 
     def withdraw(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if "FROM resource_version" in statement and not gone:
+        if "FROM resource_version" in statement and "record_count" not in statement and not gone:
             gone.append(1)
             with portal.database.maintenance.engine.begin() as other:
                 other.exec_driver_sql("DELETE FROM record_entry")
