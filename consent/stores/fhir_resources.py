@@ -18,7 +18,7 @@ from consent.as_fhir import SITE, as_consent, as_provenance
 from consent.decision import Answer
 from consent.receipts import State, StoreReceipt
 from consent.stores.adapter import NotDelivered
-from consent.stores.comparable import Fact
+from consent.stores.comparable import LARGEST, Fact
 from consent.wire import StoreEvent
 from vocabulary.resource import Resource
 
@@ -199,7 +199,8 @@ def _identifier(resource: Mapping[str, Any], system: str) -> str:
 def event_in(resource: Mapping[str, Any]) -> int:
     """The number of the event that the Consent stands for; 0 when it has none of ours."""
     value = _identifier(resource, EVENT)
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0
+    number = int(value) if value.isascii() and value.isdigit() and len(value) < 17 else 0
+    return number if number < LARGEST else 0
 
 
 def run_of(event: int, answer: Answer) -> str:
