@@ -110,12 +110,15 @@ PATIENT = Limits(read_seconds=2, total_seconds=4, max_bytes=4_000_000)
     [(OneAtATime, 10**8, "slow", PATIENT), (ThreadingHTTPServer, 10_000, "large", LIMITS)],
     ids=["one-at-a-time", "takes-little"],
 )
-def test_what_only_a_network_shows(server: type[HTTPServer], largest: int, case: str, limits: Limits) -> None:
+def test_what_only_a_network_shows(
+    server: type[HTTPServer], largest: int, case: str, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SUB-07: one that serves one at a time fails on a slow message, one that takes little fails on a large one."""
     receiver = Receiver("tempus", [SECRET], Memory(":memory:"), ["urn:invented"])
     made = make_server(receiver, 0, test=True)
     made.server_close()
-    running = server(("127.0.0.1", 0), type("Handler", (made.RequestHandlerClass,), {"largest": largest}))  # type: ignore[arg-type]
+    monkeypatch.setattr("clients.receiver_kit.server._Handler.largest", largest)
+    running = server(("127.0.0.1", 0), made.RequestHandlerClass)  # type: ignore[arg-type]  # it needs no threads of its server
     thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     endpoint = f"http://localhost:{running.server_address[1]}/notifications"
