@@ -100,11 +100,24 @@ def test_a_thorough_forger_is_caught_by_a_published_head(grown: Grown, name: str
     """Issue 3: row, leaf and tiles changed together agree with each other, and not with what others were given; so
     too when every head kept here is gone."""
     chance, keys = random.Random(seed), head_keys(grown.database.keyring)
-    outcome = one_trial(grown.session, name, THOROUGH[name], chance, ROWS, keys, grown.heads)
+    under = grown.heads[-2].size  # a ledger that is one row shorter still reaches this head
+    outcome = one_trial(grown.session, name, THOROUGH[name], chance, under, keys, grown.heads)
     assert outcome.within, str(outcome)
-    THOROUGH[name](grown.session, chance, ROWS)
+    THOROUGH[name](grown.session, chance, under)
     grown.session.execute(text("DELETE FROM tree_head"))
     assert Fault.HEAD_DIFFERS in grown.findings()
+
+
+def test_a_row_taken_out_under_the_last_head_only_leaves_its_end_empty(grown: Grown) -> None:
+    """Issue 3: a ledger that was closed up no longer reaches the head over that row; the place missing there says so,
+    also when every head kept here is gone."""
+    kept = [*grown.heads[:20], grown.heads[-1]]  # by a witness who looked seldom
+    seed = next(seed for seed in range(10_000) if random.Random(seed).randrange(ROWS - 1) >= kept[-2].size)
+    done = THOROUGH["remove-and-close-up"](grown.session, random.Random(seed), ROWS)
+    grown.session.execute(text("DELETE FROM tree_head"))
+    found = audit(grown.session, head_keys(grown.database.keyring), kept)
+    assert done.positions[0] >= kept[-2].size
+    assert [each.first for each in found if each.fault is Fault.DELETED] == [ROWS - 1]
 
 
 def test_the_key_in_the_forgers_hand_is_not_enough(grown: Grown) -> None:
