@@ -86,8 +86,8 @@ def test_in_the_charts_own_frame_and_taken_back_by_two(
     examine(doctor, "care-team-second-person")
     doctor.press("I agree: take the entry back")
     doctor.sees("The entry is taken back. The patient is told.")
-    doctor.until(
-        "the stores have her again", lambda: "LK-21106" in steps.subjects_of(outside, demo, "cancerlinq"), "Nothing"
+    outside.until(
+        "the store has her again", lambda: steps.held_after_feed(outside, demo, "cancerlinq", "LK-21106"), "Nothing"
     )
     _a_list(doctor, examine)
 

@@ -53,7 +53,9 @@ def test_every_actor_gets_what_the_table_says(cast: Cast) -> None:
             visitor, status = cast[actor], expected(row, actor)
             if row.ends and status == row.answers and actor != ANONYMOUS:
                 continue
-            verbs = ("GET", "HEAD") if key[1] == "GET" else ("POST",)
+            # HEAD runs the same view as GET, so of those who may pass it is asked of one; all others try both.
+            twice = key[1] == "GET" and (actor in (OWNER, STAFF) or status != row.answers)
+            verbs = ("GET", "HEAD") if twice else (key[1],)
             answers = {verb: ask(visitor, verb, path, row) for verb in verbs}
             if key[0] != "static":  # files are served before the application is asked, by GET and HEAD only
                 answers["OPTIONS"] = visitor.send("OPTIONS", path)
@@ -82,7 +84,7 @@ def test_no_route_has_a_verb_that_nobody_declared(cast: Cast) -> None:
             continue
         path = path_of(rule, TABLE[key], cast.owned)
         for verb in NEVER:
-            for actor in ACTORS:
+            for actor in (ANONYMOUS, OWNER, STAFF):  # the answer comes before anybody asks who it is
                 answer = cast[actor].send(verb, path)
                 if answer.status_code != 405 or "Allow" not in answer.headers:
                     wrong.append((actor, verb, path, answer.status_code))
