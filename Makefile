@@ -6,8 +6,10 @@ SHELL := /bin/sh
 
 PORT ?= 8000
 PYTEST_ARGS ?=
-# Two processes, a file stays in one: what a file's tests share is made once.
-PARALLEL ?= -n 2 --dist loadfile
+# A file stays in one process: what a file's tests share is made once. The whole suite waits for a third of its time, so
+# that three processes keep two cores busy.
+PARALLEL ?= -n 3 --dist loadfile
+PARALLEL_TWO ?= -n 2 --dist loadfile
 BIN := .venv/bin
 # Two stamps in one environment: `make run` installs what the service needs, the others add the tools.
 RUN_READY := .venv/.ready-to-run
@@ -46,7 +48,7 @@ test: $(DEV_READY) $(CATALOGS:.po=.mo) browser ## The whole suite, in a real bro
 
 test-system-database: $(DEV_READY) $(CATALOGS:.po=.mo) ## The tests with real parts once more, on the system's own PostgreSQL
 	@PORTAL_TEST_BINARIES="$$($(BIN)/python scripts/system_postgres.py)" && export PORTAL_TEST_BINARIES \
-		&& $(BIN)/pytest $(PARALLEL) tests/parts/database tests/parts/consent tests/parts/research tests/parts/notifications $(PYTEST_ARGS)
+		&& $(BIN)/pytest $(PARALLEL_TWO) tests/parts/database tests/parts/consent tests/parts/research tests/parts/notifications $(PYTEST_ARGS)
 
 bench: $(DEV_READY) ## Run the benchmarks, ours and peers side by side (long)
 	@sh scripts/bootstrap.sh bench
@@ -72,7 +74,7 @@ imports: $(DEV_READY)
 	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
 
 pure: $(DEV_READY) $(CATALOGS:.po=.mo)
-	@PURE_ONLY=yes $(BIN)/pytest -p no:schemathesis -p no:playwright --hypothesis-profile=quick $(PARALLEL) tests/pure $(PYTEST_ARGS)
+	@PURE_ONLY=yes $(BIN)/pytest -p no:schemathesis -p no:playwright --hypothesis-profile=quick $(PARALLEL_TWO) tests/pure $(PYTEST_ARGS)
 
 browser: $(DEV_READY)
 	@$(BIN)/python -m tests.support.browser_install

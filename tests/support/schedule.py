@@ -1,4 +1,4 @@
-"""Which test files begin, and which share a process, when two processes work: the longest first, so that neither is
+"""Which test files begin, and which share a process, when several processes work: the longest first, so that none is
 left alone with a long one; and one demo for all journeys that need it, for it is a dozen processes.
 """
 
