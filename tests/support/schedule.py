@@ -1,5 +1,5 @@
-"""Which test files begin, and which share a process, when several processes work: the longest first, so that none is
-left alone with a long one; and one demo for all journeys that need it, for it is a dozen processes.
+"""Which test files begin, and which share a process: the longest first, so that no process is left alone with a long
+one; and one demo for all journeys that need it, for it is a dozen processes.
 """
 
 from __future__ import annotations
