@@ -196,16 +196,20 @@ def remind() -> AnyResponse:
         return redirect(url_for("notifications.overview"), 303)
     given = Given({"day": request.form.get("day", "")[:20]})
     try:
-        zone, day = ZoneInfo(contact.zone or UNKNOWN), date.fromisoformat(given.values["day"])
-        if day <= now().astimezone(zone).date():
-            raise Invalid("reminder-date")
-        morning = datetime.combine(day, MORNING, zone)
-        set_reminder(_texting(), _person(), "choices", morning.astimezone(UTC), now())
+        set_reminder(_texting(), _person(), "choices", _morning(given.values["day"], contact.zone), now())
     except (ValueError, OverflowError, Invalid):
         given.errors["day"] = gettext("Choose a day from tomorrow on, at most 90 days away.")
         return make_response(_overview(given), 422)
     flash(gettext("We will remind you."))
     return redirect(url_for("notifications.overview"), 303)
+
+
+def _morning(typed: str, known: str | None) -> datetime:
+    """The morning of a day from tomorrow on; ValueError or Invalid for any other."""
+    day, zone = date.fromisoformat(typed), ZoneInfo(known or UNKNOWN)
+    if day <= now().astimezone(zone).date():
+        raise Invalid("reminder-date")
+    return datetime.combine(day, MORNING, zone).astimezone(UTC)
 
 
 @blueprint.post("/reminder/cancel")
