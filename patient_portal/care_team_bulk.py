@@ -182,13 +182,18 @@ def letters_waiting(wiring: Wiring, member: Member, kept: KeptList) -> list[Made
         return [tasks[task] for task in session.scalars(waiting)]
 
 
-def letters_posted(wiring: Wiring, member: Member, kept: KeptList, now: datetime) -> int:
-    """All letters of the list are on their way: the tasks are done, and the list forgets whom it was about."""
-    tasks = [task_of(one.decision) for one in kept.made]
+def letters_posted(wiring: Wiring, member: Member, kept: KeptList, posted: Sequence[Made], now: datetime) -> int:
+    """These letters of the list are on their way: their tasks are done. With the last of them the list forgets whom it
+    was about."""
+    tasks = [task_of(one.decision) for one in posted]
     with wiring.database.begin(as_staff((member.practice,), member.account)) as session:
         told = update(StaffTask).where(StaffTask.id.in_(tasks), StaffTask.closed_at.is_(None)).values(closed_at=now)
         closed = len(session.scalars(told.returning(StaffTask.id)).all())
-        session.execute(update(OptOutList).where(OptOutList.id == kept.id).values(rows_sealed=None))
+        left = select(StaffTask.id).where(
+            StaffTask.id.in_([task_of(one.decision) for one in kept.made]), StaffTask.closed_at.is_(None)
+        )
+        if session.scalar(left.limit(1)) is None:
+            session.execute(update(OptOutList).where(OptOutList.id == kept.id).values(rows_sealed=None))
     return closed
 
 

@@ -23,7 +23,7 @@ from patient_portal.care_team_bulk import (
     letters_waiting,
     own_lists,
 )
-from patient_portal.care_team_hospital import RelationEnded, patients_by_id
+from patient_portal.care_team_hospital import RelationEnded, on_teams_of, patients_by_id
 from patient_portal.care_team_list import COLUMNS, MOST_BYTES, MOST_ROWS, BadRow, read_list, template
 from patient_portal.care_team_session import asking, ended, has_panel, member
 from patient_portal.gates import Gate, current_actor, gate
@@ -140,13 +140,21 @@ def letters(list_id: UUID, language: str) -> AnyResponse:
 @limited("decide", per_minute=30)
 def posted(list_id: UUID) -> AnyResponse:
     """All letters of the list are on their way."""
-    count = letters_posted(wiring(), member(), kept_list(wiring(), member(), list_id), now())
+    kept = kept_list(wiring(), member(), list_id)
+    count = letters_posted(wiring(), member(), kept, _still_theirs(letters_waiting(wiring(), member(), kept)), now())
     flash(ngettext("%(num)s letter is noted as on its way.", "%(num)s letters are noted as on their way.", count))
     return redirect(url_for("care_team_list.overview"), 303)
 
 
+def _still_theirs(waiting: list[Made]) -> list[Made]:
+    """Those on whose care team the member is now; the others stay tasks of CancerLinQ's staff."""
+    theirs = on_teams_of(asking(), [one.patient for one in waiting], now())
+    return [one for one in waiting if one.patient in theirs]
+
+
 def _letters(waiting: list[Made], language: str) -> list[Letter]:
     """Read anew at the hospital, whose name and address nothing here keeps."""
+    waiting = _still_theirs(waiting)
     patients = patients_by_id(asking(), [one.patient for one in waiting])
     theirs = [
         one

@@ -138,6 +138,13 @@ def test_the_letters_of_a_list(portal: Portal, monkeypatch: Any) -> None:
     words = " ".join(Pdf(one.data).text for one in letters if one.status_code == 200)
     names = {entry.mrn: entry.name for entry in portal.hospitals["riverside"].hospital.records.entries.values()}
     assert all(names[row[0]] in words for row in rows)
+    hospital = portal.hospitals["riverside"].hospital
+    hospital.faults.set({"left_team": [hospital.records.people("clinician")[number].id]})
+    gone = [staff.get(path) for path in re.findall(r'href="([^"]+letters-\w+\.pdf)"', page)]
+    assert {one.status_code for one in gone} == {303}  # who left the care team is given nobody's name
+    press(staff, f"{where}/posted")
+    hospital.faults.set({})
+    assert "3 letters wait to be posted." in staff.get(where).text
     press(staff, f"{where}/posted")
     assert "No letter waits." in staff.get(where).text
     assert portal.rows("SELECT rows_sealed FROM opt_out_list")[0].rows_sealed is None
