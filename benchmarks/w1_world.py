@@ -181,13 +181,13 @@ def noting(times: dict[str, float]) -> Iterator[None]:
         times["kept"], times["cpu"] = time.perf_counter(), time.process_time()
         return found
 
-    setattr(bringing._Run, "_keep", kept)  # noqa: B010 - seen from outside, for the time of one run
-    setattr(bringing._Run, "_retrieve", retrieved)  # noqa: B010
+    setattr(bringing._Run, "_keep", kept)  # noqa: B010 - a private verb, watched for one turn - seen from outside, for the time of one run
+    setattr(bringing._Run, "_retrieve", retrieved)  # noqa: B010 - a private verb, watched for one turn
     try:
         yield
     finally:
-        setattr(bringing._Run, "_keep", keep)  # noqa: B010
-        setattr(bringing._Run, "_retrieve", retrieve)  # noqa: B010
+        setattr(bringing._Run, "_keep", keep)  # noqa: B010 - a private verb, watched for one turn
+        setattr(bringing._Run, "_retrieve", retrieve)  # noqa: B010 - a private verb, watched for one turn
 
 
 def digest(resources: Iterable[Mapping[str, Any]], figures: Mapping[str, float]) -> Outcome:

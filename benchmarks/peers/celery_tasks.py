@@ -18,7 +18,7 @@ _KEY = base64.b64decode(os.environ["SECRET"].removeprefix("whsec_"))
 _SESSION = requests.Session()
 
 
-@app.task(name="tell")  # type: ignore[untyped-decorator]
+@app.task(name="tell")  # type: ignore[untyped-decorator]  # celery is not installed here
 def tell(message_id: str, line: str) -> None:
     """Post one line and look at the answer."""
     stamp, body = str(int(time.time())), line.encode()

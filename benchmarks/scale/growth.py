@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -85,7 +86,7 @@ def _paths(people: int) -> dict[str, Callable[[Site], Figures]]:
     }
     for kind, store in KINDS.items():
         for changes in (1_000, 100, 0):
-            paths[f"feed {kind}, {changes} new"] = lambda site, s=store, n=changes: feed(site, s, n)  # type: ignore[misc]
+            paths[f"feed {kind}, {changes} new"] = partial(feed, store=store, changes=changes)
     return paths
 
 

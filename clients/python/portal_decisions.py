@@ -18,6 +18,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Answer", "Decisions", "NotAnswered", "Use"]
 BATCH = 1_000_000
@@ -94,7 +95,7 @@ class Decisions:
         """Only the names whose data may be used."""
         return (each.id for each in self.ask_many(store, data_class, purpose, names, sensitive) if each.allowed)
 
-    def _post(self, path: str, body: bytes, sent: str, wanted: str, *, packed: bool = False):  # type: ignore[no-untyped-def]
+    def _post(self, path: str, body: bytes, sent: str, wanted: str, *, packed: bool = False) -> Any:
         headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": sent, "Accept": wanted}
         if packed:
             headers["Content-Encoding"] = "gzip"

@@ -59,7 +59,8 @@ class Comparing:
 
     def _within(self, first: int, last: int) -> list[Fact]:
         rows = self._receiver.memory.rows(
-            f"SELECT event, version, answer FROM ({_FACTS}) WHERE event BETWEEN ? AND ? ORDER BY event",  # noqa: S608
+            f"SELECT event, version, answer FROM ({_FACTS})"  # noqa: S608 - a text of this file
+            " WHERE event BETWEEN ? AND ? ORDER BY event",
             *(first, last),
         )
         return [(int(event), int(version), str(answer)) for event, version, answer in rows]

@@ -188,12 +188,18 @@ def letters() -> str:
 
 @blueprint.post("/letters")
 @gate(Gate.PATIENT)
+@limited("postal", per_minute=10)
 def keep_letters() -> AnyResponse:
-    """Keep a postal address; letters are only for the topics that have the box."""
+    """Keep a postal address; letters are for the topics that have the box. To replace it takes a fresh sign-in."""
+    texting, person = texting_of(wiring(), current_actor()), _person()
+    held = contact_of(texting, person, "letter")
+    if held is not None and held.state == "confirmed" and not is_fresh(now()):
+        flash(gettext("To change your address, sign in once more. This keeps others from doing it."))
+        return redirect(url_for("sign_in.choose", next=url_for("reaching.letters")), 303)
     given = Given({"postal": request.form.get("postal", "")[:500]})
     agreed = agreement_by_web(gettext("Use this address for letters"), language_code(), ticked=True)
     try:
-        keep_postal(texting_of(wiring(), current_actor()), _person(), given.values["postal"], agreed, now())
+        keep_postal(texting, person, given.values["postal"], agreed, now())
     except Invalid:
         given.errors["postal"] = gettext("Write your name and address on two to six short lines.")
         return make_response(_letters_page(given), 422)

@@ -28,7 +28,6 @@ CLOCKS = {
     "consent/feed/run.py": "the feed's clock",
     "database/keyring.py": "the day on which a key was made",
 }
-GIVES_REASONS = set(ROOMS)
 COMMITS = {"database/unit_of_work.py": "units of work", "database/migrate.py": "the lock and limits of an upgrade"}
 IMPORTS_LATE: dict[str, str] = {}
 
@@ -96,8 +95,6 @@ def asks_whether_it_is_tested(path: Path) -> Iterator[str]:
 
 def marks_without_a_reason(path: Path) -> Iterator[str]:
     """`# type: ignore[…]  # why` and `# noqa: X - why`: whoever reads it knows when it may go."""
-    if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in GIVES_REASONS:
-        return
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if re.search(r"# type: ignore(\[[\w, -]+\])?\s*$", line) or re.search(r"# noqa(: [A-Z0-9, ]+)?\s*$", line):
             yield at(path, number, "a mark that does not say why")
@@ -138,6 +135,14 @@ def found() -> dict[Rule, list[str]]:
         for rule in (*EVERYWHERE, *(IN_THE_PRODUCT if path in product else ())):
             lines[rule] += rule(path)
     return lines
+
+
+def test_marks_beside_the_rooms_say_why() -> None:
+    """House rule: benchmarks, clients and tests are read too."""
+    others = (
+        path for path in sources(("benchmarks", "clients", "scripts", "tests")) if "third_party" not in path.parts
+    )
+    assert [bare for path in others for bare in marks_without_a_reason(path)] == []
 
 
 @pytest.mark.parametrize("rule", EVERYWHERE, ids=lambda rule: rule.__name__)

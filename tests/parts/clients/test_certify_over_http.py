@@ -86,7 +86,7 @@ def test_each_kind_of_sandbox_store_passes(template: Store, role: str, transport
     """SUB-05 to SUB-11: strangers that share no code with us obey; one of them only at its next build."""
     store = replace(template, transport=transport)
     config = StoreConfig(
-        id=store.id, name=store.name, role=role, secrets=(SECRET,), state_dir=tmp_path, test=True,  # type: ignore[arg-type]
+        id=store.id, name=store.name, role=role, secrets=(SECRET,), state_dir=tmp_path, test=True,  # type: ignore[arg-type]  # role is a text here
         effort=store.effort, hospitals=() if role == "effort" else ("riverside",),
     )  # fmt: skip
     running = start(config, lambda: [])

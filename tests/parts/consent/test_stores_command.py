@@ -49,7 +49,7 @@ def kit() -> Iterator[Receiver]:
     server = make_server(receiver, 0, test=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    receiver.endpoint = f"http://localhost:{server.server_address[1]}/notifications"  # type: ignore[attr-defined]
+    receiver.endpoint = f"http://localhost:{server.server_address[1]}/notifications"  # type: ignore[attr-defined]  # ours
     yield receiver
     server.shutdown()
     server.server_close()
@@ -161,7 +161,7 @@ def test_a_store_is_certified_and_the_report_checked(run: Run, kit: Receiver, tm
     assert run("certify", "tempus", *cases, *own).exit_code == 0
     assert len(list((tmp_path / "both").glob("*.txt"))) == 2, "one for each form"
     before = kit.memory.rows("SELECT count(*) FROM message")
-    other = kit.endpoint.replace("/notifications", "/elsewhere/notifications")  # type: ignore[attr-defined]
+    other = kit.endpoint.replace("/notifications", "/elsewhere/notifications")  # type: ignore[attr-defined]  # ours
     assert run("certify", "tempus", "--endpoint", other).exit_code == 2
     assert kit.memory.rows("SELECT count(*) FROM message") == before
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from notifications.channels.by_way import ByWay
 from notifications.channels.channel import Accepted
@@ -172,3 +173,19 @@ def test_letter_address_is_kept_and_taken_back(post: Post) -> None:
     assert hidden(client.get("/notifications/letters").text, "csrf_token")
     client.post("/notifications/letters/remove", page="/notifications/letters")
     assert "We have an address for letters." not in client.get("/notifications/letters").text
+
+
+def test_a_postal_address_is_replaced_by_who_signed_in_just_now(post: Post) -> None:
+    """SEC-30, abuse 11: a page left open for a quarter of an hour does not lead letters elsewhere."""
+    client = signed_in_client(post.portal, "rv-p01", record=False)
+    form = {"postal": "Anna Canary\n1 Main Street\nBoston, MA 02118"}
+    assert client.post("/notifications/letters", form, page="/notifications/letters").status_code == 303
+    kept = post.portal.rows("SELECT value_sealed FROM contact_point WHERE channel = 'letter'")
+    start = now()
+    with time_machine.travel(start + timedelta(minutes=9)):
+        assert client.get("/notifications/letters").status_code == 200
+    with time_machine.travel(start + timedelta(minutes=18)):
+        other = {"postal": "Somebody Else\n2 Side Street\nBoston, MA 02118"}
+        answer = client.post("/notifications/letters", other, page="/notifications/letters")
+        assert answer.headers["Location"] == "/sign-in?next=/notifications/letters"
+    assert post.portal.rows("SELECT value_sealed FROM contact_point WHERE channel = 'letter'") == kept

@@ -151,7 +151,7 @@ def test_a_statement_says_what_is_wrong(changed: dict[str, object], field: str) 
     }  # fmt: skip
     check_statement(Statement(**good), TODAY)  # type: ignore[arg-type]  # a table of fields
     with pytest.raises(Invalid) as error:
-        check_statement(Statement(**(good | changed)), TODAY)  # type: ignore[arg-type]
+        check_statement(Statement(**(good | changed)), TODAY)  # type: ignore[arg-type]  # the same table
     assert set(error.value.fields) == {field}
 
 
