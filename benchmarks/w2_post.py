@@ -22,7 +22,7 @@ from benchmarks.harness.bare_pages import serving
 from benchmarks.harness.postgres import BenchServer
 from benchmarks.scale.site import Site
 from consent.decision import Answer
-from patient_portal.web_session import SessionStore
+from patient_portal.signing_in.web_session import SessionStore
 
 AT_ONCE = 32
 FROM_ONE_ADDRESS = 20

@@ -23,7 +23,7 @@ from benchmarks.w4_world import QUESTION, change, code_of, decider, fill
 from consent.decide.columns import Question
 from consent.decide.decider import Decider
 from consent.decide.lines import BLOCK, Form, Tally, answer_lines, blocks
-from patient_portal.deciding import decide_batch, decide_one
+from patient_portal.choices.deciding import decide_batch, decide_one
 
 FORM = {"store": "living-well", "class": "clinical", "purpose": "research"}
 PIPELINE = (

@@ -11,18 +11,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from database.jobs import job_app
-from patient_portal import catalogs, page_context
-from patient_portal.body_limits import limit_bodies
-from patient_portal.errors import translate_errors
+from patient_portal.edge import page_context
+from patient_portal.edge.body_limits import limit_bodies
+from patient_portal.edge.errors import translate_errors
+from patient_portal.edge.framing import allow_frames
+from patient_portal.edge.security_headers import add_headers, on_files
 from patient_portal.family.standing import watch_standing
-from patient_portal.framing import allow_frames
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
 from patient_portal.jobs import JOBS
 from patient_portal.pages import BLUEPRINTS, SIGNED_BLUEPRINTS
-from patient_portal.security_headers import add_headers, on_files
-from patient_portal.session_actor import resolve_actor
-from patient_portal.web_session import SessionStore
+from patient_portal.signing_in.session_actor import resolve_actor
+from patient_portal.signing_in.web_session import SessionStore
 from patient_portal.wiring import Wiring
+from patient_portal.words import catalogs
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_BODY = 2 * 1024 * 1024

@@ -16,14 +16,16 @@ from fhir_bridge import login_attempts
 from fhir_bridge.bring_in import FINISHED, Parts, bring_in
 from fhir_bridge.export import jobs, shared_links
 from fhir_bridge.smart.client import SmartClient
-from patient_portal import care_team_bulk, rate_limits, web_session
-from patient_portal.aliases import learn_aliases
-from patient_portal.donating import record_came_in
-from patient_portal.operator_reading import count_for_the_operator
+from patient_portal.care_team import bulk as care_team_bulk
+from patient_portal.choices.donating import record_came_in
+from patient_portal.edge import rate_limits
+from patient_portal.in_touch.store_mails import mail_channel_of, send_store_mails
+from patient_portal.in_touch.telling import tell_of_new_entries
+from patient_portal.operating.operator_reading import count_for_the_operator
+from patient_portal.signing_in import web_session
+from patient_portal.signing_in.aliases import learn_aliases
 from patient_portal.staff.two_persons import tell_again
-from patient_portal.store_mails import mail_channel_of, send_store_mails
-from patient_portal.taking_away import make_copy
-from patient_portal.telling import tell_of_new_entries
+from patient_portal.taking_away.making import make_copy
 from patient_portal.wiring import Wiring, now
 
 JOBS = procrastinate.Blueprint()

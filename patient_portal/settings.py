@@ -17,7 +17,7 @@ from notifications.channels.email import MailServer, read_mail_server
 from notifications.neutral_words import names_illness
 from notifications.texts import Programme, is_gsm7
 from patient_portal.api.clients import ApiClient, load_clients
-from patient_portal.text_limits import TextLimits, read_text_limits
+from patient_portal.in_touch.text_limits import TextLimits, read_text_limits
 from vocabulary.config_file import ConfigError
 
 ROLES = ("covered-entity", "business-associate", "consumer-app")

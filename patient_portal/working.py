@@ -14,11 +14,11 @@ from database.context import as_nobody
 from database.heartbeat import beat
 from database.jobs import job_app
 from database.unit_of_work import Database
-from patient_portal.catalogue import write_catalogue
-from patient_portal.donating import start_deliveries
+from patient_portal.choices.catalogue import write_catalogue
+from patient_portal.choices.donating import start_deliveries
+from patient_portal.in_touch.texting import run_texting
 from patient_portal.jobs import JOBS
 from patient_portal.settings import Settings
-from patient_portal.texting import run_texting
 from patient_portal.wiring import now, wire
 from patient_portal.with_parent import end_with_parent
 from vocabulary.errors import Unavailable

@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from database.unit_of_work import is_transient
 from patient_portal.api.clients import ApiClient
 from patient_portal.api.tokens import Granted, redeem
-from patient_portal.deciding import decider_of
+from patient_portal.choices.deciding import decider_of
 from patient_portal.wiring import Wiring, now, wiring
 from vocabulary.errors import Conflict, Invalid, NotFound, PortalError, Refused, TooMany, Unavailable
 

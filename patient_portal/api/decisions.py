@@ -13,8 +13,8 @@ from consent.decide.lines import Tally
 from patient_portal.api.app import OPEN, caller, needs
 from patient_portal.api.note_asked import Asking, note_batch, note_question
 from patient_portal.api.sign_in import base_url
-from patient_portal.consent_hook import DISCOVERY, consult
-from patient_portal.deciding import CSV, MOST_BYTES, MOST_SINGLE, NDJSON, PLAIN, decide_batch, decide_one
+from patient_portal.choices.consent_hook import DISCOVERY, consult
+from patient_portal.choices.deciding import CSV, MOST_BYTES, MOST_SINGLE, NDJSON, PLAIN, decide_batch, decide_one
 from patient_portal.wiring import wiring
 from vocabulary.errors import Invalid
 

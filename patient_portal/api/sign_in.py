@@ -11,7 +11,7 @@ from patient_portal.api.app import OPEN, clients, needs
 from patient_portal.api.assertion import ALGORITHMS, TYPE, NotAccepted, check_assertion
 from patient_portal.api.clients import SCOPES
 from patient_portal.api.tokens import LIFE, grant
-from patient_portal.rate_limits import limited
+from patient_portal.edge.rate_limits import limited
 from patient_portal.wiring import now, wiring
 
 log = structlog.get_logger()

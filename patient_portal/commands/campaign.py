@@ -12,9 +12,9 @@ import click
 from notifications.campaigns import Progress, campaigns, move, plan, progress
 from notifications.texting import Texting
 from notifications.topics import TOPICS
-from patient_portal.audiences import EVERYONE, audience_named
+from patient_portal.in_touch.audiences import EVERYONE, audience_named
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.settings import read_settings
-from patient_portal.texting import texting_of
 from patient_portal.wiring import now, wire
 from vocabulary.errors import Conflict, Invalid, NotFound
 

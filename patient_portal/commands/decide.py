@@ -17,7 +17,7 @@ from consent.donors import store_lags
 from consent.may_use import Purpose
 from database.context import as_propagation
 from patient_portal.api.note_asked import Asking, note_batch
-from patient_portal.deciding import decider_of
+from patient_portal.choices.deciding import decider_of
 from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, now, wire
 from vocabulary.errors import Invalid, PortalError, Unavailable

@@ -17,8 +17,8 @@ from database.context import as_nobody, as_release
 from notifications.channels.channel import Accepted
 from notifications.mail import Fact, Mail, is_mail_address
 from patient_portal.commands.stores import BY
+from patient_portal.in_touch.store_mails import mail_channel_of
 from patient_portal.settings import read_settings
-from patient_portal.store_mails import mail_channel_of
 from patient_portal.wiring import Wiring, now, wire
 from vocabulary.errors import PortalError
 

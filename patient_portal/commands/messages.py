@@ -13,9 +13,9 @@ from database.context import as_nobody
 from notifications.lint import findings, measured
 from notifications.spend import spent
 from notifications.texting import Texting
-from patient_portal.letters import print_letters, waiting_letters
+from patient_portal.in_touch.letters import print_letters, waiting_letters
+from patient_portal.in_touch.texting import programme_of, texting_of
 from patient_portal.settings import read_settings
-from patient_portal.texting import programme_of, texting_of
 from patient_portal.wiring import now, wire
 
 

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from patient_portal.catalogue import refuse_texts_edited_since
+from patient_portal.choices.catalogue import refuse_texts_edited_since
 from patient_portal.serving import serve_api, serve_pages
 from patient_portal.settings import read_settings
 from patient_portal.working import run_feed_process, run_worker_process

@@ -15,11 +15,11 @@ from consent.audit import Audited, write_audit
 from database.context import Context, as_staff
 from patient_portal.commands.stores import BY
 from patient_portal.settings import read_settings
+from patient_portal.signing_in.web_session import end_all_of_account
 from patient_portal.staff.members import colleagues
 from patient_portal.staff.passkeys import CODE_LIFE, forget_passkeys
 from patient_portal.staff.passkeys import invite as make_code
 from patient_portal.staff.tables import StaffMember
-from patient_portal.web_session import end_all_of_account
 from patient_portal.wiring import Wiring, now, wire
 from vocabulary.errors import NotFound
 

@@ -14,7 +14,7 @@ from consent.authority.stated import may_now
 from database.context import as_persons
 from patient_portal.family.words import WHY
 from patient_portal.gates import OPEN_TO_ALL, Gate, current_actor, gate_of
-from patient_portal.web_session import live_session
+from patient_portal.signing_in.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ANONYMOUS, Actor, ActorKind
 from vocabulary.phrase import Phrase

@@ -17,16 +17,16 @@ from fhir_bridge.access.added_files import added_files
 from fhir_bridge.access.clock import ENDS, Event, EventKind, wrong_with
 from fhir_bridge.access.letter import LONGEST, read_letter
 from fhir_bridge.access.requests import OwnRequest, note, own_request, own_requests, write_letter
-from patient_portal import access_words as words
-from patient_portal.access_reminders import next_reminder, remind, stop_reminding, texts_can_remind
-from patient_portal.choosing import new_form
+from patient_portal.choices.choosing import new_form
+from patient_portal.edge.page_context import language_code, say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import language_code, say
+from patient_portal.in_touch.access_reminders import next_reminder, remind, stop_reminding, texts_can_remind
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.pages.get_record import form_options, letter_answer
 from patient_portal.papers.request_letter import MEDIA_TYPES, languages_of_letter
-from patient_portal.rate_limits import limited
-from patient_portal.texting import texting_of
 from patient_portal.wiring import now, wiring
+from patient_portal.words import access_words as words
 from vocabulary.errors import Conflict, Invalid, NotFound
 
 blueprint = Blueprint("access", __name__, url_prefix="/access")

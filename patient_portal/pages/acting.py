@@ -14,12 +14,12 @@ from consent.authority.rules import Relation, Step
 from consent.authority.stated import Statement, may_now, named, settle, state_authority, statements_of
 from database.context import as_persons
 from fhir_bridge.reading.dates import read_date
-from patient_portal.choosing import new_form
+from patient_portal.choices.choosing import new_form
+from patient_portal.edge.page_context import say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.family.standing import may_of_request
 from patient_portal.family.words import PROBLEMS, RELATIONS, STEPS, WHY
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import say
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid
 

@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from consent.audit_tables import AuditEventRow
 from database.context import as_persons
-from patient_portal.choosing import read_choices
+from patient_portal.choices.choosing import read_choices
+from patient_portal.choices.receipts import reference_of
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.receipts import reference_of
 from patient_portal.wiring import wiring
 from research.deliveries import deliveries_of
 from vocabulary.phrase import Phrase, phrase

@@ -15,9 +15,9 @@ from fhir_bridge.access.added_files import add_file, added_content, added_files,
 from fhir_bridge.access.file_kinds import KINDS, MOST_BYTES, kind_of, plain_name
 from fhir_bridge.access.malware import refuse_malware
 from fhir_bridge.access.requests import own_request, own_requests
-from patient_portal.body_limits import takes_files
+from patient_portal.edge.body_limits import takes_files
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Conflict, NotFound, Refused, Unavailable
 

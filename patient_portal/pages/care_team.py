@@ -22,8 +22,7 @@ from consent.void_entry import check_may_ask, pending_void
 from database.context import as_persons
 from fhir_bridge.access.added_files import add_file
 from fhir_bridge.access.file_kinds import KINDS, kind_of
-from patient_portal.body_limits import takes_files
-from patient_portal.care_team import (
+from patient_portal.care_team.chart import (
     HOW,
     WHO_ASKED,
     OptOutForm,
@@ -36,14 +35,15 @@ from patient_portal.care_team import (
     tell_person,
     way_to_tell,
 )
-from patient_portal.care_team_session import banner, has_panel, member, watch
-from patient_portal.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
+from patient_portal.care_team.session import banner, has_panel, member, watch
+from patient_portal.choices.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
+from patient_portal.choices.receipts import reference_of
+from patient_portal.edge.body_limits import takes_files
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.hospital_patient import preferred_language
-from patient_portal.page_context import language_code
 from patient_portal.pages.added import MOST_BODY, why_not_kept
-from patient_portal.rate_limits import limited
-from patient_portal.receipts import reference_of
+from patient_portal.signing_in.hospital_patient import preferred_language
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, NotFound, PortalError

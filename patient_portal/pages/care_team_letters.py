@@ -14,13 +14,13 @@ from consent.audit_tables import StaffTask
 from consent.decision import CANCERLINQ, Decision
 from consent.history import read_history
 from database.context import Context, as_persons
-from patient_portal.care_team import task_of
-from patient_portal.care_team_session import asking, member, watch
+from patient_portal.care_team.chart import task_of
+from patient_portal.care_team.session import asking, member, watch
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.hospital_patient import preferred_language
 from patient_portal.papers.care_team_letter import care_team_letter, letter_to
 from patient_portal.papers.typesetting import pdf_of
-from patient_portal.rate_limits import limited
+from patient_portal.signing_in.hospital_patient import preferred_language
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import NotFound

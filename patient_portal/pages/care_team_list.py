@@ -10,8 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.history import read_history
 from database.context import as_persons
-from patient_portal.care_team import staff_text
-from patient_portal.care_team_bulk import (
+from patient_portal.care_team.bulk import (
     KeptList,
     Made,
     apply_list,
@@ -23,17 +22,18 @@ from patient_portal.care_team_bulk import (
     letters_waiting,
     own_lists,
 )
-from patient_portal.care_team_hospital import RelationEnded, on_teams_of, patients_by_id
-from patient_portal.care_team_list import COLUMNS, MOST_BYTES, MOST_ROWS, BadRow, read_list, template
-from patient_portal.care_team_session import asking, ended, has_panel, member
+from patient_portal.care_team.chart import staff_text
+from patient_portal.care_team.hospital import RelationEnded, on_teams_of, patients_by_id
+from patient_portal.care_team.opt_out_list import COLUMNS, MOST_BYTES, MOST_ROWS, BadRow, read_list, template
+from patient_portal.care_team.session import asking, ended, has_panel, member
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.hospital_patient import name_of, preferred_language
-from patient_portal.page_context import language_code
 from patient_portal.pages.care_team import how_words, who_words
 from patient_portal.pages.care_team import words_for as words_of_field
 from patient_portal.papers.care_team_letter import Letter, letter_to, letters_paper
 from patient_portal.papers.typesetting import pdf_of
-from patient_portal.rate_limits import limited
+from patient_portal.signing_in.hospital_patient import name_of, preferred_language
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import NotFound

@@ -7,17 +7,17 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from fhir_bridge.providers import Provider
-from patient_portal.care_team_hospital import RelationEnded, find_patients, own_patients
-from patient_portal.care_team_panel import open_patient
-from patient_portal.care_team_relation import LONGEST_SEARCH, Found, wanted
-from patient_portal.care_team_session import asking, ended, has_panel, keep_chart
+from patient_portal.care_team.hospital import RelationEnded, find_patients, own_patients
+from patient_portal.care_team.panel import open_patient
+from patient_portal.care_team.relation import LONGEST_SEARCH, Found, wanted
+from patient_portal.care_team.session import asking, ended, has_panel, keep_chart
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
+from patient_portal.edge.security_headers import forms_go_to
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import language_code
 from patient_portal.pages.sign_in import to_hospital
 from patient_portal.papers.care_team_form import care_team_form
 from patient_portal.papers.typesetting import pdf_of
-from patient_portal.rate_limits import limited
-from patient_portal.security_headers import forms_go_to
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid, NotFound
 

@@ -9,10 +9,10 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.void_entry import agree_void, ask_void
-from patient_portal.care_team import tell_person
-from patient_portal.care_team_session import member, watch
+from patient_portal.care_team.chart import tell_person
+from patient_portal.care_team.session import member, watch
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Conflict, Invalid, Refused
 

@@ -24,7 +24,7 @@ from consent.record_decision import read_evidence
 from consent.status import all_confirmed, read_status
 from consent.text_versions import asks_again
 from database.context import as_persons
-from patient_portal.choosing import (
+from patient_portal.choices.choosing import (
     TEXTS,
     Choices,
     asked_by,
@@ -36,14 +36,14 @@ from patient_portal.choosing import (
     record,
     what_would_change,
 )
+from patient_portal.choices.receipts import receipt_document, reference_of
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.family.filled_in import decided, left_by_helper
 from patient_portal.family.standing import waits_for
 from patient_portal.family.words import relation_in
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import language_code
 from patient_portal.papers.signed_copy import attachment
-from patient_portal.rate_limits import limited
-from patient_portal.receipts import receipt_document, reference_of
 from patient_portal.wiring import now, wiring
 from research.deliveries import deliveries_of
 from vocabulary.errors import Conflict, Invalid

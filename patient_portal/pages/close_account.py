@@ -6,12 +6,12 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from patient_portal.closing import close_account
-from patient_portal.fresh_sign_in import is_fresh
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.opt_in_words import agreement_by_web
-from patient_portal.page_context import language_code
-from patient_portal.rate_limits import limited
+from patient_portal.in_touch.opt_in_words import agreement_by_web
+from patient_portal.signing_in.fresh_sign_in import is_fresh
+from patient_portal.taking_away.closing import close_account
 from patient_portal.wiring import now, wiring
 
 blueprint = Blueprint("close_account", __name__)

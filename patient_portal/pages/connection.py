@@ -20,11 +20,11 @@ from fhir_bridge.providers import Provider, provider_by_id
 from fhir_bridge.smart.errors import ProviderUnavailable
 from fhir_bridge.tables import Connection, WebSession
 from fhir_bridge.what_is_shared import sharing
-from patient_portal.another_hospital import KEPT, Waiting, all_alike, join, names_kept, turn_away
+from patient_portal.edge.security_headers import forms_go_to
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.hospital_patient import Named
-from patient_portal.security_headers import forms_go_to
-from patient_portal.smart import smart_client
+from patient_portal.signing_in.another_hospital import KEPT, Waiting, all_alike, join, names_kept, turn_away
+from patient_portal.signing_in.hospital_patient import Named
+from patient_portal.signing_in.smart import smart_client
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 

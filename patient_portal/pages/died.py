@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.authority.deaths import Outcome, dispute, report_death, settle_report, waiting
 from notifications.silence import persons_at, silence, speak_again
+from patient_portal.edge.page_context import say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.family.words import PROBLEMS
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import say
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.pages.own_record import own_session
-from patient_portal.rate_limits import limited
-from patient_portal.texting import texting_of
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid
 

@@ -11,9 +11,9 @@ from consent.decision import DataCategory, SensitiveClass
 from consent.efforts import Effort
 from database.context import as_persons
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
-from patient_portal.choosing import choices_of, effort_or_not_found
+from patient_portal.choices.choosing import choices_of, effort_or_not_found
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now, wiring
 from research.preview import preview
 from research.selection import Chosen

@@ -21,14 +21,14 @@ from consent.authority.helping import (
 )
 from consent.authority.rules import Step
 from consent.authority.stated import named, settle, statements_of
-from patient_portal.choosing import choices_of, effort_or_not_found
+from patient_portal.choices.choosing import choices_of, effort_or_not_found
+from patient_portal.edge.page_context import say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.family.words import PROBLEMS, SHORT, STEPS
-from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import say
 from patient_portal.pages.own_record import own_session
-from patient_portal.rate_limits import limited
-from patient_portal.web_session import live_session
+from patient_portal.signing_in.fresh_sign_in import is_fresh
+from patient_portal.signing_in.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Invalid, NotFound

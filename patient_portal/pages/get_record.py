@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from fhir_bridge.access import law
 from fhir_bridge.access.letter import FORM_WORDS, Letter, as_kept, read_letter
+from patient_portal.edge.page_context import language_code, say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
-from patient_portal.page_context import language_code, say
 from patient_portal.papers.request_letter import MEDIA_TYPES, languages_of_letter, letter_file
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now
 from vocabulary.errors import Invalid
 

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from database.context import as_nobody
 from database.heartbeat import kinds_at_work
 from database.migrate import newest_revision
-from patient_portal import metrics
 from patient_portal.gates import Gate, gate
-from patient_portal.operator_reading import NEEDED_PROCESSES, read_standing
+from patient_portal.operating import metrics
+from patient_portal.operating.operator_reading import NEEDED_PROCESSES, read_standing
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound, Unavailable
 

@@ -9,10 +9,10 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from database.context import as_persons
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.parting import joined_records, part
-from patient_portal.rate_limits import limited
-from patient_portal.web_session import live_session
+from patient_portal.signing_in.parting import joined_records, part
+from patient_portal.signing_in.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 

@@ -7,7 +7,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
 
 from patient_portal.gates import Gate, gate
-from patient_portal.web_session import live_session
+from patient_portal.signing_in.web_session import live_session
 
 blueprint = Blueprint("leave", __name__)
 ELSEWHERE = "https://www.weather.gov/"

@@ -19,8 +19,8 @@ from consent.checkpoint import checkpoint, origin_of, verifier_key
 from consent.ledger_hashes import LedgerIncomplete, consistency_path, inclusion_path, read_leaf
 from consent.seal import SignedHead, head_keys, is_genuine_head, newest_head, read_head, read_heads
 from database.context import as_nobody
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import wiring
 from vocabulary.errors import Invalid, NotFound, Unavailable
 

@@ -8,12 +8,12 @@ from flask import Blueprint, render_template
 from flask_babel import format_timedelta
 
 from patient_portal.gates import Gate, gate
-from patient_portal.operator_reading import read_standing
+from patient_portal.operating.operator_reading import read_standing
+from patient_portal.operating.reached import PEOPLE, QUESTIONS, SMALLEST_SHOWN, shown
+from patient_portal.operating.runbook import load
+from patient_portal.operating.troubles import troubles
 from patient_portal.pages.health import internal_only
-from patient_portal.reached import PEOPLE, QUESTIONS, SMALLEST_SHOWN, shown
-from patient_portal.runbook import load
 from patient_portal.staff.cases import KINDS as KINDS_OF_CASES
-from patient_portal.troubles import troubles
 from patient_portal.wiring import now, wiring
 from vocabulary.phrase import Phrase, phrase
 

@@ -16,8 +16,8 @@ from consent.audit import by_actor, write_audit
 from consent.audit_tables import StaffTask
 from database.context import as_persons
 from database.keyring import KeyRing
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now, wiring
 
 blueprint = Blueprint("other_clinic", __name__, url_prefix="/choices/other-clinic")

@@ -16,16 +16,16 @@ from consent.paper_twin import twin_codes
 from consent.seal import newest_head
 from consent.text_versions import said_changes, what_changed
 from database.context import as_persons
-from patient_portal.choosing import TEXTS, effort_or_not_found, read_choices
+from patient_portal.choices.choosing import TEXTS, effort_or_not_found, read_choices
+from patient_portal.choices.receipts import reference_of
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import language_code
 from patient_portal.papers.decision_paper import decision_paper
 from patient_portal.papers.opt_out_form import opt_out_form
 from patient_portal.papers.signed_copy import signed_pdf
 from patient_portal.papers.typesetting import pdf_of
 from patient_portal.papers.words import HEADINGS
-from patient_portal.rate_limits import limited
-from patient_portal.receipts import reference_of
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 

@@ -10,9 +10,9 @@ from flask import Blueprint, Response, request
 from consent.proof_of_no import prove_no
 from consent.seal import head_keys
 from database.context import as_persons
-from patient_portal.choosing import read_choices
+from patient_portal.choices.choosing import read_choices
+from patient_portal.choices.receipts import reference_of
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.receipts import reference_of
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid
 

@@ -10,13 +10,13 @@ from flask_babel import get_locale, gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from database.context import as_nobody
-from patient_portal.faq import Faq, Names, highlighted, load, search, wanted_words
+from patient_portal.edge.languages import direction_of
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
-from patient_portal.language_help import notices
-from patient_portal.languages import direction_of
-from patient_portal.rate_limits import limited
-from patient_portal.reached import QUESTIONS, keep_reply
+from patient_portal.operating.reached import QUESTIONS, keep_reply
 from patient_portal.wiring import now, wiring
+from patient_portal.words.faq import Faq, Names, highlighted, load, search, wanted_words
+from patient_portal.words.language_help import notices
 
 blueprint = Blueprint("public", __name__)
 

@@ -16,17 +16,17 @@ from notifications.contact import confirm_number, contact_of, remove_number, set
 from notifications.preferences import Times, read_preferences, save_times, save_topics
 from notifications.texts import LANGUAGES
 from notifications.topics import TOPICS, WAYS, Way
-from patient_portal.fresh_sign_in import is_fresh
+from patient_portal.edge.languages import offered
+from patient_portal.edge.page_context import language_code, say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.languages import offered
-from patient_portal.opt_in_words import agreement_by_web
-from patient_portal.page_context import language_code, say
+from patient_portal.in_touch.opt_in_words import agreement_by_web
+from patient_portal.in_touch.pending_number import PendingNumber, pending_number
+from patient_portal.in_touch.texting import texting_of
+from patient_portal.in_touch.zones import UNKNOWN, ZONES
 from patient_portal.pages.notifications import Given
-from patient_portal.pending_number import PendingNumber, pending_number
-from patient_portal.rate_limits import limited
-from patient_portal.texting import texting_of
+from patient_portal.signing_in.fresh_sign_in import is_fresh
 from patient_portal.wiring import now, wiring
-from patient_portal.zones import UNKNOWN, ZONES
 from vocabulary.errors import Invalid, TooMany
 from vocabulary.phrase import Phrase, phrase
 

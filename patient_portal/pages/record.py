@@ -25,16 +25,16 @@ from fhir_bridge.record_entry import one_file, whole_entry
 from fhir_bridge.record_over_time import has_course
 from fhir_bridge.record_sources import counts, remarks, sources
 from fhir_bridge.record_standing import gap_of, gap_words
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import entry_named, own_record, own_session, provider_names
 from patient_portal.pages.record_later import asks_for, asks_of_line
 from patient_portal.pages.record_tiles import progress_of, tiles_of
 from patient_portal.pages.record_words import FILTERS
-from patient_portal.rate_limits import limited
-from patient_portal.sign_in import defer_bring_in
-from patient_portal.trusted_links import links_for
+from patient_portal.signing_in.sign_in import defer_bring_in
 from patient_portal.wiring import now, wiring
+from patient_portal.words.trusted_links import links_for
 from vocabulary.errors import NotFound
 
 blueprint = Blueprint("record", __name__)

@@ -13,12 +13,12 @@ from fhir_bridge.own_words import LONGEST, own_words, say, take_back
 from fhir_bridge.reading.minimum import TOPIC_NAMES, Topic, missing_from
 from fhir_bridge.reading.together import together
 from fhir_bridge.record_sources import standing
+from patient_portal.edge.page_context import say as said
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
-from patient_portal.page_context import say as said
 from patient_portal.pages.own_record import own_record, provider_names
 from patient_portal.papers.amendment_letter import Amendment, amendment_letter
 from patient_portal.papers.typesetting import pdf_of
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now
 
 blueprint = Blueprint("mine", __name__)

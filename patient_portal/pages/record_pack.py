@@ -8,12 +8,12 @@ from fhir_bridge.own_words import own_words
 from fhir_bridge.reading.minimum import missing_from
 from fhir_bridge.reading.together import together
 from fhir_bridge.record_sources import standing
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
-from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import own_record
 from patient_portal.papers.appointment_pack import LONGEST, MOST_OWN, QUESTIONS, appointment_pack
 from patient_portal.papers.typesetting import pdf_of
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now
 
 blueprint = Blueprint("pack", __name__)

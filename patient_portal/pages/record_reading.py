@@ -14,13 +14,13 @@ from fhir_bridge.reading.chart import Chart, chart_of
 from fhir_bridge.reading.delicate import CHOOSABLE, NAMES
 from fhir_bridge.reading.summary_model import MarkerTrend
 from fhir_bridge.record_over_time import has_course, over_time
+from patient_portal.edge.languages import direction_of
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
-from patient_portal.glossary import glossary, terms_in
-from patient_portal.languages import direction_of
-from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import entry_named, own_record, provider_names
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now
+from patient_portal.words.glossary import glossary, terms_in
 
 blueprint = Blueprint("reading", __name__)
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from fhir_bridge.reading.dates import FhirDate, Precision
 from fhir_bridge.reading.summary_model import Treatment
-from patient_portal.page_context import say
+from patient_portal.edge.page_context import say
 
 _BY_PRECISION = {Precision.YEAR: "y", Precision.MONTH: "yMMMM"}
 

@@ -20,9 +20,9 @@ from database.context import as_persons
 from fhir_bridge.reading.cancers import SITE_NAMES
 from fhir_bridge.record import OwnRecord
 from fhir_bridge.record_sources import standing as record_standing
-from patient_portal.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
+from patient_portal.choices.choosing import Choices, asked_by, new_form, read_choices, record, what_would_change
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid
 

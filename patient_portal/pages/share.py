@@ -16,13 +16,13 @@ from consent.audit import by_actor, write_audit
 from fhir_bridge.export import shared_links
 from fhir_bridge.export.shared_links import LinkView
 from fhir_bridge.record_copy import Wanted
-from patient_portal.fresh_sign_in import is_fresh
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.pages.own_record import own_session
 from patient_portal.pages.take_away import copy_language, sign_in_again
-from patient_portal.rate_limits import limited
-from patient_portal.sharing import SHARED, shared_content
-from patient_portal.taking_away import Form, open_copy
+from patient_portal.signing_in.fresh_sign_in import is_fresh
+from patient_portal.taking_away.making import Form, open_copy
+from patient_portal.taking_away.sharing import SHARED, shared_content
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid
 from vocabulary.phrase import Phrase, phrase

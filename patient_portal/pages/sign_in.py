@@ -32,22 +32,22 @@ from fhir_bridge.smart.client_keys import public_jwks
 from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ProviderUnavailable
 from fhir_bridge.smart.grant import Grant
 from fhir_bridge.smart.launch import ENTROPY_BYTES
-from patient_portal.another_hospital import FRESH_AT_RETURN, KEPT, come_from, turn_away
-from patient_portal.care_team import NotServed, learn_names, open_chart
-from patient_portal.care_team_panel import staff_session
+from patient_portal.care_team.chart import NotServed, learn_names, open_chart
+from patient_portal.care_team.panel import staff_session
+from patient_portal.edge.framing import FRAMED, frame_for
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
+from patient_portal.edge.security_headers import forms_go_to
 from patient_portal.family.reported import was_reported
-from patient_portal.finding_hospital import MOST_AT_FIRST, at_first, find
-from patient_portal.framing import FRAMED, frame_for
-from patient_portal.fresh_sign_in import is_fresh
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.hospital_patient import learn_at_sign_in, short_name
-from patient_portal.own_paths import own_path
-from patient_portal.page_context import language_code
-from patient_portal.rate_limits import limited
-from patient_portal.security_headers import forms_go_to
-from patient_portal.sign_in import sign_in as bring_home
-from patient_portal.smart import smart_client
-from patient_portal.web_session import end_all_of_account, live_session
+from patient_portal.signing_in.another_hospital import FRESH_AT_RETURN, KEPT, come_from, turn_away
+from patient_portal.signing_in.finding_hospital import MOST_AT_FIRST, at_first, find
+from patient_portal.signing_in.fresh_sign_in import is_fresh
+from patient_portal.signing_in.hospital_patient import learn_at_sign_in, short_name
+from patient_portal.signing_in.own_paths import own_path
+from patient_portal.signing_in.sign_in import sign_in as bring_home
+from patient_portal.signing_in.smart import smart_client
+from patient_portal.signing_in.web_session import end_all_of_account, live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ActorKind
 from vocabulary.errors import Refused

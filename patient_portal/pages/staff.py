@@ -18,8 +18,8 @@ from consent.overdue import store_standings
 from consent.person_identity import practice_names
 from consent.tables import Practice
 from database.context import as_staff
+from patient_portal.edge.page_context import say
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import say
 from patient_portal.pages.other_clinic import clinic_of
 from patient_portal.staff import cases, work
 from patient_portal.staff.cases import Case

@@ -13,13 +13,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
 from database.context import as_staff
+from patient_portal.choices.receipts import reference_of
+from patient_portal.edge.languages import SHIPPED
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.languages import SHIPPED
 from patient_portal.pages.staff import account_of
 from patient_portal.papers.completion_letter import TO, Completed, completion_letter
 from patient_portal.papers.typesetting import pdf_of
-from patient_portal.rate_limits import limited
-from patient_portal.receipts import reference_of
 from patient_portal.staff import openings
 from patient_portal.staff.cases import kind_words
 from patient_portal.staff.members import names_of

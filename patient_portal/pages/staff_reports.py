@@ -13,11 +13,11 @@ from flask_babel import gettext
 from consent.practice_counts import WHAT, read_practices
 from consent.tables import Practice
 from database.context import as_staff
+from patient_portal.edge.page_context import say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import say
+from patient_portal.operating.reached import SMALLEST_SHOWN
 from patient_portal.pages.staff import account_of
-from patient_portal.rate_limits import limited
-from patient_portal.reached import SMALLEST_SHOWN
 from patient_portal.wiring import wiring
 from vocabulary.phrase import Phrase, phrase
 

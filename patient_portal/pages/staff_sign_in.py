@@ -15,11 +15,12 @@ from fhir_bridge.login_attempts import save_attempt, state_index, take_attempt
 from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ProviderUnavailable
 from fhir_bridge.smart.launch import ENTROPY_BYTES
 from fhir_bridge.smart.openid import OpenIdClient
+from patient_portal.edge.rate_limits import limited
+from patient_portal.edge.security_headers import forms_go_to
 from patient_portal.gates import Gate, gate
-from patient_portal.own_paths import own_path
 from patient_portal.pages.sign_in import RETRY_SECONDS, browser_mark
-from patient_portal.rate_limits import limited
-from patient_portal.security_headers import forms_go_to
+from patient_portal.signing_in.own_paths import own_path
+from patient_portal.signing_in.web_session import live_session
 from patient_portal.staff.members import Member, come_in, note_sign_in
 from patient_portal.staff.passkeys import (
     Site,
@@ -31,7 +32,6 @@ from patient_portal.staff.passkeys import (
     passkeys_of,
     use_code,
 )
-from patient_portal.web_session import live_session
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound, PortalError, Refused
 

@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from database.context import as_nobody, as_staff
 from database.jobs import defer
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.jobs import tell_store_again
 from patient_portal.pages.staff import account_of, options_of, store_names, wanted_of
-from patient_portal.rate_limits import limited
 from patient_portal.staff import cases, two_persons
 from patient_portal.staff.members import names_of
 from patient_portal.staff.two_persons import CLOSE_MANY, TELL_AGAIN

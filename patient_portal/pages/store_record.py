@@ -6,9 +6,9 @@ from flask import Blueprint, render_template
 
 from consent.store_record import SMALLEST_SHOWN, read_records
 from database.context import as_nobody
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
 from patient_portal.pages.operator import lasting
-from patient_portal.rate_limits import limited
 from patient_portal.wiring import now, wiring
 
 blueprint = Blueprint("store_record", __name__, url_prefix="/stores")

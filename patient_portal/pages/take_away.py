@@ -16,14 +16,14 @@ from fhir_bridge.export import jobs
 from fhir_bridge.reading.kinds import KIND_NAMES
 from fhir_bridge.record_copy import Wanted
 from fhir_bridge.record_sources import counts, sources
-from patient_portal.fresh_sign_in import is_fresh
+from patient_portal.edge.page_context import language_code
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.jobs import make_record_copy
-from patient_portal.page_context import language_code
 from patient_portal.pages.own_record import own_record, own_session, provider_names
 from patient_portal.pages.record_tiles import tiles_of
-from patient_portal.rate_limits import limited
-from patient_portal.taking_away import FILES, NAMES, Form, is_small, open_copy, pieces
+from patient_portal.signing_in.fresh_sign_in import is_fresh
+from patient_portal.taking_away.making import FILES, NAMES, Form, is_small, open_copy, pieces
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid
 from vocabulary.phrase import phrase

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from notifications.addresses import end_by_link
 from patient_portal.gates import Gate, gate
-from patient_portal.texting import texting_of
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now, wiring
 
 blueprint = Blueprint("unsubscribe", __name__, url_prefix="/unsubscribe")

@@ -16,11 +16,11 @@ from consent.audit import by_actor, write_audit
 from consent.uses import After, By, Use, read_uses
 from consent.uses_as_fhir import as_bundle
 from database.context import as_persons
-from patient_portal.choosing import read_choices
+from patient_portal.choices.choosing import read_choices
+from patient_portal.choices.use_words import BY, Names, Said, said
+from patient_portal.edge.page_context import say
+from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.page_context import say
-from patient_portal.rate_limits import limited
-from patient_portal.use_words import BY, Names, Said, said
 from patient_portal.wiring import now, wiring
 
 blueprint = Blueprint("uses", __name__, url_prefix="/activity/uses")

@@ -14,9 +14,9 @@ from consent.receipts import MAX_ANSWER_BYTES
 from notifications.channels.twilio_webhook import SIGNATURE_HEADER, check_signature, read_inbound, read_status, twiml
 from notifications.inbound import receive_text
 from notifications.status_events import receive_status
-from patient_portal.errors import answer
+from patient_portal.edge.errors import answer
 from patient_portal.gates import Gate, gate
-from patient_portal.texting import texting_of
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Refused
 

@@ -13,9 +13,9 @@ from flask_babel import force_locale, format_date, gettext
 
 from consent.decision import Decision, Means
 from fhir_bridge.reading.shape import objects, text, texts
-from patient_portal.hospital_patient import name_of
+from patient_portal.choices.receipts import reference_of
 from patient_portal.papers.typesetting import Paper, Part, blanks, facts, heading, new_page, paragraphs, small, ticks
-from patient_portal.receipts import reference_of
+from patient_portal.signing_in.hospital_patient import name_of
 from vocabulary.resource import Resource
 
 

@@ -14,9 +14,9 @@ from flask_babel import force_locale, format_date
 
 from consent.decision import Decision
 from consent.status import Progress, StoreStatus
+from patient_portal.choices.receipts import reference_of
 from patient_portal.papers.typesetting import Paper, Part, facts, heading, paragraphs, small, table
 from patient_portal.papers.words import said
-from patient_portal.receipts import reference_of
 from vocabulary.phrase import Phrase, phrase
 
 FOR_THE_CLINIC = "en"

@@ -10,9 +10,9 @@ from flask_babel import force_locale, format_datetime, gettext
 
 from consent.decision import CANCERLINQ, Answer, Decision
 from consent.efforts import effort_by_id
+from patient_portal.choices.receipts import reference_of
 from patient_portal.papers.typesetting import Paper, codes, facts, heading, lead, paragraphs, small
 from patient_portal.papers.words import PARTS, PRIVATE, said
-from patient_portal.receipts import reference_of
 from vocabulary.phrase import phrase
 
 OUT, BACK = phrase("You are out of CancerLinQ"), phrase("You are back in CancerLinQ")

@@ -9,7 +9,7 @@ from datetime import datetime
 from flask_babel import force_locale, format_date, gettext
 
 from fhir_bridge.access.letter import TITLE, Letter, Part, parts_of
-from patient_portal.languages import SHIPPED
+from patient_portal.edge.languages import SHIPPED
 from patient_portal.papers import typesetting
 from patient_portal.papers.typesetting import Paper, blanks, facts, heading, paragraphs, small
 from patient_portal.papers.words import said

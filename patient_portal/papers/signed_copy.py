@@ -19,11 +19,11 @@ from consent.authorization import ConsentText
 from consent.decision import Decision
 from consent.kept_texts import signed_text
 from consent.record_decision import read_evidence
-from patient_portal.choosing import TEXTS
+from patient_portal.choices.choosing import TEXTS
+from patient_portal.choices.receipts import reference_of
 from patient_portal.family.words import relation_in
 from patient_portal.papers.typesetting import Paper, Part, facts, heading, paragraphs, pdf_of, small
 from patient_portal.papers.words import HEADINGS, PARTS, PRIVATE, said
-from patient_portal.receipts import reference_of
 from patient_portal.wiring import Wiring
 from vocabulary.errors import NotFound
 from vocabulary.resource import Resource

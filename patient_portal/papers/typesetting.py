@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import typst
 
-from patient_portal.languages import direction_of
+from patient_portal.edge.languages import direction_of
 from patient_portal.papers.glyphs import FONTS, showable
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "templates/papers/paper.typ"

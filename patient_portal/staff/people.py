@@ -21,9 +21,9 @@ from database.context import as_staff, widen
 from database.keyring import KeyRing, SealBroken
 from fhir_bridge.bring_in import current_resources
 from fhir_bridge.person_ciphers import cipher_of
-from patient_portal.care_team import for_staff
-from patient_portal.choosing import Choices, read_choices
-from patient_portal.hospital_patient import Named, named
+from patient_portal.care_team.chart import for_staff
+from patient_portal.choices.choosing import Choices, read_choices
+from patient_portal.signing_in.hospital_patient import Named, named
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator
 
 from notifications.reminders import release_reminders
 from notifications.send import send_due
-from patient_portal.texting import channel_of, texting_of
+from patient_portal.in_touch.texting import channel_of, texting_of
 from tests.journeys.examination import Examiner
 from tests.support.browser import Visitor
 from tests.support.running_demo import RunningDemo, wiring_of_worker

@@ -82,7 +82,7 @@ def test_the_install_steps_work_in_a_clean_environment(tmp_path: Path) -> None:
         "assert (ROOT / 'templates/base.html').exists(), ROOT;"
         "assert (catalogs.FOLDER / 'es/LC_MESSAGES/messages.mo').exists();"
         "assert load_texts().all and newest_revision();"
-        "from patient_portal.runbook import load; assert load()"
+        "from patient_portal.operating.runbook import load; assert load()"
     )
     _run([str(source / ".venv/bin/python"), "-c", check], elsewhere)
     shown = _run([str(source / ".venv/bin/portal"), "--help"], elsewhere)

@@ -24,7 +24,7 @@ VAGUE = re.compile(r"(^|_)(utils?|helpers?|common|misc|managers?)($|_)")
 # Where the time comes from; every rule gets it as an argument (house.md, Inside a room).
 CLOCKS = {
     "patient_portal/wiring.py": "the web's and the workers' clock",
-    "patient_portal/web_session.py": "the default of a parameter",
+    "patient_portal/signing_in/web_session.py": "the default of a parameter",
     "consent/feed/run.py": "the feed's clock",
     "database/keyring.py": "the day on which a key was made",
 }

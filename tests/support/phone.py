@@ -21,8 +21,8 @@ from notifications.reminders import release_reminders
 from notifications.send import send_due
 from notifications.texting import Texting
 from outbound.client import OutboundClient
+from patient_portal.in_touch.texting import channel_of, confirm_new_decisions, texting_of
 from patient_portal.settings import Twilio
-from patient_portal.texting import channel_of, confirm_new_decisions, texting_of
 from patient_portal.wiring import Wiring, allow_list, now
 from sandbox.phone.config import PhoneConfig
 from sandbox.phone.server import RunningPhone, start

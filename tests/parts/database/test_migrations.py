@@ -29,7 +29,7 @@ import fhir_bridge.export.tables
 import fhir_bridge.tables
 import notifications.tables
 import patient_portal.api.tables
-import patient_portal.care_team_tables
+import patient_portal.care_team.tables
 import patient_portal.staff.tables
 import patient_portal.tables
 import research.requests.tables
@@ -56,7 +56,7 @@ ROOMS = (
     fhir_bridge.tables,
     notifications.tables,
     patient_portal.api.tables,
-    patient_portal.care_team_tables,
+    patient_portal.care_team.tables,
     patient_portal.staff.tables,
     patient_portal.tables,
     research.requests.tables,

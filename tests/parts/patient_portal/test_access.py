@@ -18,12 +18,12 @@ from database.context import as_propagation
 from database.unit_of_work import sqlalchemy_url
 from fhir_bridge.access.file_kinds import MOST_BYTES
 from fhir_bridge.access.malware import Scanner
-from patient_portal import access_reminders
-from patient_portal.operator_reading import count_for_the_operator
+from patient_portal.in_touch import access_reminders
+from patient_portal.in_touch.texting import texting_of
+from patient_portal.operating.operator_reading import count_for_the_operator
+from patient_portal.operating.reached import EVERY, count_reached
 from patient_portal.pages.access import EASTERN
 from patient_portal.pages.added import MOST_BODY
-from patient_portal.reached import EVERY, count_reached
-from patient_portal.texting import texting_of
 from patient_portal.wiring import now
 from tests.support.pdf import Pdf
 from tests.support.portal import Client, Portal, signed_in_client, token_in

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from consent.feed.run import note_stores
 from database.context import as_propagation
 from patient_portal.cli import portal as command_line
-from patient_portal.operator_reading import count_for_the_operator
+from patient_portal.operating.operator_reading import count_for_the_operator
 from patient_portal.wiring import now
 from tests.support.portal import Portal
 

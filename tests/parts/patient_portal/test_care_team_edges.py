@@ -14,7 +14,7 @@ import requests
 from database.context import as_persons
 from notifications.tables import ContactConsent, ContactPoint
 from notifications.texting import TEXTS
-from patient_portal.care_team import tell_person
+from patient_portal.care_team.chart import tell_person
 from tests.support.portal import Portal, token_in
 from tests.support.staff import callback_of, chart_of, open_chart
 

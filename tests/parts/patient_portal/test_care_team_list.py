@@ -23,10 +23,10 @@ from consent.record_list import Listed, record_list
 from consent.sequencer import sequence_once
 from database.context import Context
 from database.unit_of_work import count_statements, sqlalchemy_url
-from patient_portal import care_team_bulk
-from patient_portal.care_team import opt_out, staff_text
-from patient_portal.care_team_list import COLUMNS, read_list
-from patient_portal.texting import confirm_new_decisions, texting_of
+from patient_portal.care_team import bulk as care_team_bulk
+from patient_portal.care_team.chart import opt_out, staff_text
+from patient_portal.care_team.opt_out_list import COLUMNS, read_list
+from patient_portal.in_touch.texting import confirm_new_decisions, texting_of
 from tests.support.pdf import Pdf
 from tests.support.portal import Portal, token_in
 from tests.support.postgres import TestDatabase

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from consent.decide.decider import Decider
 from consent.decision import Answer as Said
 from consent.decision import donation_to
+from patient_portal.choices.consent_hook import DISCOVERY, HOOK, STORE_SYSTEM, SUBJECT_SYSTEM, consult
+from patient_portal.choices.deciding import decide_batch, decide_one
 from patient_portal.cli import portal
-from patient_portal.consent_hook import DISCOVERY, HOOK, STORE_SYSTEM, SUBJECT_SYSTEM, consult
-from patient_portal.deciding import decide_batch, decide_one
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import RIVERSIDE, person
 from tests.parts.consent.test_decide import HERE, coded, token

@@ -16,8 +16,8 @@ from consent.donors import donors
 from consent.efforts import EARLY_SIGNS, LIVING_WELL
 from consent.may_use import Purpose, Reason
 from database.context import as_release
+from patient_portal.choices.deciding import decider_of
 from patient_portal.cli import portal as command
-from patient_portal.deciding import decider_of
 from patient_portal.wiring import now
 from tests.parts.patient_portal.test_cli import environment, logs_as_they_were
 from tests.support.portal import Client, Portal, signed_in_client

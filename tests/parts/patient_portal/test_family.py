@@ -17,7 +17,7 @@ from database.context import as_persons
 from database.unit_of_work import sqlalchemy_url
 from notifications.contact import add_number
 from notifications.silence import is_silent
-from patient_portal.texting import texting_of
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now
 from tests.support.actors import Visitor, allow, answer_of, begin
 from tests.support.portal import Portal, signed_in_client

@@ -15,8 +15,8 @@ from database.context import as_persons
 from database.unit_of_work import sqlalchemy_url
 from fhir_bridge.bring_in import FINISHED, NEEDS_RECONNECT, PATIENCE, Parts, ask_for_record, bring_in
 from fhir_bridge.smart.client import SmartClient
-from patient_portal.another_hospital import FRESH_AT_RETURN
-from patient_portal.web_session import SessionStore
+from patient_portal.signing_in.another_hospital import FRESH_AT_RETURN
+from patient_portal.signing_in.web_session import SessionStore
 from patient_portal.wiring import now
 from tests.support.actors import Cast, Visitor, allow, begin, come_back
 from tests.support.portal import Client, Portal, signed_in_client

@@ -32,7 +32,7 @@ from database.unit_of_work import Database
 from fhir_bridge.reading.kinds import Kind
 from fhir_bridge.record_standing import ASKED_TYPES
 from fhir_bridge.retrieve.plan import REFERENCED_TYPES
-from patient_portal.taking_away import make_copy
+from patient_portal.taking_away.making import make_copy
 from patient_portal.wiring import now
 from sandbox.hospital.configuration import HospitalConfig
 from sandbox.hospital.matching import references

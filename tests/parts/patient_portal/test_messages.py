@@ -19,9 +19,9 @@ from notifications.preferences import save_topics
 from notifications.send import send_due
 from notifications.tell import tell
 from notifications.texting import Texting
-from patient_portal.letters import print_letters, waiting_letters
-from patient_portal.telling import tell_of_new_entries, tell_of_new_sign_in
-from patient_portal.texting import texting_of
+from patient_portal.in_touch.letters import print_letters, waiting_letters
+from patient_portal.in_touch.telling import tell_of_new_entries, tell_of_new_sign_in
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now
 from tests.support.pdf import Pdf
 from tests.support.people import add_person

@@ -25,11 +25,11 @@ from database.context import Context
 from database.unit_of_work import Database
 from notifications.reminders import release_reminders
 from notifications.send import send_due
-from patient_portal.catalogue import write_catalogue
+from patient_portal.choices.catalogue import write_catalogue
 from patient_portal.demo.outside import IDENTIFIERS
-from patient_portal.late_stores import tell_of_late_stores
+from patient_portal.in_touch.late_stores import tell_of_late_stores
+from patient_portal.in_touch.texting import channel_of, confirm_new_decisions, run_texting, texting_of
 from patient_portal.logs import configure_logs
-from patient_portal.texting import channel_of, confirm_new_decisions, run_texting, texting_of
 from patient_portal.wiring import now
 from sandbox.people.population import population
 from tests.support.phone import NUMBER, Texts, hidden, texts, wait_until

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from consent.feed.run import note_stores
 from database.context import as_nobody, as_propagation
 from database.heartbeat import beat
-from patient_portal.operator_reading import count_for_the_operator
-from patient_portal.runbook import load
+from patient_portal.operating.operator_reading import count_for_the_operator
+from patient_portal.operating.runbook import load
 from patient_portal.wiring import now
 from tests.support.portal import Portal
 

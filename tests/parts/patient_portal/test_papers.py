@@ -27,7 +27,7 @@ from consent.check_consent import check_consent
 from consent.kept_texts import keep_texts
 from database.context import as_nobody
 from database.unit_of_work import sqlalchemy_url
-from patient_portal.catalogue import write_catalogue
+from patient_portal.choices.catalogue import write_catalogue
 from patient_portal.papers.glyphs import showable
 from patient_portal.papers.typesetting import Paper, facts, heading, paragraphs, pdf_of
 from patient_portal.wiring import now

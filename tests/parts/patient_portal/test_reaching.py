@@ -16,7 +16,7 @@ from notifications.channels.email import MailServer
 from notifications.mail import Mail, as_message
 from notifications.send import send_due
 from notifications.tell import tell
-from patient_portal.texting import texting_of
+from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now
 from tests.support.phone import hidden
 from tests.support.portal import Client, Portal, signed_in_client

@@ -14,9 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fhir_bridge.export.health_link import shlink, unbase64url
-from patient_portal.access_reminders import remind
-from patient_portal.taking_away import Form
-from patient_portal.texting import texting_of
+from patient_portal.in_touch.access_reminders import remind
+from patient_portal.in_touch.texting import texting_of
+from patient_portal.taking_away.making import Form
 from patient_portal.wiring import now
 from tests.parts.patient_portal.test_access import TODAY, noted, written
 from tests.parts.patient_portal.test_take_away import forget_old, resources_of, taken

@@ -15,7 +15,7 @@ from notifications.channels.channel import Accepted, Failed
 from notifications.channels.email import MailChannel, read_mail_server
 from notifications.mail import Mail
 from outbound.client import OutboundClient
-from patient_portal.store_mails import NO_ADDRESS, mail_channel_of, send_store_mails
+from patient_portal.in_touch.store_mails import NO_ADDRESS, mail_channel_of, send_store_mails
 from patient_portal.wiring import Wiring, allow_list
 from sandbox.post.smtp import PostOffice, Rules
 from tests.support.portal import Portal

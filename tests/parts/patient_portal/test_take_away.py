@@ -12,9 +12,9 @@ from uuid import UUID
 import orjson
 import pytest
 
-from patient_portal import taking_away
 from patient_portal.jobs import forget, make_record_copy
-from patient_portal.taking_away import FILES, Form
+from patient_portal.taking_away import making as taking_away
+from patient_portal.taking_away.making import FILES, Form
 from patient_portal.wiring import now
 from tests.support.pdf import Pdf
 from tests.support.portal import Client, Portal, signed_in_client

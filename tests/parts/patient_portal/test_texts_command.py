@@ -56,7 +56,7 @@ def test_an_edited_text_is_not_served(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr("patient_portal.commands.processes.serve_pages", lambda **_: served.append(True))
     assert run(monkeypatch, "serve") == 0
     assert served == [True]
-    monkeypatch.setattr("patient_portal.catalogue.load_texts", lambda: with_purpose("To sell it."))
+    monkeypatch.setattr("patient_portal.choices.catalogue.load_texts", lambda: with_purpose("To sell it."))
     assert run(monkeypatch, "serve") == 78
     assert served == [True]
     told = capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 from flask import Response
 
 from patient_portal.app import create_app
-from patient_portal.web_session import SessionStore
+from patient_portal.signing_in.web_session import SessionStore
 from patient_portal.wiring import Wiring
 from tests.support.actors import OWNER_ID, STAFF, Cast, Visitor, allow, begin, come_back, open_chart
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from consent.store_config import Store
-from patient_portal.donating import record_came_in, start_deliveries
+from patient_portal.choices.donating import record_came_in, start_deliveries
 from tests.parts.research.conftest import World
 from tests.support.portal import Portal
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.store_record import EDGES, Times, shown
-from patient_portal.metrics import CONFIRM_EDGES
+from patient_portal.operating.metrics import CONFIRM_EDGES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

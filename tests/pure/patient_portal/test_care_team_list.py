@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patient_portal.care_team_list import COLUMNS, MOST_ROWS, BadRow, ListRow, match, read_list, template
+from patient_portal.care_team.opt_out_list import COLUMNS, MOST_ROWS, BadRow, ListRow, match, read_list, template
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GOOD = ("RV-1", "1961-04-12", "2026-10-03", "patient", "paper", "Asked by letter")

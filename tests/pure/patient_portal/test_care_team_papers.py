@@ -12,10 +12,10 @@ from flask import Flask
 from flask_babel import Babel
 
 from consent.decision import CANCERLINQ, Answer, ByWhom, Decision, Means
-from patient_portal import catalogs
 from patient_portal.papers.care_team_form import care_team_form
 from patient_portal.papers.care_team_letter import address_of, care_team_letter, letter_to, letters_paper
 from patient_portal.papers.typesetting import pdf_of
+from patient_portal.words import catalogs
 from tests.support.pdf import Pdf
 from vocabulary.actor import ActorKind
 

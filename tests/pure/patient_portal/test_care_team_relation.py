@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patient_portal.care_team_relation import cares_for, patients_of_teams, wanted
+from patient_portal.care_team.relation import cares_for, patients_of_teams, wanted
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BASE = "https://ehr.example/fhir"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from patient_portal.language_help import notices
+from patient_portal.words.language_help import notices
 
 ROOT = Path(__file__).resolve().parents[3]
 STATIC = ROOT / "patient_portal" / "static"

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from patient_portal.faq import Answer, Faq, Names, load
+from patient_portal.words.faq import Answer, Faq, Names, load
 from tests.support.testdata import testdata
 from vocabulary.plain_text import folded
 

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from patient_portal.faq import Answer, Names, load
+from patient_portal.words.faq import Answer, Names, load
 
 UNAVOIDABLE = (
     "American Society of Clinical Oncology, Inc.",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patient_portal.faq import Names, highlighted, load, search, wanted_words
+from patient_portal.words.faq import Names, highlighted, load, search, wanted_words
 
 ENGLISH = load("en", Names())
 SPANISH = load("es", Names())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from patient_portal.glossary import glossary, terms_in
+from patient_portal.words.glossary import glossary, terms_in
 
 LONGEST_SENTENCE = 22
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patient_portal.languages import accepted, choose, direction_of, offered
+from patient_portal.edge.languages import accepted, choose, direction_of, offered
 
 BOTH = offered()
 WITH_ARABIC = offered(("en", "es", "ar"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from babel.messages.catalog import Catalog, Message
 
-from patient_portal.languages import SHIPPED, SOURCE
+from patient_portal.edge.languages import SHIPPED, SOURCE
 from scripts.update_translations import extracted, missing, read
 
 TRANSLATED = [code for code in SHIPPED if code != SOURCE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from patient_portal.own_paths import own_path
+from patient_portal.signing_in.own_paths import own_path
 
 KEPT = ["/", "/record", "/choices/cancerlinq?lang=es", "/record/kind/test-results?before=2026-01-02", "/a_b~c"]
 REFUSED = [

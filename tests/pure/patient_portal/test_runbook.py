@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patient_portal.runbook import Block, Entry, Span, load, read
+from patient_portal.operating.runbook import Block, Entry, Span, load, read
 
 TEXT = """# Runbook
 

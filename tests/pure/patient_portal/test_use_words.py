@@ -8,7 +8,7 @@ import pytest
 
 from consent.uses import EVENTS, By, Use
 from consent.uses_as_fhir import as_bundle
-from patient_portal.use_words import BY, Names, said
+from patient_portal.choices.use_words import BY, Names, said
 
 
 @pytest.mark.parametrize("event", EVENTS)

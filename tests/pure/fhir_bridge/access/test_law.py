@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from fhir_bridge.access.law import ALL_FACTS, TO_REVIEW, WRITTEN_ON
-from patient_portal.trusted_links import SOURCE, links_for
+from patient_portal.words.trusted_links import SOURCE, links_for
 
 ROOT = Path(__file__).resolve().parents[4]
 

@@ -1,0 +1,1 @@
+"""What the pages and programs about decisions need, composed from several rooms."""

@@ -1,0 +1,104 @@
+"""What every template may use: language, brand, help line, who is signed in, and how a phrase is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, request, session, url_for
+from flask_babel import format_date, format_datetime, format_time, gettext
+from markupsafe import Markup, escape
+
+from patient_portal.edge.app_files import file_version
+from patient_portal.edge.languages import choose, direction_of, offered
+from patient_portal.gates import current_actor
+from patient_portal.wiring import wiring
+from vocabulary.phrase import Phrase
+
+LANGUAGE_COOKIE = "language"
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+
+def language_code() -> str:
+    """This request's language: `?lang=`, else what the session or the cookie keeps, else what the browser asks for."""
+    if "language" not in g:
+        asked = request.args.get("lang")
+        kept = session.get("language") or request.cookies.get(LANGUAGE_COOKIE)
+        accept = request.headers.get("Accept-Language")
+        g.language = choose(offered(wiring().settings.languages), asked=asked, kept=kept, accept=accept).code
+    return str(g.language)
+
+
+def say(value: object) -> Markup:
+    """A phrase in the reader's language; anything else as it is. Always escaped."""
+    if isinstance(value, Phrase):
+        translated = gettext(value.msgid)
+        return escape(translated % dict(value.values) if value.values else translated)
+    return escape("" if value is None else value)
+
+
+@cache
+def static_url(name: str) -> str:
+    """A file of ours with its hash in the address, so that it can be kept for ever."""
+    return f"/static/{name}?v={file_version(STATIC / name)}"
+
+
+def day(value: datetime | date | None) -> str:
+    """A day in the reader's language, such as `3 October 2026`."""
+    return "" if value is None else format_date(value, "long")
+
+
+def short_day(value: datetime | date | None) -> str:
+    """A day in few letters, for lists."""
+    return "" if value is None else format_date(value, "medium")
+
+
+def clock_time(value: datetime) -> str:
+    """A time of the day, with its zone."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return f"{format_time(aware, 'short')} UTC"
+
+
+def moment(value: datetime | None) -> str:
+    """A day and a time."""
+    return "" if value is None else f"{short_day(value)}, {clock_time(value)}"
+
+
+def add_context(app: Flask) -> None:
+    """Install filters and variables."""
+    for words in (say, day, short_day, clock_time, moment):
+        app.add_template_filter(words)
+    app.add_template_filter(format_datetime, "datetime")
+    app.context_processor(_variables)
+    app.after_request(_keep_language)
+
+
+def _variables() -> dict[str, Any]:
+    settings = wiring().settings
+    code = language_code()
+    return {
+        "languages": offered(settings.languages),
+        "language": code,
+        "direction": direction_of(code),
+        "brand": settings.brand,
+        "help_phone": settings.help_phone,
+        "operator_role": settings.operator_role,
+        "sandbox": settings.sandbox,
+        "actor": current_actor(),
+        "actor_name": session.get("name"),
+        "static_url": static_url,
+        "sign_out_url": url_for("sign_in.sign_out"),
+    }
+
+
+def _keep_language(response: Response) -> Response:
+    """A language that was asked for by its link is kept by this browser for a year."""
+    asked = request.args.get("lang")
+    if asked and asked == g.get("language"):
+        response.set_cookie(
+            LANGUAGE_COOKIE, asked, max_age=31_536_000, path="/", secure=wiring().settings.production, httponly=True,
+            samesite="Lax",
+        )  # fmt: skip
+    return response

@@ -1,0 +1,1 @@
+"""Signing in at a hospital, the session that follows, and several hospitals for one person."""

@@ -1,0 +1,1 @@
+"""A person's record in forms to take along, and leaving altogether."""
