@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.base_table import Base
@@ -17,6 +18,7 @@ class EntryVoid(Base):
     """
 
     __tablename__ = "entry_void"
+    __table_args__ = (CheckConstraint("agreed_account <> asked_account", name="two_persons"),)
     decision_id: Mapped[UUID] = mapped_column(primary_key=True)
     person_id: Mapped[UUID] = mapped_column(index=True)
     practice_id: Mapped[str] = mapped_column(index=True)

@@ -23,19 +23,22 @@ class Context:
 
     `persons`: people whose rows may be read and written. `account`: the signed-in account. `lookups`: keyed indexes
     the caller already knows (of a session cookie, a login state, an alias, a phone number); rows carrying one of
-    them may be read. `practices`: for staff work. `role`: one of the two roles that read across persons.
+    them may be read. `practices`: for staff work, the service's own with `staff`, a care team's without. `role`: one of
+    the two roles that read across persons.
     """
 
     persons: tuple[UUID, ...] = ()
     account: UUID | None = None
     lookups: tuple[bytes, ...] = ()
     practices: tuple[str, ...] = ()
+    staff: bool = False
     role: WideRole | None = None
 
     def as_statement(self) -> TextClause:
         """The one statement that puts this context into force until the transaction ends."""
         columns = [
-            f"set_config('app.{name}', :{name}, true)" for name in ("persons", "account", "lookups", "practices")
+            f"set_config('app.{name}', :{name}, true)"
+            for name in ("persons", "account", "lookups", "practices", "staff")
         ]
         if self.role:
             columns.append("set_config('role', :role, true)")
@@ -44,6 +47,7 @@ class Context:
             bindparam("account", str(self.account) if self.account else ""),
             bindparam("lookups", _comma(value.hex() for value in self.lookups)),
             bindparam("practices", _comma(self.practices)),
+            bindparam("staff", "yes" if self.staff else ""),
         ]
         if self.role:
             bound.append(bindparam("role", self.role))
@@ -70,7 +74,12 @@ def knowing(*lookups: bytes, persons: tuple[UUID, ...] = (), account: UUID | Non
 
 def as_staff(practices: Iterable[str], account: UUID, *persons: UUID) -> Context:
     """A member of staff at work: the tasks of these practices (`*` for all), and the people they may open now."""
-    return Context(persons=persons, account=account, practices=tuple(practices))
+    return Context(persons=persons, account=account, practices=tuple(practices), staff=True)
+
+
+def as_practice(practice: str, account: UUID) -> Context:
+    """A member of a care team at work for their practice: its tasks, and nothing of the service's own staff."""
+    return Context(account=account, practices=(practice,))
 
 
 def as_propagation() -> Context:

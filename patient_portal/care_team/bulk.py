@@ -23,7 +23,7 @@ from consent.coverage import PATIENT_ID
 from consent.person_identity import Alias
 from consent.record_list import Listed, record_list
 from consent.void_entry import Member
-from database.context import Context, as_staff
+from database.context import Context, as_practice
 from fhir_bridge.reading.shape import text
 from patient_portal.care_team.chart import opt_out, task_of
 from patient_portal.care_team.hospital import Asking, on_teams_of, patients_by_number
@@ -177,7 +177,7 @@ def _apply(
 def letters_waiting(wiring: Wiring, member: Member, kept: KeptList) -> list[Made]:
     """Of what the list made, those whom only a letter can tell, and for whom nobody has said that it is posted."""
     tasks = {task_of(one.decision): one for one in kept.made}
-    with wiring.database.begin(as_staff((member.practice,), member.account)) as session:
+    with wiring.database.begin(as_practice(member.practice, member.account)) as session:
         waiting = select(StaffTask.id).where(StaffTask.id.in_(tasks), StaffTask.closed_at.is_(None))
         return [tasks[task] for task in session.scalars(waiting)]
 
@@ -186,7 +186,7 @@ def letters_posted(wiring: Wiring, member: Member, kept: KeptList, posted: Seque
     """These letters of the list are on their way: their tasks are done. With the last of them the list forgets whom it
     was about."""
     tasks = [task_of(one.decision) for one in posted]
-    with wiring.database.begin(as_staff((member.practice,), member.account)) as session:
+    with wiring.database.begin(as_practice(member.practice, member.account)) as session:
         told = update(StaffTask).where(StaffTask.id.in_(tasks), StaffTask.closed_at.is_(None)).values(closed_at=now)
         closed = len(session.scalars(told.returning(StaffTask.id)).all())
         left = select(StaffTask.id).where(

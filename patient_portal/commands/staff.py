@@ -66,7 +66,7 @@ def invite(identity: str, who: str) -> None:
 @staff.command("list")
 def list_staff() -> None:
     """Everybody who signed in and may sign in still: account, role, where, when last."""
-    with opened() as wiring, wiring.database.begin(Context(practices=("*",))) as session:
+    with opened() as wiring, wiring.database.begin(Context(practices=("*",), staff=True)) as session:
         for each in colleagues(session):
             last = f"{each.signed_in_at:%Y-%m-%d %H:%M}Z"
             click.echo(f"{each.account_id}  {each.role:5}  {each.identity_id:12}  {last}  {each.name}")

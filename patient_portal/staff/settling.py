@@ -6,7 +6,7 @@ What is done and the closing are one transaction (HIP-15, HIP-16).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -124,8 +124,7 @@ def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context
 
 def _reach(session: Session, ring: KeyRing, report: UUID, context: Context) -> None:
     """A report about nobody known belongs to no person: its task carries the id by which it is reached."""
-    lookups = (*context.lookups, report_index(ring, report))
-    widen(session, Context(context.persons, context.account, lookups, context.practices, context.role))
+    widen(session, replace(context, lookups=(*context.lookups, report_index(ring, report))))
 
 
 def _day(typed: str) -> date | None:
