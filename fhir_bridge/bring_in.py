@@ -16,8 +16,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import structlog
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from database.context import as_persons
@@ -25,15 +24,14 @@ from database.keyring import KeyRing
 from database.person_encryption import PersonCipher
 from database.unit_of_work import Database
 from fhir_bridge import connections
+from fhir_bridge.cancer_story import keep_summary, opened_entries
 from fhir_bridge.connections import HeldTokens, OpenConnection
 from fhir_bridge.course import FINISHED as FINISHED
 from fhir_bridge.course import Course, OfferedMemory, course_of
 from fhir_bridge.fewer_collections import fewer_collections
-from fhir_bridge.keep_record import NOTHING_SAID, Keeper, version_place
+from fhir_bridge.keep_record import NOTHING_SAID, Keeper
 from fhir_bridge.person_ciphers import cipher_of
 from fhir_bridge.providers import Provider
-from fhir_bridge.reading.summary import summarise
-from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.retrieve.asking import Clock
 from fhir_bridge.retrieve.chain import Mark
 from fhir_bridge.retrieve.files import FetchedFile
@@ -43,7 +41,7 @@ from fhir_bridge.retrieve.states import State, TypeOutcome
 from fhir_bridge.smart.client import SmartClient
 from fhir_bridge.smart.errors import PatientChanged, ReconnectNeeded
 from fhir_bridge.smart.scopes import granted
-from fhir_bridge.tables import CancerSummaryRow, RecordEntry, ResourceVersion, Retrieval
+from fhir_bridge.tables import Retrieval
 from fhir_bridge.write_behind import WriteBehind
 from outbound.client import OutboundClient, OutboundResponse
 from vocabulary.errors import PortalError, Unavailable
@@ -56,10 +54,6 @@ OFFERED = OfferedMemory()
 FILE_WEIGHT = 200
 RENEW_BEFORE = timedelta(seconds=60)
 PATIENCE = timedelta(hours=6)
-SUMMARY_TYPES = (
-    "Patient", "Condition", "Observation", "Procedure", "MedicationRequest", "MedicationAdministration",
-    "MedicationDispense", "Medication", "DiagnosticReport", "BodyStructure",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -251,30 +245,8 @@ class _Run:
             log.error("wrong-patient", provider=self.provider.id, count=len(retrieved.wrong_patient))
 
 
-def keep_summary(session: Session, cipher: PersonCipher, now: datetime) -> CancerSummary:
-    """Make the cancer story from the entries a person has now, and keep it sealed."""
-    summary = summarise(current_resources(session, cipher, SUMMARY_TYPES))
-    made_from = session.scalars(
-        select(RecordEntry.retrieval_id).where(RecordEntry.person_id == cipher.person).distinct()
-    ).all()
-    row = {
-        "content_sealed": cipher.seal(orjson.dumps(summary.to_json()), f"cancer_summary:content:{cipher.person}"),
-        "made_from": list(made_from),
-        "made_at": now,
-    }
-    statement = insert(CancerSummaryRow).values(row | {"person_id": cipher.person})
-    session.execute(statement.on_conflict_do_update(index_elements=["person_id"], set_=row))
-    return summary
-
-
 def current_resources(session: Session, cipher: PersonCipher, types: tuple[str, ...]) -> Iterator[Resource]:
     """The person's current resources of some types, opened one at a time."""
-    rows = session.execute(
-        select(RecordEntry.type, RecordEntry.fhir_id_index, ResourceVersion.content_sealed)
-        .join(ResourceVersion, ResourceVersion.id == RecordEntry.version_id)
-        .where(RecordEntry.person_id == cipher.person, RecordEntry.type.in_(types))
-        .execution_options(yield_per=500)
-    )
-    for kind, index, sealed in rows:
-        resource: Resource = orjson.loads(cipher.open(sealed, version_place(kind, index)))
+    for _kind, raw in opened_entries(session, cipher, types):
+        resource: Resource = orjson.loads(raw)
         yield resource

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import select, text
 
-from fhir_bridge.bring_in import keep_summary
+from fhir_bridge.cancer_story import keep_summary
 from fhir_bridge.keep_record import FILE_KIND, version_place
 from fhir_bridge.reading.dates import FhirDate
 from fhir_bridge.reading.kinds import Kind

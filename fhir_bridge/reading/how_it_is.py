@@ -42,6 +42,11 @@ _TRENDS: dict[str, Phrase] = {
     "399409002": phrase("The cancer has spread to other places"),
 }
 
+CODES = frozenset({
+    "97509-4", "89247-1", "89243-0", "C38144", "1287652008", "1098951000119108", "21889-1", "398192003",
+})  # fmt: skip
+"""Every code by which an observation may be read here."""
+
 _ECOG: dict[int, Phrase] = {
     0: phrase("Fully active (ECOG 0)"),
     1: phrase("Can do light work; hard work is too much (ECOG 1)"),
@@ -111,9 +116,14 @@ def tumor_size(observation: Resource) -> Finding | None:
     return Finding(words, how, date_of(observation), key(observation)) if words else None
 
 
+def names_illnesses(observation: Resource) -> bool:
+    """Whether an Observation lists other illnesses (mCODE comorbidities)."""
+    return "398192003" in codes(observation.get("code")) or has_profile(observation, "mcode-comorbidities")
+
+
 def other_illnesses(observation: Resource, find: Callable[[str], Resource | None]) -> tuple[Finding, ...]:
     """The other illnesses that count for the treatment (mCODE comorbidities); what is absent is said as a no."""
-    if "398192003" not in codes(observation.get("code")) and not has_profile(observation, "mcode-comorbidities"):
+    if not names_illnesses(observation):
         return ()
     found = []
     for one in objects(observation.get("extension")):

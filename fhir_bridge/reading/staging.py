@@ -56,6 +56,9 @@ _PROFILES = frozenset({
     "mcode-cll-rai-stage", "mcode-gynecologic-tumor-figo-stage", "mcode-melanoma-breslow-depth-stage",
     "mcode-melanoma-clark-level", "mcode-multiple-myeloma-iss-stage", "mcode-prostate-gleason-grade-group",
 })  # fmt: skip
+STAGE_CODES = frozenset({*_GROUPS, *_PARTS, *_SYSTEMS})
+"""Every code by which an observation may be read as a stage or as a part of one."""
+Part = tuple[str, str | None, str]
 _AJCC_VALUES = {"1222806003": "IIIC", "1222769001": "IIB"}
 _SYSTEM_WORDS = ("figo", "rai", "binet", "r-iss", "iss", "lugano", "ann arbor", "gleason", "breslow", "clark", "dukes")
 _GROUP_VALUE = re.compile(r"\bstage[s:]?\s*(0|IV[A-E]?\d?|I{1,3}[A-E]?\d?|[1-4][A-Ea-e]?\d?)\b", re.IGNORECASE)
@@ -82,10 +85,9 @@ class DatedPart:
     date: str
 
 
-def stage_of(
-    observation: Resource, by_key: Mapping[str, Resource], written: Sequence[DatedPart] = ()
-) -> FoundStage | None:
-    """Read a stage observation, None when it is none; `by_key` finds its T, N and M, else `written` has its day's."""
+def stage_of(observation: Resource, parts: Mapping[str, Part], written: Sequence[DatedPart] = ()) -> FoundStage | None:
+    """Read a stage observation, None when it is none. `parts` has the T, N and M that it names by `Type/id`, else
+    `written` has its day's; whether it is one depends on neither."""
     found = codes(observation.get("code"))
     group = next((code for code in _GROUPS if code in found), None)
     system = next((name for code, name in _SYSTEMS.items() if code in found), None)
@@ -104,7 +106,7 @@ def stage_of(
         system=name,
         basis=_BASIS.get(basis or ""),
         date=date_of(observation),
-        parts=_parts(observation, words, by_key) or _parts_of_day(observation, basis, written),
+        parts=_parts(observation, words, parts) or _parts_of_day(observation, basis, written),
         clinical=clinical,
         key=key(observation),
     )
@@ -114,7 +116,7 @@ def stage_of(
 _BASIS: dict[str, Phrase] = {_CLINICAL: BEFORE, _PATHOLOGIC: AFTER}
 
 
-def part_of(observation: Resource) -> tuple[str, str | None, str] | None:
+def part_of(observation: Resource) -> Part | None:
     """A T, N or M observation as (letter, clinical or pathologic, value as written); None when it is none."""
     found = codes(observation.get("code"))
     code = next((one for one in _PARTS if one in found), None)
@@ -127,10 +129,10 @@ def part_of(observation: Resource) -> tuple[str, str | None, str] | None:
     return (letter, basis, value) if value else None
 
 
-def dated_part(observation: Resource) -> DatedPart | None:
-    """A T, N or M observation with its date, None when it is none."""
-    part, when = part_of(observation), date_of(observation)
-    return DatedPart(part[0], part[1], part[2], when.text) if part is not None and when is not None else None
+def dated_part(observation: Resource, part: Part) -> DatedPart | None:
+    """What `part_of` read, with its date; None when it has none."""
+    when = date_of(observation)
+    return DatedPart(*part, when.text) if when is not None else None
 
 
 def _parts_of_day(observation: Resource, basis: str | None, written: Sequence[DatedPart]) -> tuple[str, ...]:
@@ -172,9 +174,8 @@ def _short(words: str, found: set[str]) -> str:
     return _ROMAN.get(value[0], value[0]) + value[1:] if value[0] in _ROMAN else value
 
 
-def _parts(observation: Resource, words: str, by_key: Mapping[str, Resource]) -> tuple[str, ...]:
-    members = [by_key.get(key_of(ref)) for ref in references(observation.get("hasMember"))]
-    found = [part_of(member) for member in members if member is not None]
+def _parts(observation: Resource, words: str, parts: Mapping[str, Part]) -> tuple[str, ...]:
+    found = [parts.get(key_of(ref)) for ref in references(observation.get("hasMember"))]
     ordered = sorted((one for one in found if one is not None), key=lambda one: "TNM".index(one[0]))
     return tuple(one[2] for one in ordered) or _written_parts(words)
 

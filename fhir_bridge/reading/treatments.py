@@ -68,19 +68,16 @@ class _Group:
 def treatments_from(
     resources: Iterable[Resource], cancer_keys: set[str], sites: set[str], find: Callable[[str], Resource | None]
 ) -> tuple[Treatment, ...]:
-    """All treatments, oldest first. `cancer_keys` and `sites` are the cancers of the record; `find` resolves
-    references to Medication resources.
+    """All treatments, oldest first, from entries that pass by once. `cancer_keys` and `sites` are the cancers of the
+    record; `find` resolves references to Medication resources.
     """
     doses: list[Dose] = []
     procedures: list[tuple[str, Resource]] = []
     for one in resources:
-        if not is_fact(one):
-            continue
         if one.get("resourceType") == "Procedure":
             kind = _procedure_kind(one, cancer_keys, sites)
-            procedures += [(kind, one)] if kind is not None else []
-        elif one.get("resourceType") in ("MedicationRequest", "MedicationAdministration", "MedicationDispense",
-                                         "MedicationStatement"):  # fmt: skip
+            procedures += [(kind, one)] if kind is not None and is_fact(one) else []
+        elif is_fact(one):
             doses += _doses(one, cancer_keys, find)
     found = _procedure_treatments(procedures) + [_medicine_treatment(one) for one in medicine_courses(doses)]
     return tuple(sorted(found, key=lambda one: (one.start is None, one.start.sort.isoformat() if one.start else "")))

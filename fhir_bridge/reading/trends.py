@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.markers import (
@@ -28,6 +28,7 @@ from vocabulary.phrase import phrase
 from vocabulary.resource import Resource
 
 MOST_VALUES = 60
+MOST_HELD = 4 * MOST_VALUES
 
 INHERITED = phrase("You were born with it, so it can run in the family (germline).")
 IN_THE_TUMOR = phrase("It is in the tumor only, so you did not inherit it (somatic).")
@@ -35,15 +36,33 @@ NOT_SAID = phrase("The report does not say if you were born with it or if it is 
 _SOURCES = {"LA6683-2": INHERITED, "LA6684-0": IN_THE_TUMOR}
 
 
-def trends_from(observations: Iterable[Resource]) -> tuple[MarkerTrend, ...]:
-    """One trend for each blood marker, the most recently measured first."""
-    found: dict[str, list[Resource]] = defaultdict(list)
-    for one in observations:
-        marker = blood_marker_of(one)
-        if marker is not None and value_said(one):
-            found[marker].append(one)
-    trends = [trend_of(marker, BLOOD_MARKERS[marker], ones) for marker, ones in found.items()]
-    return tuple(sorted(trends, key=lambda one: _newest(one.latest), reverse=True))
+class Trends:
+    """One trend for each blood marker, from observations added one at a time; what no trend can show is let go."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[Resource]] = defaultdict(list)
+
+    def add(self, observation: Resource) -> None:
+        marker = blood_marker_of(observation)
+        if marker is None or not value_said(observation):
+            return
+        kept = self._found[marker]
+        kept.append(observation)
+        if len(kept) > MOST_HELD:
+            self._found[marker] = _telling(kept)
+
+    def told(self) -> tuple[MarkerTrend, ...]:
+        """The most recently measured first."""
+        trends = [trend_of(marker, BLOOD_MARKERS[marker], ones) for marker, ones in self._found.items()]
+        return tuple(sorted(trends, key=lambda one: _newest(one.latest), reverse=True))
+
+
+def _telling(observations: Sequence[Resource]) -> list[Resource]:
+    """The newest values, and the newest that has a range: all that a trend is made of."""
+    ordered = sorted(observations, key=_when, reverse=True)
+    ranged = next((one for one in ordered if reference_range(one) is not None), None)
+    newest = ordered[:MOST_VALUES]
+    return newest if ranged is None or any(one is ranged for one in newest) else [*newest, ranged]
 
 
 def _newest(measured: Measured) -> str:
@@ -52,7 +71,7 @@ def _newest(measured: Measured) -> str:
 
 def trend_of(marker: str, name: Said, observations: Sequence[Resource]) -> MarkerTrend:
     """The values of one test over time, at least one; each has a value."""
-    ordered = sorted(observations, key=lambda one: _when(one), reverse=True)
+    ordered = sorted(observations, key=_when, reverse=True)
     unit = unit_text(ordered[0].get("valueQuantity"))
     limits = next((found for found in map(reference_range, ordered) if found is not None), None)
     return MarkerTrend(

@@ -23,7 +23,8 @@ from fhir_bridge.reading.entry import read_entry
 from fhir_bridge.reading.kinds import kind_of
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.same import folded, runs
-from fhir_bridge.reading.summary import summarise
+from fhir_bridge.reading.sieve import sifted
+from fhir_bridge.reading.summary import story_of, summarise
 from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.record_copy import Copied, Wanted
 from fhir_bridge.record_over_time import is_same_test
@@ -127,6 +128,8 @@ def _pages(received: Sequence[Received]) -> None:
 def _story(received: Sequence[Received]) -> None:
     story = summarise([one.resource for one in received])
     assert CancerSummary.from_json(orjson.loads(orjson.dumps(story.to_json()))) == story
+    passed_by = story_of(sifted(lambda types: [(one.type, one.raw) for one in received if one.type in types]))
+    assert passed_by == story
 
 
 def _read(files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
