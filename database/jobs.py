@@ -65,10 +65,12 @@ def job_app(url: str, jobs: procrastinate.Blueprint) -> procrastinate.App:
 _BOUND: dict[procrastinate.Blueprint, procrastinate.App] = {}
 
 
-def defer(session: Session, task: Task[Any, Any, Any], *, lock: str | None = None, **ids: str) -> None:
-    """Add a job inside the session's transaction: a rollback leaves none."""
+def defer(
+    session: Session, task: Task[Any, Any, Any], *, lock: str | None = None, priority: int = 0, **ids: str
+) -> None:
+    """Add a job inside the session's transaction: a rollback leaves none. Higher priorities go first."""
     connection = session.connection().connection.driver_connection
-    task.configure(connection=connection, lock=lock).defer(**ids)
+    task.configure(connection=connection, lock=lock, priority=priority).defer(**ids)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ and patient id for good; tokens are sealed and replaced as a whole.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import orjson
@@ -25,6 +25,7 @@ from fhir_bridge.tables import Account, Connection, Token
 from vocabulary.errors import NotFound
 
 ACTIVE, RECONNECT, ENDED, STOPPED = "active", "reconnect-needed", "disconnected", "stopped"
+REFRESH_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,14 @@ def connect(
                 scope=grant.scope,
                 created_at=now,
                 ended_at=None,
+                refresh_at=_refresh_at(grant.scope, now),
             )
         )
         session.flush()
     else:
         again = update(Connection).where(Connection.id == found)
-        session.execute(again.values(state=ACTIVE, scope=grant.scope, ended_at=None))
+        refresh_at = _refresh_at(grant.scope, now)
+        session.execute(again.values(state=ACTIVE, scope=grant.scope, ended_at=None, refresh_at=refresh_at))
     keep_tokens(session, cipher, connection, grant.access_token, grant.refresh_token, grant.expires_at, now)
     return connection
 
@@ -159,7 +162,13 @@ def drop_tokens(session: Session, connection: UUID, state: str, now: datetime) -
     """Delete the tokens and say why the connection is no longer active."""
     session.execute(delete(Token).where(Token.connection_id == connection))
     ended = now if state in {ENDED, STOPPED} else None
-    session.execute(update(Connection).where(Connection.id == connection).values(state=state, ended_at=ended))
+    over = {"state": state, "ended_at": ended, "refresh_at": None}
+    session.execute(update(Connection).where(Connection.id == connection).values(over))
+
+
+def _refresh_at(scope: str, now: datetime) -> datetime | None:
+    """When a record is next brought up to date without the person; never where offline access was not granted."""
+    return now + REFRESH_EVERY if "offline_access" in scope.split() else None
 
 
 def open_connection(session: Session, cipher: PersonCipher, connection: UUID) -> OpenConnection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, false, true
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database.base_table import Base
@@ -24,10 +24,16 @@ class Account(Base):
 
 
 class Connection(Base):
-    """Account, person and the patient id of one provider; the binding never changes (decisions, Who is who)."""
+    """Account, person and the patient id of one provider; the binding never changes (decisions, Who is who).
+
+    `refresh_at`: when the record is next brought up to date without the person; null where they did not ask for that.
+    """
 
     __tablename__ = "connection"
-    __table_args__ = (UniqueConstraint("account_id", "provider_id", "patient_index"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "provider_id", "patient_index"),
+        Index("ix_connection_refresh", "refresh_at", postgresql_where=text("refresh_at IS NOT NULL")),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
     person_id: Mapped[UUID] = mapped_column(index=True)
@@ -39,6 +45,7 @@ class Connection(Base):
     scope: Mapped[str]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    refresh_at: Mapped[datetime | None]
 
 
 class Token(Base):

@@ -10,11 +10,12 @@ from procrastinate import JobContext
 
 from consent.overdue_tasks import keep_overdue_tasks
 from consent.practice_counts import count_practices
-from database.context import as_nobody, as_propagation
-from database.jobs import CappedWait, sweep_stalled
+from database.context import as_nobody, as_persons, as_propagation
+from database.jobs import CappedWait, defer, sweep_stalled
 from fhir_bridge import login_attempts
 from fhir_bridge.bring_in import FINISHED, Parts, bring_in
 from fhir_bridge.export import jobs, shared_links
+from fhir_bridge.kept_current import BEHIND_PEOPLE, ask_when_due, due_connections, room_for
 from fhir_bridge.smart.client import SmartClient
 from patient_portal.care_team import bulk as care_team_bulk
 from patient_portal.choices.donating import record_came_in
@@ -48,6 +49,22 @@ def bring_in_record(context: JobContext, *, person: str, retrieval: str, provide
         learn_aliases(wiring, hospital, UUID(person), now())
         record_came_in(wiring, UUID(person))
         tell_of_new_entries(wiring, UUID(person), UUID(retrieval), now())
+
+
+@JOBS.periodic(cron="* * * * *")
+@JOBS.task(name="keep-records-current", pass_context=True)
+def keep_records_current(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - given by every timer
+    """Ask for the records that are due, of those who let us do so while they are not signed in."""
+    wiring, moment = wiring_of(context), now()
+    hospitals = {one.id for one in wiring.settings.providers}
+    with wiring.database.begin(as_nobody()) as session:
+        room = room_for(session)
+    for due in due_connections(wiring.database, moment, room):
+        with wiring.database.begin(as_persons(due.person)) as session:
+            retrieval = ask_when_due(session, due, moment, known=due.provider_id in hospitals)
+            if retrieval is not None:
+                ids = {"person": str(due.person), "retrieval": str(retrieval), "provider": due.provider_id}
+                defer(session, bring_in_record, lock=f"record:{due.person}", priority=BEHIND_PEOPLE, **ids)
 
 
 @JOBS.task(name="make-record-copy", pass_context=True, retry=CappedWait())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from database.context import as_persons
 from database.unit_of_work import sqlalchemy_url
 from fhir_bridge.bring_in import FINISHED, NEEDS_RECONNECT, PATIENCE, Parts, ask_for_record, bring_in
 from fhir_bridge.smart.client import SmartClient
+from patient_portal.jobs import keep_records_current
 from patient_portal.signing_in.another_hospital import FRESH_AT_RETURN
 from patient_portal.signing_in.web_session import SessionStore
 from patient_portal.wiring import now
@@ -90,6 +92,7 @@ def test_the_person_adds_a_hospital(cast: Cast, visitor: Visitor, same_person: s
     mine = "SELECT id FROM connection WHERE provider_id = 'lakeside' AND state = 'active'"
     linked = cast.portal.rows(mine)
     assert len(linked) == 1
+    assert cast.portal.rows("SELECT refresh_at FROM connection WHERE id = :one", one=linked[0].id)[0].refresh_at is None
     ended = visitor.post(f"/connection/{linked[0].id}/end", {})
     assert ended.status_code == 303
     assert "confirmed it" in visitor.get("/connection").text
@@ -261,6 +264,35 @@ def test_connected_again_in_place(client: Client) -> None:
     after = client.portal.rows("SELECT id, state FROM connection")
     assert [(row.id, row.state) for row in after] == [(before[0].id, "active")]
     assert "finished" in client.portal.bring_in_all()
+
+
+def test_a_record_is_kept_current(client: Client) -> None:
+    """SMART-36, FHIR-16: who let us do so has the record asked for once a day without being there: once though two
+    workers look, behind people who sign in, not when it just came in, not after the end."""
+    portal, waiting = client.portal, "SELECT id FROM retrieval WHERE state = 'waiting'"
+    context: Any = SimpleNamespace(additional_context={"wiring": portal.worker})
+
+    def look() -> int:
+        for _worker in range(2):
+            keep_records_current.func(context, 0)
+        return len(portal.rows(waiting))
+
+    change(portal, "UPDATE retrieval SET state = 'finished', started_at = now() - interval '2 days'")
+    assert look() == 0
+    due = "UPDATE connection SET refresh_at = now() - interval '1 minute'"
+    change(portal, due)
+    assert look() == 1
+    jobs = portal.rows("SELECT priority, args FROM procrastinate_jobs WHERE priority < 0")
+    assert [job.args["retrieval"] for job in jobs] == [str(one.id) for one in portal.rows(waiting)]
+    (connection,) = portal.rows("SELECT id, refresh_at FROM connection")
+    assert connection.refresh_at > now() + timedelta(hours=23)
+    change(portal, due)
+    assert look() == 1
+    change(portal, "UPDATE retrieval SET started_at = now() - interval '2 days'")
+    change(portal, due)
+    assert client.post(f"/connection/{connection.id}/end", page="/connection").status_code == 303
+    assert look() == 1
+    assert portal.rows("SELECT refresh_at FROM connection")[0].refresh_at is None
 
 
 def test_what_is_not_shared_and_how_to_share_it(portal: Portal) -> None:
