@@ -19,9 +19,9 @@ from sqlalchemy import TextClause
 from werkzeug.wrappers import Response
 
 from consent.record_decision import APPEND, HISTORY, LOCK
-from database.context import as_persons, knowing
+from database.context import Context, as_persons, knowing
 
-_SESSION = "SELECT id_index, content_sealed, created_at, seen_at, ended_at FROM web_session WHERE id_index = %(index)s"
+_SESSION = "SELECT content_sealed, created_at, seen_at, ended_at FROM web_session WHERE id_index = %(index)s"
 _RATE = (
     "INSERT INTO rate_count (subject, window_start, count) VALUES (%(subject)s, date_trunc('minute', now()), 1)"
     " ON CONFLICT (subject, window_start) DO UPDATE SET count = rate_count.count + 1 RETURNING count"
@@ -46,13 +46,13 @@ def app() -> Flask:
     def decide() -> Response:
         form, index = request.form, secrets.token_bytes(32)
         with pool.connection() as connection:
-            _begin(connection, knowing(index).as_statement())
+            _begin(connection, knowing(index))
             connection.execute(_SESSION, {"index": index}).fetchall()
         with pool.connection() as connection:
-            _begin(connection, knowing().as_statement())
+            _begin(connection, knowing())
             connection.execute(_RATE, {"subject": (request.remote_addr or "").encode()})
         with pool.connection() as connection:
-            _begin(connection, as_persons(form["person"], account=form["account"]).as_statement())  # type: ignore[arg-type]  # text serves
+            _begin(connection, as_persons(form["person"], account=form["account"]))  # type: ignore[arg-type]  # text serves
             connection.execute(_LOCK, {"persons": [form["person"]]}).fetchall()
             rows = connection.execute(_HISTORY, {"persons": [form["person"]], "form": form["form"]}).fetchall()
             connection.execute(_APPEND, _rows(form.to_dict(), len(rows) + 1))
@@ -61,8 +61,8 @@ def app() -> Flask:
     return made
 
 
-def _begin(connection: Any, statement: TextClause) -> None:
-    connection.execute(_plain(statement), statement.compile().params)
+def _begin(connection: Any, context: Context) -> None:
+    connection.execute(_plain(context.statement), context.values)
 
 
 def _rows(form: dict[str, str], version: int) -> dict[str, str]:

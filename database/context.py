@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import BindParameter, TextClause, bindparam, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 WideRole = Literal["portal_propagation", "portal_release"]
@@ -34,24 +34,32 @@ class Context:
     staff: bool = False
     role: WideRole | None = None
 
-    def as_statement(self) -> TextClause:
-        """The one statement that puts this context into force until the transaction ends."""
-        columns = [
-            f"set_config('app.{name}', :{name}, true)"
-            for name in ("persons", "account", "lookups", "practices", "staff")
-        ]
-        if self.role:
-            columns.append("set_config('role', :role, true)")
-        bound: list[BindParameter[str]] = [
-            bindparam("persons", _comma(self.persons)),
-            bindparam("account", str(self.account) if self.account else ""),
-            bindparam("lookups", _comma(value.hex() for value in self.lookups)),
-            bindparam("practices", _comma(self.practices)),
-            bindparam("staff", "yes" if self.staff else ""),
-        ]
-        if self.role:
-            bound.append(bindparam("role", self.role))
-        return text(f"SELECT {', '.join(columns)}").bindparams(*bound)
+    @property
+    def statement(self) -> TextClause:
+        """The one statement that puts a context into force until the transaction ends; `values` are its parameters."""
+        return _IN_FORCE_WITH_ROLE if self.role else _IN_FORCE
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The parameters of `statement`."""
+        values = {
+            "persons": _comma(self.persons),
+            "account": str(self.account) if self.account else "",
+            "lookups": _comma(value.hex() for value in self.lookups),
+            "practices": _comma(self.practices),
+            "staff": "yes" if self.staff else "",
+        }
+        return values | {"role": self.role} if self.role else values
+
+    def put_in_force(self, session: Session) -> None:
+        """For the rest of the session's transaction, in place of what was."""
+        session.execute(self.statement, self.values)
+
+
+# Constant, and one column: building a statement anew and describing six columns cost more than running it.
+_EACH = [f"set_config('app.{name}', :{name}, true)" for name in ("persons", "account", "lookups", "practices", "staff")]
+_IN_FORCE = text("SELECT " + " || ".join(_EACH))
+_IN_FORCE_WITH_ROLE = text("SELECT " + " || ".join([*_EACH, "set_config('role', :role, true)"]))
 
 
 def _comma(values: Iterable[object]) -> str:
@@ -94,4 +102,4 @@ def as_release() -> Context:
 
 def widen(session: Session, context: Context) -> None:
     """Replace the context inside a transaction, once the gate has found whom it is about."""
-    session.execute(context.as_statement())
+    context.put_in_force(session)

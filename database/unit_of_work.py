@@ -45,7 +45,7 @@ class Database:
         """A session inside one transaction under `context`; commits at the end."""
         try:
             with Session(self.engine, expire_on_commit=False) as session:
-                session.execute(context.as_statement())
+                context.put_in_force(session)
                 yield session
                 session.commit()
         except PoolTimeout as error:

@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 from flask import Flask, Request, Response, session
 from flask.sessions import SessionInterface, SessionMixin
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import CallbackDict
@@ -38,6 +38,10 @@ TOUCH_EVERY = timedelta(seconds=30)
 ID_BYTES = 32
 # Nobody is signed in for these: they must answer while the database, and with it every session, does not.
 ASKED_BY_MACHINES = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+# A constant, and no object of the mapper: every request of a signed-in person runs it.
+_READ = text("SELECT content_sealed, created_at, seen_at, ended_at FROM web_session WHERE id_index = :index")
 
 
 def _now() -> datetime:
@@ -103,7 +107,7 @@ class SessionStore(SessionInterface):
         index, now = self.index_of(sid), self.now()
         try:
             with self.database.begin(knowing(index)) as session:
-                row = session.scalar(select(Row).where(Row.id_index == index))
+                row = session.execute(_READ, {"index": index}).one_or_none()
         except Unavailable as error:  # the request's first hook raises it, where it becomes a page
             away = WebSession(sid=sid)
             away.unread = error
