@@ -12,12 +12,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import JSON, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from database.person_encryption import PersonCipher
 from fhir_bridge.person_ciphers import cipher_for_new_content
 from fhir_bridge.reading.delicate import CHOOSABLE, Delicate
-from fhir_bridge.record import OwnRecord
+from fhir_bridge.record import OwnRecord, StoredEntry
 from fhir_bridge.tables import OwnStatement, ReadingChoice
 from vocabulary.errors import Invalid, NotFound
 
@@ -31,6 +32,12 @@ ROWS = """
     SELECT s.id, s.person_id, s.sealed, s.said_at, k.wrapped
     FROM own_statement s JOIN person_key k USING (person_id) WHERE s.person_id = ANY (:persons) AND :statements
 """
+
+
+_CHOICES = text(
+    "SELECT coalesce(json_agg(json_build_array(c.person_id, encode(c.sealed, 'hex'), encode(k.wrapped, 'hex'))), '[]')"
+    " AS kept FROM reading_choice c JOIN person_key k USING (person_id) WHERE c.person_id = ANY (:persons)"
+).columns(kept=JSON)
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,21 @@ def own_words_from(record: OwnRecord, rows: Iterable[Any]) -> OwnWords:
     for row in sorted(rows, key=lambda one: one.at, reverse=True):
         cipher = record.cipher(row.person_id, row.wrapped)
         if row.id is None:
-            kept = orjson.loads(cipher.open(row.sealed, _place("reading_choice", row.person_id)))
-            later |= {one for one in CHOOSABLE if one.value in kept["later"]}
+            later |= _chosen(cipher, row.person_id, row.sealed)
         else:
             kept = orjson.loads(cipher.open(row.sealed, _place("own_statement", row.id)))
             said.append(Statement(row.id, kept["topic"], kept["words"], kept["day"], kept["corrects"], row.at))
     return OwnWords(frozenset(later), tuple(said))
+
+
+def entry_with_choice(record: OwnRecord, entry: UUID) -> tuple[StoredEntry, frozenset[Delicate]]:
+    """One entry as `OwnRecord.entry`, and what its owner would rather open with their doctor: one query."""
+    row = record.row_of(entry, _CHOICES.bindparams(persons=list(record.persons)).scalar_subquery().label("kept"))
+    later: set[Delicate] = set()
+    for person, sealed, wrapped in row.kept:
+        cipher = record.cipher(UUID(person), bytes.fromhex(wrapped) if wrapped else None)
+        later |= _chosen(cipher, UUID(person), bytes.fromhex(sealed))
+    return record.opened(row), frozenset(later)
 
 
 def keep_choice(record: OwnRecord, later: Collection[Delicate], now: datetime) -> None:
@@ -107,6 +123,11 @@ def take_back(record: OwnRecord, statement: UUID) -> None:
     own = delete(OwnStatement).where(OwnStatement.id == statement, OwnStatement.person_id.in_(record.persons))
     if record.session.execute(own.returning(OwnStatement.id)).scalar() is None:
         raise NotFound("statement")
+
+
+def _chosen(cipher: PersonCipher, person: UUID, sealed: bytes) -> set[Delicate]:
+    kept = orjson.loads(cipher.open(sealed, _place("reading_choice", person)))
+    return {one for one in CHOOSABLE if one.value in kept["later"]}
 
 
 def _place(table: str, identity: UUID) -> str:

@@ -152,10 +152,19 @@ def _place(job: UUID, number: int) -> str:
     return f"export_part:content:{job}:{number}"
 
 
-def _read(row: ExportJob) -> AskedCopy:
-    detail = row.detail
+def asked_copy(
+    job: UUID, person: UUID, *, form: str, state: str, detail: dict[str, Any], asked_at: datetime, expires_at: datetime
+) -> AskedCopy:
+    """What a row of `export_job` says."""
     return AskedCopy(
-        row.id, row.person_id, tuple(UUID(each) for each in detail["persons"]), row.form, detail["language"],
-        Wanted(frozenset(detail["kinds"]), detail["since"], detail["until"]), row.state, detail["done"],
-        detail["total"], row.asked_at, row.expires_at,
+        job, person, tuple(UUID(each) for each in detail["persons"]), form, detail["language"],
+        Wanted(frozenset(detail["kinds"]), detail["since"], detail["until"]), state, detail["done"], detail["total"],
+        asked_at, expires_at,
+    )  # fmt: skip
+
+
+def _read(row: ExportJob) -> AskedCopy:
+    return asked_copy(
+        row.id, row.person_id, form=row.form, state=row.state, detail=row.detail, asked_at=row.asked_at,
+        expires_at=row.expires_at,
     )  # fmt: skip

@@ -32,6 +32,7 @@ from patient_portal.pages.proof_of_no import blueprint as proof_of_no
 from patient_portal.pages.public import blueprint as public
 from patient_portal.pages.reaching import blueprint as reaching
 from patient_portal.pages.record import blueprint as record
+from patient_portal.pages.record_find import blueprint as record_find
 from patient_portal.pages.record_mine import blueprint as record_mine
 from patient_portal.pages.record_pack import blueprint as record_pack
 from patient_portal.pages.record_reading import blueprint as record_reading
@@ -44,6 +45,7 @@ from patient_portal.pages.staff_people import blueprint as staff_people
 from patient_portal.pages.staff_reports import blueprint as staff_reports
 from patient_portal.pages.staff_sign_in import blueprint as staff_sign_in
 from patient_portal.pages.staff_two import blueprint as staff_two
+from patient_portal.pages.stay import blueprint as stay
 from patient_portal.pages.store_record import blueprint as store_record
 from patient_portal.pages.take_away import blueprint as take_away
 from patient_portal.pages.unsubscribe import blueprint as unsubscribe
@@ -51,11 +53,11 @@ from patient_portal.pages.uses import blueprint as uses
 from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
-    public, sign_in, record, record_reading, record_mine, record_pack, choices, donation, activity, notifications,
-    reaching, unsubscribe,
+    public, sign_in, record, record_find, record_reading, record_mine, record_pack, choices, donation, activity,
+    notifications, reaching, unsubscribe,
     connection, care_team, care_team_panel, care_team_void, care_team_letters, care_team_list,
     papers, webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
-    get_record, family, acting, died, leave,
+    get_record, family, acting, died, leave, stay,
     take_away, share, health_links, close_account,
     other_clinic, staff, staff_people, staff_two, staff_reports, staff_sign_in,
 )  # fmt: skip

@@ -11,24 +11,24 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from fhir_bridge.bundle import MEDIA_TYPE
-from fhir_bridge.own_words import own_words
+from fhir_bridge.own_words import entry_with_choice
 from fhir_bridge.reading.cancers import SITE_NAMES
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.minimum import TOPIC_NAMES, missing_from
-from fhir_bridge.reading.same import Run, runs
 from fhir_bridge.reading.standing import REFUTED
 from fhir_bridge.reading.together import together
 from fhir_bridge.record_aside import aside
 from fhir_bridge.record_copy import ask_again
 from fhir_bridge.record_entry import one_file, whole_entry
+from fhir_bridge.record_list import Asked, page_of
 from fhir_bridge.record_over_time import has_course
 from fhir_bridge.record_sources import counts, remarks, sources
-from fhir_bridge.record_standing import gap_of, gap_words
 from patient_portal.edge.page_context import language_code
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.pages.own_record import entry_named, own_record, own_session, provider_names
+from patient_portal.pages.record_find import shown_list
 from patient_portal.pages.record_later import asks_for, asks_of_line
 from patient_portal.pages.record_tiles import progress_of, tiles_of
 from patient_portal.pages.record_words import FILTERS
@@ -105,19 +105,12 @@ def kind(kind: str) -> str | AnyResponse:
     """The entries of one kind, newest first."""
     if kind not in {one.value for one in Kind}:
         raise NotFound("kind")
-    older_than, newer_than = entry_named("older_than"), entry_named("newer_than")
+    asked = Asked(Kind(kind), older_than=entry_named("older_than"), newer_than=entry_named("newer_than"))
     with own_record() as record:
-        beside = aside(record, now())
-        page = record.page_of(Kind(kind), older_than=older_than, newer_than=newer_than, several=beside.several)
-    if not page.entries and (older_than or newer_than):
+        page, beside = page_of(record, asked, now())
+    if not page.entries and (asked.older_than or asked.newer_than):
         return redirect(url_for("record.kind", kind=kind), 303)
-    gap = gap_of(Kind(kind), page.total, beside.sources)
-    groups = runs(page.groups) if Kind(kind) is Kind.MEDICINES else [Run(one) for one in page.groups]
-    return render_template(
-        "record/kind.html", kind=Kind(kind), name=KIND_NAMES[Kind(kind)], page=page, groups=groups,
-        names=provider_names(), gap=gap, words=gap_words(gap, page.total), refuted=REFUTED,
-        asks_of=asks_of_line(beside.own.later),
-    )  # fmt: skip
+    return shown_list(asked, page, beside)
 
 
 @blueprint.get("/record/entry/<uuid:entry>")
@@ -125,9 +118,9 @@ def kind(kind: str) -> str | AnyResponse:
 def entry(entry: UUID) -> str:
     """One entry in plain words."""
     with own_record() as record:
-        stored = record.entry(entry)
+        stored, later = entry_with_choice(record, entry)
         whole = whole_entry(record, stored, _base_of(stored.provider_id))
-        question = asks_of_line(own_words(record).later)(read_line(stored.resource))
+    question = asks_of_line(later)(read_line(stored.resource))
     return render_template(
         "record/entry.html",
         whole=whole,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import timedelta
 from io import BytesIO
 from uuid import UUID
@@ -193,7 +194,9 @@ def direct(token: str) -> AnyResponse:
 def file(token: str, number: int, until: int, signature: str) -> AnyResponse:
     """A file whose place a manifest named, for half an hour."""
     parts, moment = wiring(), now()
-    if until < moment.timestamp() or signature != _signature(token, number, until):
+    if until < moment.timestamp() or not hmac.compare_digest(
+        signature.encode(), _signature(token, number, until).encode()
+    ):
         return _json({"error": "not-found"}, 404)
     return _jwe(shared_links.file_of(parts.database, parts.keyring, token, number, moment))
 

@@ -14,8 +14,9 @@ from consent.audit import by_actor, write_audit
 from database.jobs import defer
 from fhir_bridge.export import jobs
 from fhir_bridge.reading.kinds import KIND_NAMES
+from fhir_bridge.record_aside import aside
 from fhir_bridge.record_copy import Wanted
-from fhir_bridge.record_sources import counts, sources
+from fhir_bridge.record_sources import counts
 from patient_portal.edge.page_context import language_code
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
@@ -137,8 +138,8 @@ def _page(chosen: Form, wanted: Wanted, errors: dict[str, str]) -> str:
     actor = current_actor()
     assert actor.person is not None
     with own_record() as record:
-        found, counted = sources(record), counts(record)
-        copies = jobs.copies_of(record.session, actor.person, now())
+        beside, counted = aside(record, now(), copies=True), counts(record)
+    found, copies = beside.sources, [one for one in beside.copies if one.person == actor.person]
     tiles, _none = tiles_of(counted, found)
     return render_template(
         "record/download.html", sources=found, names=provider_names(), forms=NAMES, chosen=chosen, wanted=wanted,

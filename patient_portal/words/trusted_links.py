@@ -43,6 +43,11 @@ def links_for(
     return list({one.address: one for one in found}.values())
 
 
+def links_of_kind(kind: str, language: str) -> list[TrustedLink]:
+    """The pages about one kind of entry, such as test results; none for a kind without."""
+    return links_for((), language, also=_content()["kinds"].get(kind, ()))
+
+
 def _link(content: dict[str, Any], entry: dict[str, Any], source: str, code: str, site: str) -> TrustedLink:
     language = code if code in entry else FALLBACK
     title, address = ("", entry[language]) if site else entry[language]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,10 @@ import pytest
 from flask import Response
 
 from patient_portal.app import create_app
-from patient_portal.signing_in.web_session import SessionStore
+from patient_portal.signing_in.web_session import IDLE_PATIENT, SessionStore
 from patient_portal.wiring import Wiring
 from tests.support.actors import OWNER_ID, STAFF, Cast, Visitor, allow, begin, come_back, open_chart
+from tests.support.portal import token_in
 
 
 @dataclass
@@ -130,6 +132,28 @@ def test_a_patient_may_rest_for_fifteen_minutes(cast: Cast, clock: Clock) -> Non
     clock.pass_by(minutes=15, seconds=1)
     answer = visitor.get("/record")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in?next=/record")
+
+
+def test_one_press_gives_more_time(cast: Cast, clock: Clock) -> None:
+    """SEC-02, A11Y-01 (2.2.1): each page says when it will be over and warns two minutes before; being asked goes on;
+    what is over is told so."""
+    visitor = cast.another_patient()
+    page = visitor.get("/record/mine").text
+    rest, warn = (int(found) for found in re.findall(r'data-(?:rest|warn)="(\d+)"', page))
+    assert warn >= 20
+    assert timedelta(seconds=rest) < IDLE_PATIENT
+    form = {"csrf_token": token_in(page)}
+
+    def press() -> int:
+        return int(visitor.browser.post("/stay", data=form, base_url=cast.portal.url).status_code)
+
+    for _ in range(3):
+        clock.pass_by(seconds=rest - 1)
+        assert press() == 204
+    assert signed_in(visitor.get("/record"))
+    clock.pass_by(minutes=16)
+    assert press() == 400
+    assert 'id="stay"' not in cast.newcomer().get("/").text
 
 
 def test_staff_may_rest_for_ten_minutes(cast: Cast, clock: Clock) -> None:
