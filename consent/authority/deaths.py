@@ -7,7 +7,7 @@ dead and is not says so by one press, and texts come again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -31,6 +31,7 @@ TASK, DISPUTED = "death-reported", "death-disputed"
 LOOK_WITHIN = timedelta(days=3)
 HEARD_ALIVE = timedelta(days=30)
 LONGEST = 200
+NOBODY = UUID(int=0)
 FIELDS = ("name", "born", "clinic", "died", "who", "reach")
 NEEDED = ("name", "who", "reach")
 
@@ -63,39 +64,58 @@ def check_report(told: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
+Pause = Callable[[Session, UUID, datetime], None]
+"""Keeps every message away from a person, in the transaction of the report (`notifications.silence.fall_silent`)."""
+
+
 def report_death(
-    database: Database, ring: KeyRing, told: Mapping[str, str], persons: Sequence[UUID], now: datetime
-) -> tuple[UUID, ...]:
+    database: Database, ring: KeyRing, told: Mapping[str, str], persons: Sequence[UUID], now: datetime, pause: Pause
+) -> None:
     """Keep a report for each person it may be about, or one about nobody known, and open its task for staff.
 
-    Returns the persons whose texts must pause now: not of who was found alive in the last 30 days, for then staff look
-    first, or a stranger could keep somebody's messages away by reporting again and again. Whoever reports learns
-    nothing of whether anybody was found.
+    Messages pause in the same commit: not for who was found alive in the last 30 days, for then staff look first, or
+    a stranger could keep somebody's messages away by reporting again and again. Whoever reports learns nothing of
+    whether anybody was found: about nobody the same statements are sent (abuse case 15).
     """
-    kept, pause = check_report(told), []
+    kept = check_report(told)
     for person in persons or (None,):
         report = uuid4()
         index = report_index(ring, report)
-        with database.begin(knowing(index, persons=(person,) if person else ())) as session:
-            if person is not None:
-                if not _found_alive(session, person, now):
-                    pause.append(person)
-                if waiting(session, ring, (person,)):
-                    continue
-            sealed = ring.seal(orjson.dumps(kept), _place(report))
+        with database.begin(knowing(index, persons=(person or NOBODY,))) as session:
+            alive = _found_alive(session, person or NOBODY, now)
+            pause(session, NOBODY if alive or person is None else person, now)
             row = {
-                "id": report, "report_index": index, "person_id": person, "told_sealed": sealed, "reported_at": now,
+                "id": report, "report_index": index, "person_id": person, "reported_at": now,
+                "told_sealed": ring.seal(orjson.dumps(kept), _place(report)),
                 "outcome": None, "settled_by": None, "settled_at": None,
             }  # fmt: skip
             session.execute(insert(DeathReport).values(row))
-            task = {
-                "id": uuid4(), "person_id": person, "practice_id": None, "store_id": None, "kind": TASK,
-                "detail": {"report": str(report)}, "opened_at": now, "closed_at": None,
-            }  # fmt: skip
-            session.execute(insert(StaffTask).values(task))
-            if person is not None:
-                write_audit(session, now, Audited(person, "death.reported", "C", "anonymous"))
-    return tuple(pause)
+            _open_task(session, TASK, person, {"report": str(report)}, now)
+            write_audit(session, now, Audited(person, "death.reported", "C", "anonymous"))
+
+
+def report_is_about(
+    session: Session, report: UUID, person: UUID, *, by: str, account: UUID | None, now: datetime
+) -> None:
+    """Staff found whom a report about nobody known is about; NotFound without it, Conflict when somebody is named.
+
+    The session reaches the person and the report (`report_index`).
+    """
+    row = session.get(DeathReport, report, with_for_update=True)
+    if row is None:
+        raise NotFound("death-report")
+    if row.person_id is not None or row.outcome is not None:
+        raise Conflict("settled")
+    session.execute(update(DeathReport).where(DeathReport.id == report).values(person_id=person))
+    write_audit(session, now, Audited(person, "death.reported", "C", by, actor_account=account))
+
+
+def _open_task(session: Session, kind: str, person: UUID | None, detail: Mapping[str, str], now: datetime) -> None:
+    row = {
+        "id": uuid4(), "person_id": person, "practice_id": None, "store_id": None, "kind": kind,
+        "detail": dict(detail), "opened_at": now, "closed_at": None,
+    }  # fmt: skip
+    session.execute(insert(StaffTask).values(row))
 
 
 def _found_alive(session: Session, person: UUID, now: datetime) -> bool:
@@ -125,11 +145,7 @@ def dispute(session: Session, persons: Sequence[UUID], now: datetime) -> bool:
             StaffTask.person_id == person, StaffTask.kind == DISPUTED, StaffTask.closed_at.is_(None)
         )
         if session.scalar(open_one) is None:
-            task: dict[str, object] = {
-                "id": uuid4(), "person_id": person, "practice_id": None, "store_id": None, "kind": DISPUTED,
-                "detail": {}, "opened_at": now, "closed_at": None,
-            }  # fmt: skip
-            session.execute(insert(StaffTask).values(task))
+            _open_task(session, DISPUTED, person, {}, now)
     return bool(dead)
 
 

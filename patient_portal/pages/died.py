@@ -7,7 +7,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.authority.deaths import Outcome, dispute, report_death, settle_report, waiting
-from notifications.silence import persons_at, silence, speak_again
+from notifications.silence import fall_silent, persons_at, speak_again
 from patient_portal.edge.page_context import say
 from patient_portal.edge.rate_limits import limited
 from patient_portal.family.words import PROBLEMS
@@ -18,6 +18,8 @@ from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid
 
 blueprint = Blueprint("died", __name__)
+REPORTS_AN_HOUR = 60
+"""From everybody together: a thousand addresses do not fill the queue of staff."""
 
 
 @blueprint.get("/someone-died")
@@ -29,18 +31,16 @@ def form() -> str:
 
 @blueprint.post("/someone-died")
 @gate(Gate.PUBLIC)
-@limited("someone-died", per_minute=4)
+@limited("someone-died", per_minute=4, in_all_per_hour=REPORTS_AN_HOUR)
 def report() -> AnyResponse:
     """Keep it, pause the texts, tell staff. The answer is the same whether or not we know anybody of that number."""
     parts, moment = wiring(), now()
-    texting = texting_of(parts)
-    found = persons_at(texting, request.form.get("phone", "")[:40])
+    found = persons_at(texting_of(parts), request.form.get("phone", "")[:40])
     try:
-        pause = report_death(parts.database, parts.keyring, request.form, found, moment)
+        report_death(parts.database, parts.keyring, request.form, found, moment, fall_silent)
     except Invalid as error:
         words = {name: str(say(PROBLEMS.get((name, code), PROBLEMS["", ""]))) for name, code in error.fields.items()}
         return make_response(render_template("family/died.html", errors=words, given=request.form), 422)
-    silence(texting, pause, moment)
     return redirect(url_for("died.thanks"), 303)
 
 
@@ -60,6 +60,7 @@ def are_you_here() -> str:
 
 @blueprint.post("/someone-died/mistake")
 @gate(Gate.PATIENT)
+@limited("someone-died-mistake", per_minute=10)
 def mistake() -> AnyResponse:
     """Who signs in is alive: the report is a mistake, and texts come again."""
     actor, parts = current_actor(), wiring()
