@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -26,17 +26,26 @@ from consent.standing import Standing, standing
 from database.context import as_persons
 from database.keyring import KeyRing
 from database.unit_of_work import Database
-from vocabulary.errors import Conflict, NotFound
+from vocabulary.errors import Conflict, NotFound, Refused
 from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
 
 LOCK = text("SELECT id FROM person WHERE id = ANY (:persons) ORDER BY id FOR UPDATE")
-HISTORY = text(
+_HISTORY = (
     "SELECT p.id AS locked, d.*, ARRAY(SELECT CASE WHEN l.person_id = p.id THEN l.other_person_id ELSE l.person_id END"
     " FROM (SELECT DISTINCT ON (person_id, other_person_id) * FROM person_link"
     "       WHERE p.id IN (person_id, other_person_id) ORDER BY person_id, other_person_id, id DESC) l WHERE l.linked)"
     " AS linked, ARRAY(SELECT f.decision_id FROM form_without_change f WHERE f.person_id = p.id AND f.form = :form)"
     " AS unchanged, p.died_on IS NOT NULL AS died"
     " FROM person p LEFT JOIN decision d ON d.person_id = p.id WHERE p.id = ANY (:persons)"
+)
+HISTORY = text(_HISTORY)
+# For who acts for somebody: whether what they act on ended after they were let in (HIP-15), in the same statement.
+HISTORY_ON_AUTHORITY = text(
+    _HISTORY.replace(
+        " FROM person p LEFT JOIN",
+        ", EXISTS (SELECT FROM authority_step s WHERE s.authority_id = CAST(:authority AS uuid)"
+        " AND s.step IN ('refused', 'ended')) AS over FROM person p LEFT JOIN",
+    )
 )
 # A form that found its answer standing adds no decision; without its key on record it would count anew when it is
 # sent again after a change from another device, and an old yes could lift a newer no (I5).
@@ -97,7 +106,8 @@ def record_decision(
 class _Read:
     """`unchanged`: this form was answered before without a new decision; `stood` is the one that governed then.
 
-    `died`: the death of the person, or of one linked to them, was confirmed.
+    `died`: the death of the person, or of one linked to them, was confirmed. `over`: the authority that it is asked on
+    was refused or ended.
     """
 
     history: tuple[Decision, ...]
@@ -105,13 +115,17 @@ class _Read:
     unchanged: bool
     stood: Decision | None
     died: bool
+    over: bool
 
 
 def _lock_and_read(session: Session, persons: tuple[UUID, ...], asked: Asked) -> _Read:
     locked = set(session.scalars(LOCK, {"persons": list(persons)}))
     if asked.person not in locked:
         raise NotFound("person")
-    rows = session.execute(HISTORY, {"persons": list(persons), "form": asked.idempotency_key}).mappings().all()
+    bound = {"persons": list(persons), "form": asked.idempotency_key}
+    authority = asked.evidence.get("authority_id")
+    statement = HISTORY_ON_AUTHORITY if authority else HISTORY
+    rows = session.execute(statement, bound | ({"authority": authority} if authority else {})).mappings().all()
     history = tuple(decision_of(row) for row in rows if row["id"] is not None)  # type: ignore[arg-type]  # Row mapping
     answered = [stood for row in rows for stood in row["unchanged"]]
     return _Read(
@@ -120,6 +134,7 @@ def _lock_and_read(session: Session, persons: tuple[UUID, ...], asked: Asked) ->
         bool(answered),
         next((decision for decision in history if decision.id in answered), None),
         any(row["died"] for row in rows),
+        bool(authority) and any(row["over"] for row in rows),
     )
 
 
@@ -132,6 +147,8 @@ def _append(
     if read.unchanged:
         return Recorded((), standing(read.history, now), True, persons, read.stood)
     check_alive(asked, died=read.died)
+    if read.over:
+        raise Refused("authority-ended")
     check_standing(asked, read.history, now, read_bounds(session, ring, persons) if asked.donates else NO_BOUNDS)
     made = []
     for person in persons:
@@ -275,23 +292,3 @@ def read_evidence(ring: KeyRing, decision: Decision) -> dict[str, str]:
         return {}
     plain = ring.open(decision.evidence_sealed, f"decision:evidence_sealed:{decision.id}")
     return {str(name): str(value) for name, value in orjson.loads(plain).items()}
-
-
-def preview(history: Sequence[Decision], asked: Asked, now: datetime) -> tuple[Standing, Standing]:
-    """Where the person stands now, and would stand: by the same rules that record it. Nothing is stored.
-
-    Raises Conflict when recording it would.
-    """
-    check_standing(asked, history, now)
-    persons = sorted({asked.person, *asked.actor.persons, *(decision.person_id for decision in history)})
-    would: list[Decision] = []
-    for person in persons:
-        own = [decision for decision in history if decision.person_id == person]
-        version = max((decision.version for decision in own), default=0)
-        for number, subject in enumerate(subjects_to_record(asked, own, now), start=1):
-            bare = replace(asked, evidence={})
-            would.append(decision_from(_NO_RING, bare, person, version + number, subject, now))
-    return standing(history, now), standing([*history, *would], now)
-
-
-_NO_RING = KeyRing([])  # a preview seals nothing

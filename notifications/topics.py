@@ -59,6 +59,12 @@ TOPICS: dict[str, Topic] = {
             "changed-for-you", by_text=True, must_reach=True, started=False,
         ),
         Topic(
+            "seen",
+            phrase("Our staff looked at your page"),
+            phrase("Somebody on our staff opened your page without a case about you, and gave a reason."),
+            "update", started=False,
+        ),
+        Topic(
             "late",
             phrase("Something takes too long"),
             phrase("A place that holds your data has not confirmed your choice in time."),
@@ -115,3 +121,11 @@ def ways_for(topic: Topic, open_ways: Collection[Way], chosen: Mapping[Way, bool
             if way in open_ways and allowed and chosen.get(way) is not False:
                 return (way,)
     return ("letter",) if topic.must_reach else ()
+
+
+def as_way(channel: str) -> Way:
+    """The way that a contact point is for."""
+    for way in WAYS:
+        if way == channel:
+            return way
+    raise ValueError("no such way")

@@ -9,7 +9,7 @@ from itertools import groupby
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,8 @@ REVIEW_WITHIN = timedelta(days=3)
 LONGEST_NAME, LONGEST_DOCUMENT, MOST_STATEMENTS = 200, 300, 20
 LONGEST_HELD = timedelta(days=36_525)  # a hundred years: a later day is a slip of the pen
 OVER = frozenset({Step.REFUSED.value, Step.ENDED.value})
+# As a decision does: what ends during a decision counts before it or after it, and never in between.
+_LOCK = text("SELECT id FROM person WHERE id = :person FOR UPDATE")
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def settle(
     row = session.get(AuthorityRow, authority)
     if row is None or row.person_id != person:
         raise NotFound("authority")
+    session.execute(_LOCK, {"person": person})
     before = set(session.scalars(select(AuthorityStep.step).where(AuthorityStep.authority_id == authority)))
     if step is Step.ENDED and before & OVER:
         return
@@ -132,6 +135,23 @@ def settle(
         raise Conflict("settled")
     _step(session, authority, person, step, by.kind, by.account_id, reason, now)
     _audit(session, person, f"authority.{step.value}", by.kind.value, by.account_id, now, Relation(row.relation))
+
+
+def end_standing(
+    session: Session, ring: KeyRing, authority: UUID, person: UUID, *, by: Actor, now: datetime, when_any: bool = False
+) -> None:
+    """Staff end all on which whoever made this statement stands for the person ((g)(5)): an older paper that was
+    accepted does not go on without it, and another statement opens nothing before staff have seen its paper.
+
+    NotFound for one that is not this person's; Conflict when nothing of theirs stands, but with `when_any`.
+    """
+    session.execute(_LOCK, {"person": person})
+    account = named(statements_of(session, ring, (person,)), authority).authority.account
+    stands = standing_now(statements_of(session, ring, (person,), account))
+    if not stands and not when_any:
+        raise Conflict("settled")
+    for one in stands:
+        settle(session, one.authority.id, person, Step.ENDED, by=by, reason=None, now=now)
 
 
 def statements_of(
@@ -146,6 +166,11 @@ def statements_of(
         _stated(ring, row, [step for _, step in each])
         for row, each in ((key, list(group)) for key, group in groupby(rows, key=lambda found: found[0]))
     )
+
+
+def standing_now(stated: Iterable[Stated]) -> tuple[Stated, ...]:
+    """Those that nobody refused or ended."""
+    return tuple(one for one in stated if not OVER & set(one.authority.steps))
 
 
 def may_now(session: Session, ring: KeyRing, person: UUID, account: UUID, today: date) -> tuple[Authority | None, May]:

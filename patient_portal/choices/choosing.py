@@ -20,9 +20,10 @@ from consent.effort_ends import as_they_stand
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.history import Entry, read_history
 from consent.person_identity import known_as, practice_names
-from consent.record_decision import Recorded, preview, record_decision
+from consent.record_decision import Recorded, record_decision
 from consent.standing import Standing, standing
 from consent.store_config import Basis, Store
+from consent.would_change import preview
 from database.context import as_persons
 from patient_portal.edge.page_context import language_code
 from patient_portal.family.on_behalf import on_behalf

@@ -58,6 +58,7 @@ def state() -> AnyResponse:
 
 @blueprint.post("/<uuid:authority>/end")
 @gate(Gate.PROXY)
+@limited("family-end", per_minute=30)
 def end(authority: UUID) -> AnyResponse:
     """A representative lays it down."""
     actor, parts = current_actor(), wiring()

@@ -68,6 +68,7 @@ def invite_helper() -> AnyResponse:
 
 @blueprint.post("/family/helpers/<uuid:helper>/end")
 @gate(Gate.PATIENT)
+@limited("family-end", per_minute=30)
 def end_helper(helper: UUID) -> AnyResponse:
     """They see nothing from now on."""
     with own_session() as database:
@@ -78,6 +79,7 @@ def end_helper(helper: UUID) -> AnyResponse:
 
 @blueprint.post("/family/representatives/<uuid:authority>/end")
 @gate(Gate.PATIENT)
+@limited("family-end", per_minute=30)
 def end_representative(authority: UUID) -> AnyResponse:
     """An adult says that somebody does not act for them."""
     actor = current_actor()

@@ -14,16 +14,20 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
+from consent.authority.deaths import TASK as DEATH
 from consent.overdue import store_standings
 from consent.person_identity import practice_names
 from consent.tables import Practice
 from database.context import as_staff
 from patient_portal.edge.page_context import say
+from patient_portal.edge.rate_limits import limited
+from patient_portal.family.words import SHORT
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.pages.other_clinic import clinic_of
 from patient_portal.staff import cases, work
 from patient_portal.staff.cases import Case
 from patient_portal.staff.members import colleagues, names_of
+from patient_portal.staff.openings import findable
 from patient_portal.staff.people import Seen, see_person
 from patient_portal.staff.queue import A_PAGE, NO_STORE, WHOSE, After, Wanted, counts, read_case, read_queue
 from patient_portal.staff.settling import SETTLED, Ending, about_task, endings
@@ -76,28 +80,11 @@ def case(case_no: int) -> str:
 
 @blueprint.post("/case/<int:case_no>")
 @gate(Gate.STAFF)
+@limited("staff-case", per_minute=60)
 def do(case_no: int) -> AnyResponse:
     """Take it, add a note, pass it on, give it back, close it: what the pressed button says."""
-    actor, name, form = current_actor(), str(session.get("name", "")), request.form
-    words = form.get("words", "")
-    deeds: dict[str, tuple[Callable[[], None], str]] = {
-        "take": (lambda: work.take(wiring(), actor, name, case_no, now()), gettext("This case is yours now.")),
-        "note": (lambda: work.note(wiring(), actor, name, case_no, words, now()), gettext("Your note is kept.")),
-        "give-back": (
-            lambda: work.give_back(wiring(), actor, name, case_no, now()), gettext("The case is back in the queue."),
-        ),
-        "pass-on": (
-            lambda: work.pass_on(wiring(), actor, name, case_no, _colleague(form.get("to", "")), words, now()),
-            gettext("The case is passed on."),
-        ),
-        "close": (
-            lambda: work.close(
-                wiring(), actor, name, case_no, Ending(form.get("outcome", ""), form.get("died", "")), words, now()
-            ),
-            gettext("The case is closed."),
-        ),
-    }  # fmt: skip
-    wish = form.get("do", "")
+    wish, words = request.form.get("do", ""), request.form.get("words", "")
+    deeds = _deeds(case_no, words)
     if wish not in deeds:
         raise Invalid("do")
     deed, said = deeds[wish]
@@ -113,6 +100,32 @@ def do(case_no: int) -> AnyResponse:
     return redirect(url_for("staff.queue") if leaves else url_for("staff.case", case_no=case_no), 303)
 
 
+def _deeds(case_no: int, words: str) -> dict[str, tuple[Callable[[], None], str]]:
+    """What each button does, and what is said then."""
+    actor, name, form = current_actor(), str(session.get("name", "")), request.form
+    here = (wiring(), actor, name, case_no)
+    return {
+        "take": (lambda: work.take(*here, now()), gettext("This case is yours now.")),
+        "note": (lambda: work.note(*here, words, now()), gettext("Your note is kept.")),
+        "give-back": (lambda: work.give_back(*here, now()), gettext("The case is back in the queue.")),
+        "pass-on": (
+            lambda: work.pass_on(*here, _id(form.get("to", ""), "to"), words, now()), gettext("The case is passed on."),
+        ),
+        "close": (
+            lambda: work.close(*here, Ending(form.get("outcome", ""), form.get("died", "")), words, now()),
+            gettext("The case is closed."),
+        ),
+        "end-authority": (
+            lambda: work.end_authority(*here, _id(form.get("authority", ""), "authority"), words, now()),
+            gettext("They no longer act for this person, on no paper of theirs."),
+        ),
+        "is-about": (
+            lambda: work.is_about(*here, form.get("provider", ""), form.get("number", ""), now()),
+            gettext("This case is about them now. Their messages are paused."),
+        ),
+    }  # fmt: skip
+
+
 def account_of(actor: Actor) -> UUID:
     assert actor.account_id is not None, "the gate lets only staff in"
     return actor.account_id
@@ -125,6 +138,11 @@ def wanted_of(sent: Any) -> Wanted:
     return Wanted(kind, store, practice, whose if whose in WHOSE else "", bool(sent.get("late")))
 
 
+def hospitals_of(actor: Actor) -> list[tuple[str, str]]:
+    """The hospitals whose people this actor may look for, for a form's control."""
+    return [(each.id, each.name) for each in findable(wiring(), actor)]
+
+
 def options_of(words: Mapping[str, Phrase]) -> list[tuple[str, str]]:
     """Values and their words in the reader's language, for a form's control."""
     return [(value, say(each)) for value, each in words.items()]
@@ -134,11 +152,11 @@ def store_names() -> dict[str, str]:
     return {store.id: store.name for store in wiring().settings.stores}
 
 
-def _colleague(typed: str) -> UUID:
+def _id(typed: str, field: str) -> UUID:
     try:
         return UUID(typed)
     except ValueError:
-        raise Invalid("colleague", {"to": "missing"}) from None
+        raise Invalid(field, {field: "missing"}) from None
 
 
 def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
@@ -163,7 +181,8 @@ def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
         words=cases.kind_words(found.kind), events=cases.EVENTS, what_to_do=cases.WHAT_TO_DO.get(found.kind),
         why=cases.WHY.get(str(detail.get("why"))), clinic=clinic_of(wiring().keyring, found.id, detail),
         outcomes={**cases.OUTCOMES, **SETTLED}, typed=typed, about=about,
-        outcome_options=options_of(endings(found.kind)),
+        outcome_options=options_of(endings(found.kind)), given=request.form if wrong else {}, short=SHORT,
+        hospitals=hospitals_of(actor) if mine and found.kind == DEATH and seen is None else [],
         errors={name: _words(name, code) for name, code in wrong.items()},
     )  # fmt: skip
 
@@ -194,5 +213,9 @@ def _words(name: str, code: str) -> str:
         ("to", "missing"): gettext("Choose a colleague."),
         ("outcome", "missing"): gettext("Choose how it ended."),
         ("died", "missing"): gettext("Write the day."),
+        ("authority", "missing"): gettext("Choose who no longer acts for the person."),
+        ("provider", "missing"): gettext("Choose the hospital."),
+        ("number", "missing"): gettext("Write the record number."),
+        ("number", "nobody"): gettext("Nobody is known here by this number."),
     }
-    return words[name, code]
+    return words["words" if name.endswith("-words") else name, code]

@@ -16,8 +16,9 @@ from database.context import as_staff
 from patient_portal.choices.receipts import reference_of
 from patient_portal.edge.languages import SHIPPED
 from patient_portal.edge.rate_limits import limited
+from patient_portal.family.words import SHORT
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.pages.staff import account_of
+from patient_portal.pages.staff import account_of, hospitals_of
 from patient_portal.papers.completion_letter import TO, Completed, completion_letter
 from patient_portal.papers.typesetting import pdf_of
 from patient_portal.staff import openings
@@ -82,7 +83,23 @@ def person(opening: UUID) -> str:
             .where(StaffTask.person_id.in_(seen.persons))
             .order_by(StaffTask.case_no.desc())
         ).all()
-    return render_template("staff/person.html", seen=seen, opening=opening, cases=cases, kind_words=kind_words)
+    return render_template(
+        "staff/person.html", seen=seen, opening=opening, cases=cases, kind_words=kind_words, short=SHORT
+    )
+
+
+@blueprint.post("/person/<uuid:opening>/authority/<uuid:authority>/end")
+@gate(Gate.STAFF)
+@limited("staff-case", per_minute=60)
+def end_authority(opening: UUID, authority: UUID) -> AnyResponse:
+    """Somebody may come to harm: who made this statement acts for them no more, on no paper of theirs."""
+    try:
+        openings.end_on_page(wiring(), current_actor(), opening, authority, now())
+    except Conflict:
+        flash(gettext("That had ended already."), "warning")
+    else:
+        flash(gettext("They no longer act for this person, on no paper of theirs."))
+    return redirect(url_for("staff_people.person", opening=opening), 303)
 
 
 @blueprint.get("/person/<uuid:opening>/letter-<to>.pdf")
@@ -122,6 +139,7 @@ def opened() -> str:
 
 @blueprint.post("/openings/<uuid:opening>")
 @gate(Gate.LEAD)
+@limited("staff-case", per_minute=60)
 def looked_at(opening: UUID) -> AnyResponse:
     """A lead has looked at why; never at their own."""
     openings.looked_at(wiring(), current_actor(), opening, now())
@@ -162,7 +180,7 @@ def _language(seen: Seen) -> str:
 
 
 def _find_page(typed: dict[str, str], wrong: dict[str, str]) -> str:
-    hospitals = [(each.id, each.name) for each in openings.findable(wiring(), current_actor())]
+    hospitals = hospitals_of(current_actor())
     words: dict[tuple[str, str], str] = {
         ("why", "missing"): gettext("Say in a few words why you open this page."),
         ("why", "too-long"): gettext("Make this shorter: at most 500 characters."),

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext, ngettext
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from database.context import as_nobody, as_staff
+from database.context import as_staff
 from database.jobs import defer
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
@@ -16,7 +17,7 @@ from patient_portal.jobs import tell_store_again
 from patient_portal.pages.staff import account_of, options_of, store_names, wanted_of
 from patient_portal.staff import cases, two_persons
 from patient_portal.staff.members import names_of
-from patient_portal.staff.two_persons import CLOSE_MANY, TELL_AGAIN
+from patient_portal.staff.two_persons import CLOSE_MANY, TELL_AGAIN, Request
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid, Refused
 
@@ -54,6 +55,7 @@ def ask() -> AnyResponse:
 
 @blueprint.post("/<uuid:asked>")
 @gate(Gate.STAFF)
+@limited("staff-decide", per_minute=30)
 def decide(asked: UUID) -> AnyResponse:
     """Allow or refuse what a colleague asked for."""
     answer = request.form.get("answer", "")
@@ -61,15 +63,19 @@ def decide(asked: UUID) -> AnyResponse:
         raise Invalid("answer")
     name = str(session.get("name", ""))
     try:
-        found = two_persons.decide(wiring(), current_actor(), name, asked, allow=answer == "yes", now=now())
+        two_persons.decide(
+            wiring(), current_actor(), name, asked, allow=answer == "yes", now=now(), then=_tell_again_soon
+        )
     except Refused:
         flash(gettext("You asked for this yourself. A colleague has to decide."), "warning")
         return redirect(url_for("staff_two.overview"), 303)
-    if found.kind == TELL_AGAIN and answer == "yes":
-        with wiring().database.begin(as_nobody()) as database:
-            defer(database, tell_store_again, lock=f"tell-again:{found.store_id}", request=str(found.id))
     flash(gettext("Your answer is kept."))
     return redirect(url_for("staff_two.overview"), 303)
+
+
+def _tell_again_soon(database: Session, found: Request) -> None:
+    """A worker does it: a store may have a million events to be told of."""
+    defer(database, tell_store_again, lock=f"tell-again:{found.store_id}", request=str(found.id))
 
 
 def _page(typed: dict[str, str], wrong: dict[str, str]) -> str:

@@ -60,6 +60,8 @@ EVENTS: Mapping[str, Phrase] = {
     "given-back": phrase("Given back to the queue"),
     "note": phrase("Note"),
     "escalated": phrase("Passed on to %(name)s"),
+    "ended-authority": phrase("Ended that somebody acts for the person"),
+    "found-person": phrase("Found whom it is about"),
     "closed": phrase("Closed"),
     "closed-by-two": phrase("Closed together with others, by two people"),
 }

@@ -17,6 +17,9 @@ from consent.person_identity import Alias, find_person
 from database.context import as_staff
 from database.keyring import KeyRing
 from fhir_bridge.providers import Provider
+from notifications.tell import tell_in
+from patient_portal.in_touch.texting import texting_of
+from patient_portal.staff.settling import end_theirs
 from patient_portal.staff.tables import StaffOpening
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
@@ -81,7 +84,10 @@ def person_by_number(wiring: Wiring, actor: Actor, name: str, provider_id: str, 
 def open_page(
     wiring: Wiring, actor: Actor, name: str, person: UUID, why: str, now: datetime, *, case_no: int | None = None
 ) -> UUID:
-    """Open a person's page for a quarter of an hour; returns the opening, by which the page is found."""
+    """Open a person's page for a quarter of an hour; returns the opening, by which the page is found.
+
+    The person is told by the ways they chose for the topic `seen`; the words name nobody and nothing.
+    """
     opening, me = uuid4(), _account(actor)
     with wiring.database.begin(as_staff(actor.practices, me, person)) as session:
         session.execute(
@@ -95,6 +101,8 @@ def open_page(
             detail={"case": case_no} if case_no else {},
         )  # fmt: skip
         write_audit(session, now, line)
+        # Nobody else tells the person of it, and who never looks at the list should hear of it too.
+        tell_in(session, texting_of(wiring), person, "seen", str(opening), now)
     return opening
 
 
@@ -113,6 +121,15 @@ def opened_person(session: Session, actor: Actor, opening: UUID, now: datetime) 
     if row is None or row.by_account != actor.account_id or row.until < now:
         raise NotFound("opening")
     return row.person_id
+
+
+def end_on_page(wiring: Wiring, actor: Actor, opening: UUID, authority: UUID, now: datetime) -> None:
+    """Somebody called who may come to harm, and no case is about them: who made this statement acts for them no more.
+
+    The reason is that of the opening, which a lead reads.
+    """
+    with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
+        end_theirs(session, wiring, actor, opened_person(session, actor, opening, now), authority, now)
 
 
 def read_openings(session: Session, ring: KeyRing) -> list[Opening]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from consent.authority.stated import Stated, standing_now, statements_of
 from consent.coverage import PATIENT_ID
 from consent.decision import CANCERLINQ, Decision
 from consent.person_identity import alias_place, linked_persons, practice_names
@@ -30,7 +31,8 @@ from vocabulary.actor import Actor
 
 @dataclass(frozen=True)
 class Seen:
-    """A person. `numbers`: (practice, record number) by which stores know them. Never printed."""
+    """A person. `numbers`: (practice, record number) by which stores know them. `act`: who stands for them, by law and
+    by their own word. Never printed."""
 
     persons: tuple[UUID, ...] = field(repr=False)
     named: Named = field(repr=False)
@@ -38,6 +40,7 @@ class Seen:
     practices: tuple[str, ...]
     language: str | None
     choices: Choices = field(repr=False)
+    act: tuple[Stated, ...] = field(repr=False)
     rows: tuple[StoreStatus, ...] = field(repr=False)
 
     @property
@@ -69,6 +72,7 @@ def see_person(session: Session, wiring: Wiring, actor: Actor, person: UUID, now
         practices=tuple(dict.fromkeys(called.get(practice, practice) for practice, _number in numbers)),
         language=language.first(),
         choices=choices,
+        act=standing_now(statements_of(session, wiring.keyring, persons)),
         rows=read_status(session, choices.history, choices.stores, choices.known, now),
     )
 

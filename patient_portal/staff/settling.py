@@ -16,12 +16,14 @@ from consent.audit_tables import StaffTask
 from consent.authority.deaths import DISPUTED, Outcome, found_alive, report_index, report_of, settle_report
 from consent.authority.deaths import TASK as DEATH
 from consent.authority.rules import Step
-from consent.authority.stated import REVIEW, named, settle, statements_of
-from database.context import Context, widen
+from consent.authority.stated import REVIEW, end_standing, named, settle, statements_of
+from consent.person_identity import linked_persons
+from database.context import Context, as_staff, widen
 from database.keyring import KeyRing
 from notifications.silence import speak_again
 from patient_portal.family.words import SHORT
 from patient_portal.staff.cases import OUTCOMES
+from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
 from vocabulary.errors import Invalid
 from vocabulary.phrase import Phrase, phrase
@@ -29,7 +31,8 @@ from vocabulary.phrase import Phrase, phrase
 SETTLES: Mapping[str, Mapping[str, Phrase]] = {
     REVIEW: {
         "paper-accepted": phrase("The paper was seen, and it holds"),
-        "paper-refused": phrase("The paper does not hold, or the person could come to harm"),
+        "paper-refused": phrase("The paper does not hold"),
+        "person-at-risk": phrase("The person could come to harm. Nobody acts on any paper of theirs"),
     },
     DEATH: {
         "death-confirmed": phrase("The death is confirmed"),
@@ -85,8 +88,11 @@ def settle_task(
         return
     if row.kind == REVIEW:
         assert row.person_id is not None
+        stated = UUID(row.detail["authority"])
         step = Step.CONFIRMED if ending.outcome == "paper-accepted" else Step.REFUSED
-        settle(session, UUID(row.detail["authority"]), row.person_id, step, by=actor, reason=None, now=now)
+        settle(session, stated, row.person_id, step, by=actor, reason=None, now=now)
+        if ending.outcome == "person-at-risk":
+            end_standing(session, ring, stated, row.person_id, by=actor, now=now, when_any=True)
         return
     report = UUID(row.detail["report"])
     _reach(session, ring, report, context)
@@ -100,6 +106,18 @@ def settle_task(
     if outcome is Outcome.MISTAKEN and person is not None:
         speak_again(session, person)
     widen(session, context)
+
+
+def end_theirs(session: Session, wiring: Wiring, actor: Actor, person: UUID, authority: UUID, now: datetime) -> None:
+    """Who made this statement about the person, or about a record they joined to theirs, acts for them no more.
+
+    NotFound for a statement about anybody else, Conflict when nothing of theirs stands.
+    """
+    assert actor.account_id is not None
+    persons = linked_persons(wiring.database, person)
+    widen(session, as_staff(actor.practices, actor.account_id, *persons))
+    whom = named(statements_of(session, wiring.keyring, persons), authority).authority.person
+    end_standing(session, wiring.keyring, authority, whom, by=actor, now=now)
 
 
 def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context) -> list[tuple[Phrase, str | Phrase]]:

@@ -6,7 +6,7 @@ are a matter of the command line (`portal keys`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from consent.audit import Audited, write_audit
 from consent.feed.replay import release_parked
 from consent.store_config import Store
-from database.context import as_propagation, as_staff
+from database.context import as_propagation, as_staff, widen
 from database.keyring import KeyRing
 from patient_portal.staff.cases import OUTCOMES
 from patient_portal.staff.openings import checked_reason
@@ -32,12 +32,20 @@ CLOSE_MANY, TELL_AGAIN = "close-many", "tell-again"
 MOST_AT_ONCE = 500
 A_LIST = 50
 
+_PERSONS_OF = text("SELECT DISTINCT person_id FROM staff_task WHERE id = ANY (:tasks) AND person_id IS NOT NULL")
+# Each person finds a line about their own case, as when it is closed alone.
 _CLOSE = text(
     "WITH closed AS (UPDATE staff_task SET closed_at = :now, closed_by = :by, outcome = :outcome"
-    "  WHERE id = ANY (:tasks) AND closed_at IS NULL AND (assigned_to IS NULL OR assigned_to = :by) RETURNING id),"
+    "  WHERE id = ANY (:tasks) AND closed_at IS NULL AND (assigned_to IS NULL OR assigned_to = :by)"
+    "  RETURNING id, person_id, case_no),"
     " noted AS (INSERT INTO staff_task_event (task_id, kind, by_account, to_account, outcome, at)"
     "  SELECT id, 'closed-by-two', CAST(:by AS uuid), CAST(:second AS uuid), CAST(:outcome AS text),"
-    "  CAST(:now AS timestamptz) FROM closed)"
+    "  CAST(:now AS timestamptz) FROM closed),"
+    " audited AS (INSERT INTO audit_event (person_id, recorded_at, event, action, outcome, actor_kind, actor_account,"
+    "  actor_reference, detail)"
+    "  SELECT c.person_id, CAST(:now AS timestamptz), :event, :action, '0', m.role, m.account_id, m.name,"
+    "  jsonb_build_object('what', 'closed-by-two', 'case', c.case_no, 'outcome', CAST(:outcome AS text))"
+    "  FROM closed c JOIN staff_member m ON m.account_id = :by WHERE c.person_id IS NOT NULL)"
     " SELECT count(*) FROM closed"
 )
 _AGAIN = text(
@@ -97,8 +105,14 @@ def told_store(wiring: Wiring, store_id: str) -> Store:
     return found
 
 
-def decide(wiring: Wiring, actor: Actor, name: str, request: UUID, *, allow: bool, now: datetime) -> Request:
-    """Allow or refuse, as somebody else than who asked; closing is done at once, telling again by a worker.
+Then = Callable[[Session, Request], None]
+"""What follows from a yes and is a worker's to do: put on its list in the same commit, or it could be forgotten."""
+
+
+def decide(
+    wiring: Wiring, actor: Actor, name: str, request: UUID, *, allow: bool, now: datetime, then: Then
+) -> Request:
+    """Allow or refuse, as somebody else than who asked; closing is done at once, telling again by a worker (`then`).
 
     Refused for the one who asked (SEC-08: nobody approves their own), Conflict when it was decided already.
     """
@@ -113,14 +127,30 @@ def decide(wiring: Wiring, actor: Actor, name: str, request: UUID, *, allow: boo
             raise Refused("own-request")
         values: dict[str, object] = {"decided_by": me, "decided_at": now, "answer": "yes" if allow else "no"}
         if allow and row.kind == CLOSE_MANY:
-            bound = {"now": now, "by": row.by_account, "second": me, "outcome": row.outcome, "tasks": row.tasks}
-            values |= {"count": int(session.scalar(_CLOSE, bound) or 0), "done_at": now}
+            values |= {"count": _close_all(session, actor, row, now), "done_at": now}
         session.execute(update(StaffRequest).where(StaffRequest.id == row.id).values(**values))
         detail = {"what": row.kind, "answer": values["answer"]} | ({"store": row.store_id} if row.store_id else {})
         line = Audited(None, "staff.two-persons", "U", actor.kind.value, me, actor_reference=name, detail=detail)
         write_audit(session, now, line)
         session.refresh(row)
-        return _request(row, wiring.keyring)
+        found = _request(row, wiring.keyring)
+        if allow and row.kind == TELL_AGAIN:
+            then(session, found)
+        return found
+
+
+def _close_all(session: Session, actor: Actor, row: StaffRequest, now: datetime) -> int:
+    """Close what was asked for, with a line for each person; the transaction reaches those people only for that."""
+    me = _account(actor)
+    persons = session.scalars(_PERSONS_OF, {"tasks": row.tasks}).all()
+    widen(session, as_staff(actor.practices, me, *persons))
+    bound = {
+        "now": now, "by": row.by_account, "second": me, "outcome": row.outcome, "tasks": row.tasks,
+        "event": "staff-task.changed", "action": "U",
+    }  # fmt: skip
+    closed = int(session.scalar(_CLOSE, bound) or 0)
+    widen(session, as_staff(actor.practices, me))
+    return closed
 
 
 def tell_again(wiring: Wiring, request: UUID, now: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,10 +13,14 @@ from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
+from consent.authority.deaths import TASK as DEATH
+from consent.authority.deaths import report_index, report_is_about
 from database.context import as_staff, widen
 from database.keyring import KeyRing
+from notifications.silence import fall_silent
 from patient_portal.staff.cases import WORDS_MAX
-from patient_portal.staff.settling import Ending, endings, settle_task
+from patient_portal.staff.openings import person_by_number
+from patient_portal.staff.settling import Ending, end_theirs, endings, settle_task
 from patient_portal.staff.tables import StaffMember, StaffTaskEvent
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
@@ -57,7 +61,7 @@ def take(wiring: Wiring, actor: Actor, name: str, case_no: int, now: datetime) -
 
 def note(wiring: Wiring, actor: Actor, name: str, case_no: int, words: str, now: datetime) -> None:
     """Add a note, sealed."""
-    _by_its_owner(wiring, actor, name, case_no, Deed("note", words=_written(words)), now)
+    _by_its_owner(wiring, actor, name, case_no, Deed("note", words=written(words, "words")), now)
 
 
 def give_back(wiring: Wiring, actor: Actor, name: str, case_no: int, now: datetime) -> None:
@@ -66,14 +70,14 @@ def give_back(wiring: Wiring, actor: Actor, name: str, case_no: int, now: dateti
 
 def pass_on(wiring: Wiring, actor: Actor, name: str, case_no: int, to: UUID, words: str, now: datetime) -> None:
     """Pass it on to a colleague by name, who finds it under their own; Invalid for somebody who does not work here."""
-    deed = Deed("escalated", to=to, words=_written(words))
+    deed = Deed("escalated", to=to, words=written(words, "pass-on-words"))
     _by_its_owner(wiring, actor, name, case_no, deed, now, assigned_to=None, assigned_at=None, escalated_to=to)
 
 
 def close(wiring: Wiring, actor: Actor, name: str, case_no: int, ending: Ending, words: str, now: datetime) -> None:
     """Close it with an outcome of all tasks, or with one of its kind, which is done in the same transaction."""
     me, outcome = _account(actor), ending.outcome
-    deed = Deed("closed", outcome=outcome, words=words.strip()[:WORDS_MAX])
+    deed = Deed("closed", outcome=outcome, words=written(words, "close-words", optional=True))
     with wiring.database.begin(as_staff(actor.practices, me)) as session:
         row = _owned(session, actor, case_no)
         if outcome not in endings(row.kind):
@@ -82,6 +86,47 @@ def close(wiring: Wiring, actor: Actor, name: str, case_no: int, ending: Ending,
         _change(session, wiring.keyring, actor, name, row, deed, now, **closed)
         context = as_staff(actor.practices, me, *([row.person_id] if row.person_id else []))
         settle_task(session, wiring.keyring, actor, row, ending, context, now)
+
+
+def end_authority(
+    wiring: Wiring, actor: Actor, name: str, case_no: int, authority: UUID, words: str, now: datetime
+) -> None:
+    """On a case of one's own: whoever made this statement no longer acts for the person, on no paper of theirs.
+
+    NotFound for a statement about somebody else, Conflict when nothing of theirs stands.
+    """
+    me, deed = _account(actor), Deed("ended-authority", words=written(words, "end-words"))
+    with wiring.database.begin(as_staff(actor.practices, me)) as session:
+        row = _owned(session, actor, case_no)
+        if row.person_id is None:
+            raise NotFound("authority")
+        _change(session, wiring.keyring, actor, name, row, deed, now)
+        end_theirs(session, wiring, actor, row.person_id, authority, now)
+
+
+def is_about(wiring: Wiring, actor: Actor, name: str, case_no: int, provider: str, number: str, now: datetime) -> None:
+    """On a case of one's own about a death of nobody known: staff found whom it is about, whose messages pause now.
+
+    Refused for any other case, Conflict when somebody is named already, Invalid when nobody has this record number.
+    """
+    me = _account(actor)
+    with wiring.database.begin(as_staff(actor.practices, me)) as session:
+        report = _about_nobody(_owned(session, actor, case_no))
+    person = person_by_number(wiring, actor, name, provider, number, now)
+    context = replace(as_staff(actor.practices, me, person), lookups=(report_index(wiring.keyring, report),))
+    with wiring.database.begin(context) as session:
+        row = _owned(session, actor, case_no)
+        report_is_about(session, _about_nobody(row), person, by=actor.kind.value, account=me, now=now)
+        fall_silent(session, person, now)
+        _change(session, wiring.keyring, actor, name, row, Deed("found-person"), now, person_id=person)
+
+
+def _about_nobody(row: StaffTask) -> UUID:
+    if row.kind != DEATH:
+        raise Refused("not-a-death")
+    if row.person_id is not None:
+        raise Conflict("settled")
+    return UUID(row.detail["report"])
 
 
 def read_history(session: Session, ring: KeyRing, task: UUID, *, with_notes: bool) -> list[Happened]:
@@ -143,18 +188,20 @@ def _change(
         session.execute(update(StaffTask).where(StaffTask.id == row.id).values(**values))
     add_event(session, ring, row.id, me, deed, now)
     session.flush()
-    if row.person_id is not None:
-        widen(session, as_staff(actor.practices, me, row.person_id))
+    person = values.get("person_id", row.person_id)
+    if person is not None:
+        widen(session, as_staff(actor.practices, me, person))
     detail = {"what": deed.kind, "case": row.case_no} | ({"outcome": deed.outcome} if deed.outcome else {})
-    line = Audited(row.person_id, "staff-task.changed", "U", actor.kind.value, me, actor_reference=name, detail=detail)
+    line = Audited(person, "staff-task.changed", "U", actor.kind.value, me, actor_reference=name, detail=detail)
     write_audit(session, now, line)
 
 
-def _written(words: str) -> str:
-    if not words.strip():
-        raise Invalid("words", {"words": "missing"})
-    if len(words) > WORDS_MAX:
-        raise Invalid("words", {"words": "too-long"})
+def written(words: str, field: str, *, optional: bool = False) -> str:
+    """What was written, whole; Invalid names the field of the page when it is too long, or missing and needed."""
+    if not words.strip() and not optional:
+        raise Invalid("words", {field: "missing"})
+    if len(words.strip()) > WORDS_MAX:
+        raise Invalid("words", {field: "too-long"})
     return words.strip()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from consent.audit import by_actor, write_audit
 from consent.authority.helping import forget_helpers
@@ -16,6 +16,7 @@ from fhir_bridge.erase_record import erase_record
 from fhir_bridge.smart.client import SmartClient
 from notifications.contact import Agreement, remove_number
 from notifications.reminders import cancel_reminder
+from notifications.tables import ContactPoint
 from notifications.topics import WAYS
 from patient_portal.in_touch.access_reminders import stop_reminding
 from patient_portal.in_touch.texting import texting_of
@@ -50,7 +51,8 @@ def close_account(wiring: Wiring, actor: Actor, agreement: Agreement, now: datet
 
 
 def _fall_silent(wiring: Wiring, actor: Actor, agreement: Agreement, now: datetime) -> None:
-    """No text any more, and no reminder that would come up again with a number of a later day."""
+    """No text any more, no reminder that would come up again with a number of a later day, and no number or address
+    in use or waiting for its code."""
     texting = texting_of(wiring, actor)
     with wiring.database.begin(as_persons(*actor.persons)) as session:
         letters = session.execute(
@@ -62,3 +64,7 @@ def _fall_silent(wiring: Wiring, actor: Actor, agreement: Agreement, now: dateti
         cancel_reminder(texting, person, OF_CHOICES)
         for way in WAYS:
             remove_number(texting, person, agreement=agreement, now=now, way=way)
+    never_proven = (ContactPoint.person_id.in_(actor.persons), ContactPoint.state == "unconfirmed")
+    with wiring.database.begin(as_persons(*actor.persons)) as session:
+        aside = {"state": "replaced", "code_hash": None, "code_expires_at": None}
+        session.execute(update(ContactPoint).where(*never_proven).values(aside))

@@ -18,8 +18,9 @@ from consent.efforts import EARLY_SIGNS, LIVING_WELL
 from consent.history import read_history, read_standing
 from consent.leaf import leaf_of
 from consent.person_identity import add_alias, find_person, link_persons, linked_persons, unlink_persons
-from consent.record_decision import Recorded, preview, read_evidence, record_decision
+from consent.record_decision import Recorded, read_evidence, record_decision
 from consent.standing import Verdict, Why, standing
+from consent.would_change import preview
 from database.context import as_persons
 from database.unit_of_work import count_statements
 from tests.parts.consent.people import NOW, TEXTS, asked, later, mrn, nurse, patient, person

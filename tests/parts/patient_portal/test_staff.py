@@ -82,6 +82,9 @@ def test_a_case_from_the_queue_to_its_end(portal: Portal, maria: Client, miguel:
     dana.post(path, do="take")
     assert "Left a message for Alvarez" in dana.get(path).text
     assert dana.post(path, do="close", outcome="burnt").status_code == 422
+    too_long = dana.post(path, do="close", outcome="person-told", words="a" * 2001)
+    assert too_long.status_code == 422  # nothing is cut without saying so
+    assert "at most 2000 characters" in too_long.text
     assert dana.post(path, do="close", outcome="person-told").status_code == 303
     assert f"/staff/case/{case}" not in dana.get("/staff").text
     assert NAME not in dana.get(path).text
@@ -98,6 +101,8 @@ def test_a_case_from_the_queue_to_its_end(portal: Portal, maria: Client, miguel:
 
 def test_glass_is_broken_with_a_reason_and_seen(portal: Portal, maria: Client, miguel: AtWork, dana: AtWork) -> None:
     """SEC-08: a page without a case needs a reason; the person and the leads see it at once; it closes by itself."""
+    assert maria.post("/notifications/letters", {"postal": "Maria Alvarez\n1 Main St"}).status_code == 303
+    assert maria.post("/notifications/topics", {"seen": "letter"}).status_code == 303
     form = {"provider": "riverside", "number": NUMBER, "why": "She called about her letter."}
     assert miguel.post("/staff/find", **(form | {"why": "x"})).status_code == 422
     assert "Nobody is known" in miguel.post("/staff/find", **(form | {"number": "RV-none"})).text
@@ -107,6 +112,8 @@ def test_glass_is_broken_with_a_reason_and_seen(portal: Portal, maria: Client, m
     assert NAME in page.text
     assert dana.get(opened.headers["Location"]).status_code == 404
     assert "Opened your page without a case of theirs" in maria.get("/activity/uses").text
+    assert "Miguel Ortega" in maria.get("/activity").text
+    assert [(row.channel, row.kind) for row in portal.rows("SELECT * FROM message")] == [("letter", "update")]
     listed = dana.get("/staff/openings").text
     assert "She called about her letter." in listed
     assert NAME not in listed
@@ -125,7 +132,9 @@ def test_glass_is_broken_with_a_reason_and_seen(portal: Portal, maria: Client, m
 
 def test_what_touches_many_takes_two(portal: Portal, miguel: AtWork, dana: AtWork) -> None:
     """SEC-08: nobody allows their own request; until another does, nothing is closed; then all of them are, once."""
-    many = [add_case(portal, "store-drift", store="tempus") for _ in range(3)]
+    whose = uuid4()
+    about = (None, whose, None)
+    many = [add_case(portal, "store-drift", person, store="tempus") for person in about]
     dana.post(f"/staff/case/{many[0]}", do="take")
     ask = {"do": "close-many", "kind": "store-drift", "store": "tempus", "outcome": "settled-at-store"}
     assert miguel.post("/staff/requests", **ask, why="short").status_code == 422
@@ -140,6 +149,9 @@ def test_what_touches_many_takes_two(portal: Portal, miguel: AtWork, dana: AtWor
     assert dana.post(f"/staff/requests/{row.id}", answer="yes").status_code == 303
     assert portal.rows("SELECT count(*) AS n FROM staff_task WHERE closed_at IS NULL")[0].n == 1
     assert portal.rows("SELECT count(*) AS n FROM staff_task_event WHERE kind = 'closed-by-two'")[0].n == 2
+    (line,) = portal.rows("SELECT * FROM audit_event WHERE person_id = :p", p=whose)  # as for one closed alone
+    assert (line.event, line.actor_kind, line.actor_reference) == ("staff-task.changed", "staff", "Miguel Ortega")
+    assert line.detail == {"what": "closed-by-two", "case": many[1], "outcome": "settled-at-store"}
     assert dana.post(f"/staff/requests/{row.id}", answer="no").status_code == 409
     miguel.post("/staff/requests", do="tell-again", store="tempus", why="It lost a day of messages.")
     (row,) = portal.rows("SELECT id FROM staff_request WHERE kind = 'tell-again'")
