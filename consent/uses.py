@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import and_, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from consent.audit_tables import AuditEventRow
@@ -43,15 +43,16 @@ EVENTS: Mapping[str, By | None] = {
     "staff-task.read": By.STAFF,
     "staff.page-opened": By.STAFF,
     "staff.letter": By.STAFF,
-    "record.downloaded": By.PERSON,
-    "receipt.downloaded": By.PERSON,
-    "paper.downloaded": By.PERSON,
-    "uses.downloaded": By.PERSON,
-    "file.downloaded": By.PERSON,
+    "record.downloaded": None,
+    "receipt.downloaded": None,
+    "paper.downloaded": None,
+    "uses.downloaded": None,
+    "file.downloaded": None,
 }
 """The audit's events that are uses; None: whoever the line says."""
 _BY_ACTOR: Mapping[str, By] = {
     "care-team": By.CARE_TEAM, "staff": By.STAFF, "lead": By.STAFF, "program": By.PROGRAM,
+    "proxy": By.FAMILY, "helper": By.FAMILY,
 }  # fmt: skip
 _RECEIPTS = text(
     "SELECT r.id, r.store_id, r.received_at, q.position, CASE WHEN r.event_number IS NULL"
@@ -127,13 +128,17 @@ def read_uses(
 
 
 def _audited(session: Session, persons: Sequence[UUID], by: By | None, after: After | None, many: int) -> list[Use]:
-    anybody = by in (By.CARE_TEAM, By.PERSON)
-    wanted = [event for event, kind in EVENTS.items() if by is None or kind is by or (kind is None and anybody)]
-    query = select(AuditEventRow).where(AuditEventRow.person_id.in_(persons), AuditEventRow.event.in_(wanted))
-    if by is By.CARE_TEAM:
-        query = query.where(AuditEventRow.actor_kind == by.value)
-    elif by is By.PERSON:
-        query = query.where(AuditEventRow.actor_kind.not_in(list(_BY_ACTOR)))
+    query = select(AuditEventRow).where(AuditEventRow.person_id.in_(persons), AuditEventRow.event.in_(list(EVENTS)))
+    if by is not None:
+        said = AuditEventRow.event.in_([event for event, kind in EVENTS.items() if kind is by])
+        whoever = AuditEventRow.event.in_([event for event, kind in EVENTS.items() if kind is None])
+        kinds = [kind for kind, found in _BY_ACTOR.items() if found is by]
+        theirs = (
+            AuditEventRow.actor_kind.not_in(list(_BY_ACTOR))
+            if by is By.PERSON
+            else (AuditEventRow.actor_kind.in_(kinds))
+        )
+        query = query.where(or_(said, and_(whoever, theirs)))
     if after is not None:
         order = tuple_(AuditEventRow.recorded_at, AuditEventRow.id)
         query = query.where(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from consent.decision import Decision
 from consent.efforts import SANDBOX_EFFORTS, effort_by_id
@@ -40,6 +41,7 @@ _WHAT: Mapping[str, Phrase] = {
 _PAPERS: Mapping[str, Phrase] = {
     "signed-form": phrase("Downloaded the form you signed"),
     "choice-on-paper": phrase("Downloaded a choice on paper"),
+    "letter-to-patient": phrase("Printed a letter to you about what they recorded"),
 }
 _WHY: Mapping[By, Phrase] = {
     By.FAMILY: phrase("To help you with your record and your choices"),
@@ -55,11 +57,12 @@ _MAY_NOT = phrase("Asked if it may use your data. The answer was no.")
 
 @dataclass(frozen=True)
 class Names:
-    """What ids are called: hospitals, programs, stores."""
+    """What ids are called: hospitals, programs, stores; `family` by the account or helper that an audit line names."""
 
     providers: Mapping[str, str]
     programs: Mapping[str, str]
     stores: Mapping[str, Store]
+    family: Mapping[UUID, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ def _who(use: Use, names: Names) -> tuple[str, str]:
         return (store.name if store else use.who), str(use.detail.get("reference") or "")
     if use.by is By.STAFF:
         return use.who, ""
+    if use.by is By.FAMILY and use.row is not None and use.row.actor_account is not None:
+        return names.family.get(use.row.actor_account, ""), ""
     if use.by is By.PROGRAM:
         return names.programs.get(use.who, use.who), ""
     if use.by is By.RESEARCH:

@@ -6,6 +6,7 @@ from flask import Blueprint, render_template, request
 from sqlalchemy import select
 
 from consent.audit_tables import AuditEventRow
+from consent.authority.known_by_name import family_names
 from database.context import as_persons
 from patient_portal.choices.choosing import read_choices
 from patient_portal.choices.receipts import reference_of
@@ -84,6 +85,9 @@ WHO: dict[str, Phrase] = {
     "anonymous": phrase("nobody signed in"),
 }
 
+_BY_NAME = ("staff", "lead")
+"""Whose names the audit itself keeps; a hospital's staff is a reference there, which the uses page shows."""
+
 
 @blueprint.get("")
 @gate(Gate.FOR_PERSON)
@@ -98,6 +102,7 @@ def overview() -> str:
             query = query.where(AuditEventRow.id < before)
         lines = list(session.scalars(query.order_by(AuditEventRow.id.desc()).limit(A_PAGE + 1)))
         deliveries = deliveries_of(session, actor.persons)
+        family = family_names(session, wiring().keyring, actor.persons, actor)
     return render_template(
         "activity/overview.html",
         deliveries=deliveries,
@@ -108,4 +113,6 @@ def overview() -> str:
         says=SAYS,
         who=WHO,
         reference_of=reference_of,
+        family=family,
+        by_name=_BY_NAME,
     )

@@ -13,6 +13,7 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from consent.audit import by_actor, write_audit
+from consent.authority.known_by_name import family_names
 from consent.uses import After, By, Use, read_uses
 from consent.uses_as_fhir import as_bundle
 from database.context import as_persons
@@ -83,6 +84,7 @@ def _said(session: Session, kind: By | None, after: After | None, many: int) -> 
         {provider.id: provider.name for provider in settings.providers},
         {client.id: client.name for client in settings.clients},
         {store.id: store for store in settings.stores},
+        family_names(session, wiring().keyring, actor.persons, actor),
     )
     return [said(use, names, decisions) for use in uses]
 

@@ -10,11 +10,14 @@ import pytest
 from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
+from consent.asked import Asked
 from consent.authority.deaths import Outcome, settle_report, waiting
 from consent.authority.rules import Step
 from consent.authority.stated import settle, statements_of
+from consent.decision import CANCERLINQ, Answer
+from consent.record_decision import record_decision
 from database.context import as_persons
-from database.unit_of_work import sqlalchemy_url
+from database.unit_of_work import count_statements, sqlalchemy_url
 from notifications.contact import add_number
 from notifications.silence import is_silent
 from patient_portal.in_touch.texting import texting_of
@@ -22,7 +25,7 @@ from patient_portal.wiring import now
 from tests.support.actors import Visitor, allow, answer_of, begin
 from tests.support.portal import Portal, signed_in_client
 from vocabulary.actor import Actor, ActorKind
-from vocabulary.errors import Conflict
+from vocabulary.errors import Conflict, Refused
 
 STATEMENT = {"relation": "parent", "name": "Hoa Tran", "document": "birth certificate", "ends_on": "",
              "form": "the-mothers-form"}  # fmt: skip
@@ -90,7 +93,10 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
     )
     tasks = portal.rows("SELECT kind FROM staff_task WHERE person_id = :p", p=mother.person)
     assert [row.kind for row in tasks] == ["authority-review"]
+    assert "Hoa Tran" in mother.get("/activity").text
     confirm(portal, mother.person, Step.REFUSED)
+    with pytest.raises(Refused, match="authority-ended"):  # let in a moment before, and ended since
+        record_decision(portal.wiring.database, portal.wiring.keyring, as_the_mother(portal, mother.person), now())
     with pytest.raises(Conflict):
         confirm(portal, mother.person)  # by staff who had the page open
     assert mother.get("/record").headers["Location"] == "/acting"
@@ -100,6 +106,14 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
     assert mother.post("/choices/cancerlinq", {"answer": "yes", "form": "after-the-end"}).status_code == 303
     after = portal.rows("SELECT count(*) AS n FROM decision WHERE person_id = :p", p=mother.person)
     assert after[0].n == 2
+
+
+def as_the_mother(portal: Portal, person: UUID) -> Asked:
+    """A no for her child, on the authority that she stated first."""
+    (row,) = portal.rows("SELECT id, account_id FROM authority WHERE person_id = :p", p=person)
+    actor = Actor(ActorKind.PROXY, row.account_id, person, (person,))
+    evidence = {"authority": "parent", "authority_id": str(row.id)}
+    return Asked(actor, person, CANCERLINQ, Answer.YES, "decided-too-late", "en", evidence=evidence)
 
 
 @pytest.mark.parametrize("path", ["/family", "/connection", "/notifications", "/record/share", "/account/close"])
@@ -163,6 +177,8 @@ def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
     family = owner.get("/family").text
     assert "my daughter Ana" in family
     assert "wrong passcode" in family
+    for path in ("/activity", "/activity/uses?kind=family"):
+        assert "my daughter Ana" in owner.get(path).text
     ids = portal.rows("SELECT id FROM helper WHERE person_id = :p", p=own.person)
     assert owner.post(f"/family/helpers/{ids[0].id}/end", {}).status_code == 303
     assert "filled in this form for you" not in owner.get("/choices/efforts/living-well").text
@@ -181,6 +197,7 @@ def test_who_closes_their_account_has_no_helpers_and_no_addresses(portal: Portal
     helper.post("/choices/efforts/living-well/fill-in", {"categories": ["clinical"]})
     assert owner.post("/notifications/letters", {"postal": "Denise Johnson\n1 Main St"}).status_code == 303
     give_number(portal, own.person, DEATH["phone"])
+    give_number(portal, own.person, "414 555 0133", state="unconfirmed")
     assert owner.post("/account/close", {"sure": "yes"}).headers["Location"] == "/account/closed"
     assert helper.get("/record").status_code == 403
     assert come(helper, token, passcode).status_code == 422
@@ -219,9 +236,11 @@ def test_another_persons_helper_is_out_of_reach(portal: Portal) -> None:
 DEATH = {"name": "Denise Johnson", "who": "wife", "reach": "555 0100", "phone": "414 555 0109"}
 
 
-def give_number(portal: Portal, person: UUID, typed: str) -> None:
+def give_number(portal: Portal, person: UUID, typed: str, state: str = "confirmed") -> None:
     texting = texting_of(portal.wiring)
     add_number(texting, person, typed, language="en", zone=None, account=None, address="10.0.0.1", now=now())
+    if state == "unconfirmed":
+        return
     engine = create_engine(sqlalchemy_url(portal.database.superuser_url))
     with engine.begin() as connection:
         connection.execute(text("UPDATE contact_point SET state = 'confirmed', confirmed_at = now()"))
@@ -235,8 +254,15 @@ def test_a_death_reported_pauses_texts_and_is_no_withdrawal(portal: Portal) -> N
     give_number(portal, own.person, DEATH["phone"])
     stranger = Visitor(portal, "stranger", portal.app.test_client())
     assert stranger.post("/someone-died", {"name": "x"}).status_code == 422
-    told = [stranger.post("/someone-died", DEATH | {"phone": phone}) for phone in (DEATH["phone"], "414 555 0111")]
+    asked: list[str] = []
+    count_statements(portal.wiring.database.engine, asked)
+    told, costs = [], []
+    for phone in (DEATH["phone"], "414 555 0111"):
+        asked.clear()
+        told.append(stranger.post("/someone-died", DEATH | {"phone": phone}))
+        costs.append([statement.split()[:3] for statement in asked])
     assert {(one.status_code, one.headers["Location"]) for one in told} == {(303, "/someone-died/thank-you")}
+    assert costs[0] == costs[1]  # abuse 15: nor does the time say whether anybody has this number
     with portal.wiring.database.begin(as_persons(own.person)) as session:
         assert is_silent(session, own.person)
         (report,) = waiting(session, portal.wiring.keyring, (own.person,))
@@ -254,6 +280,13 @@ def test_a_death_reported_pauses_texts_and_is_no_withdrawal(portal: Portal) -> N
     with portal.wiring.database.begin(as_persons(own.person)) as session:
         assert not is_silent(session, own.person)  # said alive just now: staff look first
         assert len(waiting(session, portal.wiring.keyring, (own.person,))) == 1
+    everybody = portal.wiring.keyring.blind_index("rate:someone-died", "everybody")
+    engine = create_engine(sqlalchemy_url(portal.database.superuser_url))
+    with engine.begin() as connection:  # as if a thousand addresses had asked in this hour and the next
+        connection.execute(text("DELETE FROM rate_count WHERE subject <> :all"), {"all": everybody})
+        assert connection.execute(text("UPDATE rate_count SET count = 60")).rowcount == 1
+    engine.dispose()
+    assert stranger.post("/someone-died", DEATH).status_code == 429
 
 
 def test_after_a_confirmed_death_nobody_gives_anew(portal: Portal) -> None:
