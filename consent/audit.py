@@ -37,6 +37,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "research.limits": frozenset(),
     "choices.read": frozenset({"provider"}),
     "choices.read-by-program": frozenset({"type"}),
+    "patients.listed": frozenset({"provider", "what", "count"}),
     "record.read": frozenset({"type"}),
     "record.downloaded": frozenset({"format"}),
     "record.disconnected": frozenset({"provider"}),

@@ -101,7 +101,8 @@ def patients_by_number(asking: Asking, numbers: Sequence[str]) -> dict[str, list
     system = asking.provider.identifier_system
     for start in range(0, len(numbers), A_REQUEST):
         some = numbers[start : start + A_REQUEST]
-        asked = ",".join(f"{system}|{each}" if system else each for each in some)
+        values = [each.replace("\\", "\\\\") for each in some]  # it would join the next (FHIR R4 search, escaping)
+        asked = ",".join(f"{system}|{each}" if system else each for each in values)
         for patient in _search(asking, "Patient", {"identifier": asked, "_count": "200"}):
             for alias in aliases_in(patient, asking.provider):
                 found.setdefault(alias.value, []).append(patient)

@@ -60,6 +60,19 @@ def open_patient(asking: Asking, actor: Actor, patient: str, now: datetime) -> t
     return person, chart
 
 
+def note_listed(asking: Asking, actor: Actor, what: str, count: int, now: datetime) -> None:
+    """That a member saw names of so many patients of the hospital, of whom we may know nobody: who, when and how many.
+
+    `what`: `own`, `search`, `list`. Neither what was typed nor who was found is kept (threats.md A7).
+    """
+    line = Audited(
+        None, "patients.listed", "R", actor.kind.value, actor.account_id, asking.staff,
+        detail={"provider": asking.provider.id, "what": what, "count": count},
+    )  # fmt: skip
+    with asking.wiring.database.begin(as_nobody()) as session:
+        write_audit(session, now, line)
+
+
 def note_refused(asking: Asking, actor: Actor, patient: str, now: datetime) -> None:
     """SEC-08: that somebody reached for a patient who is not theirs stands in that patient's audit, if we know them."""
     wiring = asking.wiring

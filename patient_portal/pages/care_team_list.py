@@ -8,6 +8,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext, ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from consent.audit import Audited, by_actor, write_audit
 from consent.history import read_history
 from database.context import as_persons
 from patient_portal.care_team.bulk import (
@@ -25,6 +26,7 @@ from patient_portal.care_team.bulk import (
 from patient_portal.care_team.chart import staff_text
 from patient_portal.care_team.hospital import RelationEnded, on_teams_of, patients_by_id
 from patient_portal.care_team.opt_out_list import COLUMNS, MOST_BYTES, MOST_ROWS, BadRow, read_list, template
+from patient_portal.care_team.panel import note_listed
 from patient_portal.care_team.session import asking, ended, has_panel, member
 from patient_portal.edge.page_context import language_code
 from patient_portal.edge.rate_limits import limited
@@ -167,6 +169,7 @@ def _letters(waiting: list[Made], language: str) -> list[Letter]:
         some = theirs[start : start + A_BATCH]
         with wiring().database.begin(as_persons(*(one.person for one in some))) as session:
             history = read_history(session, [one.person for one in some])
+            write_audit(session, now(), *(_printed(one.person) for one in some))
         decisions = {entry.decision.id: entry.decision for entry in history}
         found += [
             letter_to(
@@ -176,6 +179,11 @@ def _letters(waiting: list[Made], language: str) -> list[Letter]:
             for one in some
         ]  # fmt: skip
     return found
+
+
+def _printed(person: UUID) -> Audited:
+    more = {"person": person, "actor_reference": asking().staff, "detail": {"paper": "letter-to-patient"}}
+    return by_actor(current_actor(), "paper.downloaded", "R", **more)
 
 
 def _spoken() -> tuple[str, ...]:
@@ -191,6 +199,7 @@ def _overview(bad: list[BadRow]) -> str:
 
 def _preview(kept: KeptList, patients: dict[int, Resource], bad: list[BadRow]) -> str:
     names = {line: name_of(patient) for line, patient in patients.items()}
+    note_listed(asking(), current_actor(), "list", len(names), now())
     return render_template(
         "care_team/list_preview.html", listed=kept, names=names, text=staff_text(language_code()),
         bad=[(one.line, one.column, _words(one)) for one in bad], who=dict(who_words()), how=dict(how_words()),

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from fhir_bridge.providers import Provider
 from patient_portal.care_team.hospital import RelationEnded, find_patients, own_patients
-from patient_portal.care_team.panel import open_patient
+from patient_portal.care_team.panel import note_listed, open_patient
 from patient_portal.care_team.relation import LONGEST_SEARCH, Found, wanted
 from patient_portal.care_team.session import asking, ended, has_panel, keep_chart
 from patient_portal.edge.page_context import language_code
@@ -58,7 +58,7 @@ def patients() -> AnyResponse:
             url_for("care_team.chart") if current_actor().person else url_for("care_team_panel.choose"), 303
         )
     try:
-        return make_response(_page(own_patients(asking(), now()), ""))
+        return make_response(_page(_noted("own", own_patients(asking(), now())), ""))
     except RelationEnded as error:
         return make_response(ended(error))
 
@@ -76,7 +76,7 @@ def search() -> AnyResponse:
         error = {"q": gettext("Type a name, a birth date or a record number.")}
         return make_response(_page([], query, error), 422)
     try:
-        return make_response(_page(find_patients(asking(), form), query))
+        return make_response(_page(_noted("search", find_patients(asking(), form)), query))
     except RelationEnded as error:
         return make_response(ended(error))
 
@@ -109,6 +109,11 @@ def form() -> Response:
     response.content_type = "application/pdf"
     response.headers["Content-Disposition"] = 'attachment; filename="opt-out-at-the-clinic.pdf"'
     return response
+
+
+def _noted(what: str, found: list[Found]) -> list[Found]:
+    note_listed(asking(), current_actor(), what, len(found), now())
+    return found
 
 
 def _page(found: list[Found], query: str, errors: dict[str, str] | None = None) -> str:
