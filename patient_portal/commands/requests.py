@@ -15,8 +15,8 @@ import click
 import orjson
 
 from database.context import as_nobody
+from patient_portal.commands.login import BY_LOGIN
 from patient_portal.commands.requests_shown import as_json_of, detail_in_words, plain, stage_of, told_to_donors
-from patient_portal.commands.stores import BY
 from patient_portal.settings import read_settings
 from patient_portal.wiring import Wiring, now, wire
 from research.requests import datasets, fulfil, process, verbs
@@ -53,8 +53,8 @@ def requests() -> None:
     """Look after researchers' requests for donated data.
 
     The steps: submit, check, review, decide, draft-dua, sign-dua and pay (in either order), fulfil; withdraw at any
-    time before the end. What comes too early is refused and changes nothing. Each step is kept for good with who took
-    it and when (--by). Everything reads the service's settings and works under DATABASE_URL_WORKER.
+    time before the end. What comes too early is refused and changes nothing. Each step is kept for good with the login
+    that took it, and when. Everything reads the service's settings and works under DATABASE_URL_WORKER.
     """
 
 
@@ -80,7 +80,7 @@ def opened(purpose: str) -> Iterator[Wiring]:
 @requests.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--answers", type=click.UUID, metavar="ID", help="FILE answers what was asked about this request.")
-@BY
+@BY_LOGIN
 def submit(file: Path, answers: UUID | None, who: str) -> None:
     """Take in the request that FILE holds (.toml, or .json); print its id.
 
@@ -146,7 +146,7 @@ def show(request_id: UUID, as_json: bool) -> None:
 
 @requests.command()
 @ID
-@BY
+@BY_LOGIN
 def check(request_id: UUID, who: str) -> None:
     """Count the people whose donated data could go into the files today. A number under 11 is not shown and not kept.
 
@@ -165,7 +165,7 @@ def check(request_id: UUID, who: str) -> None:
 @click.option("--mission/--no-mission", required=True, help="Does it fit the mission?")
 @click.option("--form/--no-form", required=True, help="Do the words that donors signed let this team have the data?")
 @WHY
-@BY
+@BY_LOGIN
 def review(request_id: UUID, merit: bool, team: bool, mission: bool, form: bool, why: str, who: str) -> None:
     """Keep one reviewer's finding on each of the four criteria. Reviewing again replaces your own.
 
@@ -181,7 +181,7 @@ def review(request_id: UUID, merit: bool, team: bool, mission: bool, form: bool,
 @ID
 @click.argument("outcome", type=click.Choice([each.value for each in Outcome]))
 @WHY
-@BY
+@BY_LOGIN
 def decide(request_id: UUID, outcome: str, why: str, who: str) -> None:
     """Decide: approved, denied or needs-more-information (answered by `submit --answers`).
 
@@ -196,7 +196,7 @@ def decide(request_id: UUID, outcome: str, why: str, who: str) -> None:
 @ID
 @click.option("--dua", "agreement", required=True, help="Id of the data use agreement in your own files.")
 @click.option("--cost", required=True, type=_Dollars(), help="Estimated cost of making the files, in dollars.")
-@BY
+@BY_LOGIN
 def draft_dua(request_id: UUID, agreement: str, cost: int, who: str) -> None:
     """Note the data use agreement that was drafted, and the estimated cost. It may be replaced until it is used."""
     with opened("draft-dua") as wiring:
@@ -207,7 +207,7 @@ def draft_dua(request_id: UUID, agreement: str, cost: int, who: str) -> None:
 @ID
 @click.option("--dua", "agreement", required=True, help="Id of the agreement: the one drafted last.")
 @click.option("--signatory", required=True, help="Who signed for the team.")
-@BY
+@BY_LOGIN
 def sign_dua(request_id: UUID, agreement: str, signatory: str, who: str) -> None:
     """Note that the data use agreement is signed."""
     with opened("sign-dua") as wiring:
@@ -218,7 +218,7 @@ def sign_dua(request_id: UUID, agreement: str, signatory: str, who: str) -> None
 @ID
 @click.option("--amount", required=True, type=_Dollars(), help="What was paid, in dollars: the whole estimate.")
 @click.option("--reference", required=True, help="Where your books have it.")
-@BY
+@BY_LOGIN
 def pay(request_id: UUID, amount: int, reference: str, who: str) -> None:
     """Record the payment."""
     with opened("pay") as wiring:
@@ -231,7 +231,7 @@ def pay(request_id: UUID, amount: int, reference: str, who: str) -> None:
     "--out", "folder", required=True, type=click.Path(file_okay=False, path_type=Path),
     help="The files appear in a folder of the request's id under this one.",
 )  # fmt: skip
-@BY
+@BY_LOGIN
 def fulfil_it(request_id: UUID, folder: Path, who: str) -> None:
     """Make the files: each donor is asked again now, names are taken out, and manifest.json says what is in them.
 
@@ -249,7 +249,7 @@ def fulfil_it(request_id: UUID, folder: Path, who: str) -> None:
 @requests.command()
 @ID
 @WHY
-@BY
+@BY_LOGIN
 def withdraw(request_id: UUID, why: str, who: str) -> None:
     """End a request that its team takes back. What was fulfilled cannot be taken back by it."""
     with opened("withdraw") as wiring:

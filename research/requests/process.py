@@ -73,18 +73,26 @@ class Criterion(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened. `detail` by kind: see the function of the kind below."""
+    """Something that happened. `detail` by kind: see the function of the kind below.
+
+    `who`: the login, and in brackets the name that was typed beside it. Two names of one login are one (SEC-08).
+    """
 
     kind: Kind
     who: str
     detail: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def login(self) -> str:
+        """Who it was, whatever name they typed."""
+        return self.who.partition(" (")[0]
+
 
 @dataclass(frozen=True)
 class Standing:
     """A request now. `accepted`: the clause its team accepted. `enough`: whether the last check found a cohort that may
-    be released. `reviews`: by reviewer, whether all criteria were met, in this round. `asked_by`: who submitted it or
-    answered for its team. `cost` in cents."""
+    be released. `reviews`: by reviewer's login, whether all criteria were met, in this round. `asked_by`: the logins
+    that submitted it or answered for its team. `cost` in cents."""
 
     stage: Stage
     accepted: ClauseRef | None = None
@@ -116,7 +124,7 @@ def after(stands: Standing | None, event: Event) -> Standing:
     if stands is None:
         if event.kind is not Kind.SUBMITTED:
             raise Conflict("not-submitted")
-        return Standing(Stage.SUBMITTED, ClauseRef.of(event.detail["clause"]), asked_by=frozenset({event.who}))
+        return Standing(Stage.SUBMITTED, ClauseRef.of(event.detail["clause"]), asked_by=frozenset({event.login}))
     if stands.stage in ENDED:
         raise Conflict("request-has-ended")
     if event.kind is Kind.FULFILLED:
@@ -149,12 +157,12 @@ def _reviewed(stands: Standing, event: Event) -> Standing:
 
     Nobody reviews or approves their own request (SEC-08).
     """
-    if event.who in stands.asked_by:
+    if event.login in stands.asked_by:
         raise Conflict("own-request")
     if not stands.enough:
         raise Conflict("too-few-donors")
     whole = set(event.detail["met"]) == {each.value for each in Criterion}
-    return replace(stands, stage=Stage.IN_REVIEW, reviews={**stands.reviews, event.who: whole})
+    return replace(stands, stage=Stage.IN_REVIEW, reviews={**stands.reviews, event.login: whole})
 
 
 def _decided(stands: Standing, event: Event) -> Standing:
@@ -166,8 +174,10 @@ def _decided(stands: Standing, event: Event) -> Standing:
         raise Conflict("not-reviewed")
     if outcome is Outcome.DENIED:
         return replace(stands, stage=Stage.DENIED)
-    if event.who in stands.asked_by:
+    if event.login in stands.asked_by:
         raise Conflict("own-request")
+    if not set(stands.reviews) - {event.login}:
+        raise Conflict("only-your-own-review")
     in_force = ClauseRef.of(event.detail.get("clause"))
     if in_force is None or stands.accepted != in_force:
         raise Conflict("clause-not-accepted")
@@ -182,7 +192,7 @@ def _too_few(stands: Standing) -> bool:
 
 def _answered(stands: Standing, event: Event) -> Standing:
     """The team's answer: `clause` as accepted now. Check and review begin anew."""
-    asked_by = stands.asked_by | {event.who}
+    asked_by = stands.asked_by | {event.login}
     return Standing(Stage.SUBMITTED, ClauseRef.of(event.detail["clause"]), asked_by=asked_by)
 
 
@@ -246,6 +256,7 @@ WORDS: Mapping[str, str] = {
     "too-few-donors": "The last check found fewer than 11 donors, so there is nothing to review.",
     "not-reviewed": "Nobody has reviewed the request yet.",
     "own-request": "Whoever submitted a request, or answered for its team, neither reviews nor approves it.",
+    "only-your-own-review": "Nobody but you has reviewed the request. Somebody else reviews it, or decides.",
     "clause-not-accepted": "The team has not accepted the clause against re-identification that is in force.",
     "criteria-not-met": "A reviewer found a criterion that is not met.",
     "agreement-not-drafted": "No data use agreement was drafted.",

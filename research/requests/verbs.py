@@ -1,7 +1,8 @@
 """What people do with a request: each one transaction, which reads the history, asks `process` and adds one event.
 
-`who` is the login or name of whoever acts. Every one of them raises NotFound for an unknown request and Conflict for
-what does not fit where it stands. All run as the worker's login and reach no person's rows, but `check`, which counts.
+`who` is the login of whoever acts, with the name they gave in brackets (`process.Event`). Every one of them raises
+NotFound for an unknown request and Conflict for what does not fit where it stands. All run as the worker's login and
+reach no person's rows, but `check`, which counts.
 """
 
 from __future__ import annotations

@@ -98,6 +98,18 @@ def test_nobody_reviews_or_approves_their_own_request() -> None:
             standing([*before, event])
         assert error.value.reason == "own-request"
         assert error.value.reason in process.WORDS
+
+
+def test_two_names_of_one_login_are_one_person() -> None:
+    """SEC-08: what is typed beside a login makes nobody else of them; an approval takes three logins."""
+    other = replace(REVIEWED, who="t (Rita)")
+    with pytest.raises(Conflict, match="own-request"):
+        standing([replace(SUBMITTED, who="t (Ada)"), CHECKED, other])
+    with pytest.raises(Conflict, match="only-your-own-review"):
+        standing([SUBMITTED, CHECKED, REVIEWED, replace(APPROVED, who="r (Dora)")])
+    twice = standing([SUBMITTED, CHECKED, REVIEWED, replace(REVIEWED, who="r (Rita)", detail={"met": []})])
+    assert twice.reviews == {"r": False}
+    assert standing([SUBMITTED, CHECKED, REVIEWED, replace(REVIEWED, who="d (D)"), APPROVED]).stage is Stage.APPROVED
     assert standing([SUBMITTED, CHECKED, REVIEWED, replace(DENIED, who="t")]).stage is Stage.DENIED
 
 
