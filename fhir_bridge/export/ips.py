@@ -15,7 +15,8 @@ from uuid import NAMESPACE_URL, uuid5
 from fhir_bridge.export.copy_facts import CopyFacts, Say, day_of
 from fhir_bridge.export.one_patient import Placed, about, placed, subsetted, the_patient
 from fhir_bridge.reading.kinds import Kind
-from fhir_bridge.reading.line import read_line
+from fhir_bridge.reading.line import LineView, read_line
+from fhir_bridge.reading.same import Folded, folded
 from fhir_bridge.reading.shape import key_of
 from fhir_bridge.reading.standing import is_mistake
 from fhir_bridge.reading.titles import medication_reference
@@ -155,7 +156,8 @@ def _said(
         reason = {"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": "unavailable"}
         text = {"status": "generated", "div": _div(f"<p>{html.escape(say(_WHY_EMPTY))}</p>")}
         return told | {"text": text, "emptyReason": {"coding": [reason]}}
-    rows = "".join(_row(one, medicines, facts, say) for one in found)
+    lines = [_Line(one.provider_id, _line(one, medicines)) for one in found]
+    rows = "".join(_row(group, facts, say) for group in folded(lines))
     shown = say(phrase("The newest %(shown)s of %(count)s.", shown=len(found), count=count))
     more = f"<p>{html.escape(shown)}</p>" if count > len(found) else ""
     div = _div(f"{more}<table><tbody>{rows}</tbody></table>")
@@ -165,15 +167,29 @@ def _said(
     }
 
 
-def _row(one: Placed, medicines: dict[tuple[str, str], Placed], facts: CopyFacts, say: Say) -> str:
+@dataclass(frozen=True)
+class _Line:
+    """A line of a narrative and whose it is, as `same.Listed` has it."""
+
+    provider_id: str
+    line: LineView
+
+
+def _line(one: Placed, medicines: dict[tuple[str, str], Placed]) -> LineView:
     named = medication_reference(one.resource)
     medicine = medicines.get((one.provider_id, key_of(named))) if named else None
-    line = read_line(one.resource, medicine.resource if medicine else None)
+    return read_line(one.resource, medicine.resource if medicine else None)
+
+
+def _row(group: Folded[_Line], facts: CopyFacts, say: Say) -> str:
+    """For people what two hospitals tell alike is one row; for programs each of their entries stands in the section."""
+    line = group.first.line
+    names = dict.fromkeys(facts.name(one.provider_id) for one in (group.first, *group.others))
     cells = [
         html.escape(_clean(cell))
         for cell in (
             day_of(line.date), say(line.title), line.clinical, say(line.value_text), say(line.status),
-            facts.name(one.provider_id),
+            " · ".join(names),
         )
     ]  # fmt: skip
     if line.warning:  # ruled out, or what not to do, is never told like a fact (FHIR-13)

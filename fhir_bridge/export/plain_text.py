@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from fhir_bridge.export.copy_facts import PROTECT, CopyFacts, Say, day_of, moment
-from fhir_bridge.export.spreadsheet import Medications, line_of
+from fhir_bridge.export.told_alike import Medications, Told, names_of, told_alike
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
+from fhir_bridge.reading.same import Folded
 from fhir_bridge.record_copy import Copied
 from vocabulary.phrase import phrase
 
@@ -20,11 +21,11 @@ _MISTAKE = phrase("Marked as a mistake by your hospital. It does not count.")
 def text_pieces(entries: Iterable[Copied], medications: Medications, facts: CopyFacts, say: Say) -> Iterator[bytes]:
     """The whole text, UTF-8, lines ended by CR LF. Entries come by kind, newest first."""
     yield _lines(_head(facts, say))
-    for kind, group in groupby(entries, key=lambda one: one.kind):
+    for kind, groups in groupby(told_alike(entries, medications, facts), key=lambda group: group.first.entry.kind):
         name = say(KIND_NAMES[Kind(kind)])
         yield _lines(["", "-" * WIDE, *_wrapped(name.upper(), ""), "-" * WIDE])
-        for one in group:
-            yield _lines(_entry(one, medications, facts, say))
+        for group in groups:
+            yield _lines(_entry(group, facts, say))
     yield _lines(["", "-" * WIDE, *_wrapped(say(phrase("End of the record")), "")])
 
 
@@ -39,13 +40,13 @@ def _head(facts: CopyFacts, say: Say) -> list[str]:
     return [*lines, "", *_wrapped(say(PROTECT), "")]
 
 
-def _entry(one: Copied, medications: Medications, facts: CopyFacts, say: Say) -> list[str]:
-    line = line_of(one, medications)
+def _entry(group: Folded[Told], facts: CopyFacts, say: Say) -> list[str]:
+    line = group.first.line
     when = day_of(line.date) or say(_NO_DATE)
     lines = ["", *_wrapped(f"{when}  {say(line.title)}", "    ", first="")]
     details = [say(line.value_text), say(line.flag) if line.flag else "", line.clinical, say(line.status)]
     details += [say(line.warning) if line.warning else "", say(_MISTAKE) if line.mistake else ""]
-    for detail in dict.fromkeys(filter(None, (*details, say(line.source), facts.name(one.provider_id)))):
+    for detail in dict.fromkeys(filter(None, (*details, say(line.source), names_of(group, facts)))):
         lines += _wrapped(detail, "    ")
     return lines
 

@@ -1,36 +1,31 @@
-"""One table for each kind, for a spreadsheet: RFC 4180 with a byte order mark, without which Excel reads no UTF-8."""
+"""One table for each kind, for a spreadsheet: RFC 4180 with a byte order mark, without which Excel reads no UTF-8.
+
+A row is one entry of one hospital, so that whoever counts has what was sent; what another hospital tells alike stands
+in the next row, and both name each other in "Also told by".
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from fhir_bridge.export.copy_facts import CopyFacts, Say, day_of, read_me
-from fhir_bridge.reading.line import LineView, read_line
-from fhir_bridge.reading.shape import codings, key_of, obj, text
-from fhir_bridge.reading.titles import medication_reference
+from fhir_bridge.export.told_alike import Medications, Told, told_alike
+from fhir_bridge.reading.same import Folded
+from fhir_bridge.reading.shape import codings, obj, text
 from fhir_bridge.record_copy import Copied
 from vocabulary.phrase import phrase
-from vocabulary.resource import Resource
 
-Medications = Mapping[tuple[str, str], Resource]
 COLUMNS = (
     phrase("Date"), phrase("What"), phrase("Clinical name"), phrase("Code"), phrase("Code system"), phrase("Result"),
     phrase("Number"), phrase("Unit"), phrase("Out of range"), phrase("Status"), phrase("Hospital or clinic"),
-    phrase("Source"), phrase("Warning"), phrase("Marked as a mistake"), phrase("Entry"),
+    phrase("Source"), phrase("Warning"), phrase("Marked as a mistake"), phrase("Entry"), phrase("Also told by"),
 )  # fmt: skip
 _YES = phrase("yes")
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
-
-
-def line_of(one: Copied, medications: Medications) -> LineView:
-    """The line of one entry, with the name of the medicine it refers to."""
-    resource = one.resource
-    named = medication_reference(resource)
-    return read_line(resource, medications.get((one.provider_id, key_of(named))) if named else None)
 
 
 def csv_files(
@@ -39,19 +34,22 @@ def csv_files(
     """(name, rows) for each kind, then what the archive holds. Entries come by kind."""
     counts: dict[str, int] = {}
 
-    def rows(kind: str, group: Iterable[Copied]) -> Iterator[bytes]:
+    def rows(kind: str, groups: Iterable[Folded[Told]]) -> Iterator[bytes]:
         yield b"\xef\xbb\xbf" + _row([say(each) for each in COLUMNS])
-        for one in group:
-            counts[kind] = counts.get(kind, 0) + 1
-            yield _row(_cells(one, medications, facts, say))
+        for group in groups:
+            alike = (group.first, *group.others)
+            for one in alike:
+                counts[kind] = counts.get(kind, 0) + 1
+                others = [facts.name(each.provider_id) for each in alike if each is not one]
+                yield _row([*_cells(one, facts, say), "; ".join(others)])
 
-    for kind, group in groupby(entries, key=lambda one: one.kind):
-        yield f"{kind}.csv", rows(kind, group)
+    for kind, groups in groupby(told_alike(entries, medications, facts), key=lambda group: group.first.entry.kind):
+        yield f"{kind}.csv", rows(kind, groups)
     yield "README.txt", [read_me(facts, say, [f"{kind}.csv: {count}" for kind, count in counts.items()])]
 
 
-def _cells(one: Copied, medications: Medications, facts: CopyFacts, say: Say) -> list[str]:
-    line, resource = line_of(one, medications), one.resource
+def _cells(one: Told, facts: CopyFacts, say: Say) -> list[str]:
+    line, resource = one.line, one.entry.resource
     codes = codings(resource.get("code")) or codings(resource.get("vaccineCode")) or codings(resource.get("type"))
     quantity = obj(resource.get("valueQuantity"))
     return [

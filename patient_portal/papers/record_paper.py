@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, groupby
+from itertools import chain
 
 from fhir_bridge.export.copy_facts import PROTECT, CopyFacts, Say, day_of, moment
-from fhir_bridge.export.spreadsheet import Medications, line_of
+from fhir_bridge.export.told_alike import Medications, Told, names_of, told_alike
 from fhir_bridge.reading.kinds import KIND_NAMES
+from fhir_bridge.reading.same import Folded
 from fhir_bridge.reading.shape import objects, text, texts
 from fhir_bridge.reading.summary_model import Cancer, CancerSummary, Treatment
+from fhir_bridge.reading.together import together
 from fhir_bridge.record_copy import Copied
 from patient_portal.papers.typesetting import Paper, Part, facts, heading, lead, paragraphs, small, table
 from vocabulary.phrase import Phrase, phrase
@@ -30,13 +32,12 @@ def record_paper(
     rows: dict[str, list[tuple[str, ...]]] = {}
     counts: dict[str, int] = {}
     patients: list[Resource] = []
-    for kind, group in groupby(entries, key=lambda one: one.kind):
-        for one in group:
-            counts[kind] = counts.get(kind, 0) + 1
-            if one.type == "Patient":
-                patients.append(one.resource)
-            if counts[kind] <= MOST_ROWS:
-                rows.setdefault(kind, []).append(_row(one, medications, about, say))
+    for group in told_alike(entries, medications, about):
+        kind = group.first.entry.kind
+        counts[kind] = counts.get(kind, 0) + 1
+        patients += [one.entry.resource for one in (group.first, *group.others) if one.entry.type == "Patient"]
+        if counts[kind] <= MOST_ROWS:
+            rows.setdefault(kind, []).append(_row(group, about, say))
     parts = [heading(1, say(title)), *_banner(patients, say), *_standing(about, say), *_story(stories, say)]
     for kind, name in KIND_NAMES.items():
         if kind.value in rows:
@@ -66,10 +67,9 @@ def _standing(about: CopyFacts, say: Say) -> list[Part]:
 
 
 def _story(stories: Sequence[CancerSummary], say: Say) -> list[Part]:
-    cancers = [one for story in stories for one in story.cancers]
-    treatments = [one for story in stories for one in story.treatments]
-    parts: list[Part] = []
-    for cancer in cancers:
+    story, parts = together(stories).story, list[Part]()
+    treatments = list(story.treatments)
+    for cancer in story.cancers:
         side = f", {say(cancer.side)}" if cancer.side else ""
         parts += [lead(f"{say(cancer.title)}{side}"), facts(_of_cancer(cancer, say))]
     if treatments:
@@ -112,8 +112,8 @@ def _kind(name: Phrase, rows: list[tuple[str, ...]], count: int, say: Say) -> li
     return [*parts, table([say(each) for each in COLUMNS], rows, (1.7, 5, 4, 2.6))]
 
 
-def _row(one: Copied, medications: Medications, about: CopyFacts, say: Say) -> tuple[str, ...]:
-    line = line_of(one, medications)
+def _row(group: Folded[Told], about: CopyFacts, say: Say) -> tuple[str, ...]:
+    line = group.first.line
     title = say(line.title)
     clinical = f" ({line.clinical})" if line.clinical and line.clinical.casefold() != title.casefold() else ""
     said = [say(line.value_text), say(line.flag) if line.flag else "", say(line.status)]
@@ -122,6 +122,6 @@ def _row(one: Copied, medications: Medications, about: CopyFacts, say: Say) -> t
         day_of(line.date),
         title + clinical,
         " · ".join(dict.fromkeys(filter(None, said))),
-        about.name(one.provider_id),
+        names_of(group, about),
     )
     return tuple(cell[:LONGEST] for cell in cells)

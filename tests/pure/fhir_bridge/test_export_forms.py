@@ -21,7 +21,9 @@ from fhir_bridge.export.plain_text import WIDE, text_pieces
 from fhir_bridge.export.spreadsheet import csv_files, harmless
 from fhir_bridge.reading.kinds import kind_of
 from fhir_bridge.reading.line import read_line
+from fhir_bridge.reading.summary import summarise
 from fhir_bridge.record_copy import Copied, Wanted
+from patient_portal.papers.record_paper import record_paper
 
 MADE = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 BASE = "https://hospital.example/fhir"
@@ -169,6 +171,33 @@ def test_a_cancer_bundle_has_one_patient_and_only_the_cancer_part() -> None:
     assert resources[0]["identifier"]
     assert {one["subject"]["reference"] for one in resources[1:]} == {bundle["entry"][0]["fullUrl"]}
     assert LACKS in bundle["meta"]["tag"][0]["display"]
+
+
+def test_what_two_hospitals_tell_alike_is_told_once() -> None:
+    """DL-02, DL-03, MC-02: one line with both named where people read; in a table a row each, naming the other; for
+    programs both entries as they came; the same cancer once in the paper's story."""
+    there = "https://lakeside.example/fhir"
+    theirs = CANCER | {"id": "x9", "subject": {"reference": "Patient/p9"}}
+    both = CopyFacts(MADE, "en", {"riverside": "Riverside", "lakeside": "Lakeside"},
+                     (("riverside", MADE), ("lakeside", MADE)), (), False)  # fmt: skip
+    held = [entry(CANCER), entry(theirs, "lakeside", there), entry(COLD), entry(PATIENT)]
+    words = b"".join(text_pieces(held, {}, both, str)).decode()
+    title = str(read_line(CANCER).title)
+    assert words.count(title) == words.count("Riverside · Lakeside") == 1
+    rows = list(csv.DictReader(io.StringIO(
+        unzipped(zipped(csv_files(held, {}, both, str), MADE))["problems.csv"].decode("utf-8-sig"))))  # fmt: skip
+    assert [(row["Entry"], row["Hospital or clinic"], row["Also told by"]) for row in rows] == [
+        ("Condition/c1", "Riverside", "Lakeside"), ("Condition/x9", "Lakeside", "Riverside"),
+        ("Condition/c2", "Riverside", ""),
+    ]  # fmt: skip
+    problems = ips_document(held, both, str)["entry"][0]["resource"]["section"][0]
+    assert len(problems["entry"]) == 3
+    assert problems["text"]["div"].count("<tr>") == 2
+    stories = [summarise([CANCER]), summarise([theirs])]
+    paper = record_paper(held, {}, both, stories, str)
+    assert [part["text"] for part in paper.parts if part["kind"] == "lead"] == [title]
+    lines = [row for part in paper.parts if part["kind"] == "table" for row in part["rows"]]
+    assert [row[3] for row in lines if row[1].startswith(title)] == ["Riverside · Lakeside"]
 
 
 def test_a_part_says_that_it_is_a_part() -> None:
