@@ -79,8 +79,13 @@ class OpenIdClient:
             self._kept[identity.id] = (now, found)
         return found
 
-    def begin(self, identity: IdentityProvider, now: datetime, *, redirect_uri: str, entropy: bytes) -> LaunchRequest:
-        """The authorization request; `entropy` is 96 fresh random bytes, 32 each for state, nonce and verifier."""
+    def begin(
+        self, identity: IdentityProvider, now: datetime, *, redirect_uri: str, entropy: bytes, again: bool = False
+    ) -> LaunchRequest:
+        """The authorization request; `entropy` is 96 fresh random bytes, 32 each for state, nonce and verifier.
+
+        `again`: the provider asks who it is and by what, also somebody who is signed in there (Core 1.0, `prompt`).
+        """
         if len(entropy) != ENTROPY_BYTES:
             raise ValueError(f"entropy must be {ENTROPY_BYTES} bytes")
         configuration = self.configuration(identity, now)
@@ -90,6 +95,7 @@ class OpenIdClient:
             "scope": identity.scopes, "state": state, "nonce": nonce,
             "code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256",
             **({"acr_values": " ".join(identity.acr)} if identity.acr else {}),
+            **({"prompt": "login"} if again else {}),
         }  # fmt: skip
         return LaunchRequest(
             provider_id=identity.door.id,

@@ -64,6 +64,7 @@ def begin(identity: str) -> AnyResponse:
         begun = openid_client().begin(
             found, now(), entropy=secrets.token_bytes(ENTROPY_BYTES),
             redirect_uri=wiring().settings.base_url + url_for("staff_sign_in.callback", identity=found.id),
+            again=request.form.get("again") == "yes",
         )  # fmt: skip
     except ProviderUnavailable as error:
         return _not_in(found, error)
@@ -192,9 +193,12 @@ def _passkey_page(member: Member, *, wrong_code: bool = False, refused: bool = F
         options = options_to_make(site, member, challenge)
     if options:
         session[CHALLENGE] = bytes_to_base64url(challenge)
+    door = wiring().identity(member.identity_id)
+    forms_go_to(door.door)
     page = render_template(
-        "staff/passkey.html", name=member.name, making=not keys, options=options, wrong_code=wrong_code, refused=refused
-    )
+        "staff/passkey.html", name=member.name, making=not keys, options=options, wrong_code=wrong_code,
+        refused=refused, door=door, after=str(session.get(AFTER, "")),
+    )  # fmt: skip
     return make_response(page, 422 if wrong_code else 403 if refused else 200)
 
 

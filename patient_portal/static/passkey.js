@@ -24,7 +24,9 @@
       form.elements.credential.value = JSON.stringify({ id: made.id, rawId: text(made.rawId), type: made.type, response });
       form.submit();
     } catch {
-      document.getElementById("said").textContent = form.querySelector("button").textContent;
+      const said = document.getElementById("said");
+      said.textContent = form.dataset.failed;
+      said.className = "";
     }
   });
 })();

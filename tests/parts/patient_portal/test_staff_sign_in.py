@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,13 @@ from werkzeug.test import TestResponse
 
 from patient_portal.cli import portal as command
 from sandbox.staff_identity.server import STAFF, Colleague
+from tests.support import browser
+from tests.support.browser import Visit, Visitor
 from tests.support.portal import Outside, Portal
 from tests.support.soft_key import SoftKey
 from tests.support.staff_at_work import LEAD, WORKER, AtWork, at_work, callback_of
+
+chromium, visit = browser.chromium, browser.visit
 
 
 @pytest.fixture
@@ -102,6 +107,53 @@ def test_a_password_alone_lets_nobody_in(portal: Portal, environment: None) -> N
     assert again.post("/staff/passkey", credential=shown).headers["Location"] == "/staff"
     (kept,) = portal.rows("SELECT sign_count FROM staff_passkey")
     assert kept.sign_count == key.count
+
+
+AUTHENTICATOR = {
+    "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+    "isUserVerified": True, "automaticPresenceSimulation": True,
+}  # fmt: skip
+
+
+def test_a_passkey_of_a_real_browser(
+    portal: Portal, outside: Outside, environment: None, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SEC-20: Chromium makes a passkey and shows it; a key that does not verify its user opens nothing, and then the
+    provider's own second step does."""
+    here = portal.url.replace("127.0.0.1", "localhost")  # a passkey belongs to a name
+    named = replace(portal.wiring, settings=replace(portal.wiring.settings, base_url=here))
+    monkeypatch.setitem(portal.app.extensions, "wiring", named)
+    monkeypatch.setattr(outside.staff.identity, "portal", here)
+    worker = visit(here, scripts=True)
+    wire = worker.page.context.new_cdp_session(worker.page)
+    wire.send("WebAuthn.enable")
+    key = wire.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    come_with_a_password(worker)
+    worker.fill("One-time code", run("invite", "cancerlinq").split()[0])
+    worker.press("Go on")
+    worker.press("Make a passkey")
+    worker.page.wait_for_url(f"{here}/staff")
+    worker.press("Sign out")
+    come_with_a_password(worker)
+    wire.send("WebAuthn.setUserVerified", {**key, "isUserVerified": False})
+    worker.press("Use my passkey")
+    worker.sees("The passkey was not used. Press the button to try again.")
+    wire.send("WebAuthn.setUserVerified", {**key, "isUserVerified": True})
+    worker.press("Use my passkey")
+    worker.page.wait_for_url(f"{here}/staff")
+    worker.press("Sign out")
+    come_with_a_password(worker)
+    worker.press("Sign in there with two steps")
+    worker.page.get_by_role("button", name="Miguel Ortega: password and security key").click()
+    worker.page.wait_for_url(f"{here}/staff")
+    factors = [row.detail["factor"] for row in portal.rows("SELECT * FROM audit_event WHERE event = 'sign-in'")]
+    assert factors == ["passkey", "passkey", "token"]
+
+
+def come_with_a_password(worker: Visitor) -> None:
+    worker.open("/staff/sign-in")
+    worker.page.locator("main form button").click()
+    worker.page.get_by_role("button", name="Miguel Ortega: password only").click()
 
 
 def test_a_code_is_for_its_provider_and_its_day(portal: Portal, environment: None) -> None:
