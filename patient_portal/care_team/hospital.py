@@ -15,7 +15,7 @@ from fhir_bridge.providers import Provider
 from fhir_bridge.reading.shape import obj, objects, text
 from fhir_bridge.retrieve.json_body import Unreadable, parse
 from fhir_bridge.smart.errors import ProviderUnavailable
-from patient_portal.care_team.relation import Found, cares_for, patients_of_teams
+from patient_portal.care_team.relation import Found, cares_for, escaped, patients_of_teams
 from patient_portal.signing_in.aliases import aliases_in
 from patient_portal.signing_in.hospital_patient import FHIR_JSON, name_of
 from patient_portal.wiring import Wiring
@@ -101,7 +101,7 @@ def patients_by_number(asking: Asking, numbers: Sequence[str]) -> dict[str, list
     system = asking.provider.identifier_system
     for start in range(0, len(numbers), A_REQUEST):
         some = numbers[start : start + A_REQUEST]
-        values = [each.replace("\\", "\\\\") for each in some]  # it would join the next (FHIR R4 search, escaping)
+        values = [escaped(each) for each in some]
         asked = ",".join(f"{system}|{each}" if system else each for each in values)
         for patient in _search(asking, "Patient", {"identifier": asked, "_count": "200"}):
             for alias in aliases_in(patient, asking.provider):

@@ -97,6 +97,12 @@ def test_a_list_is_taken_as_a_whole_and_once(portal: Portal) -> None:
     assert send(staff, as_csv(rows)).headers["Location"] == where, "the same file is the same list"
     page = staff.get(where).text
     assert "Take 4 patients out of CancerLinQ?" in page, page[page.index("<h1>") : page.index("</h1>")]
+    for words in (
+        "CancerLinQ platform",
+        "It stops collecting and removes what it holds that names you.",
+        "What does not change",
+    ):
+        assert words in page, words  # store by store, as for one patient
     assert decisions(portal) == []
     assert press(staff, where, do="record").status_code == 303
     made = decisions(portal)
@@ -138,6 +144,12 @@ def test_the_letters_of_a_list(portal: Portal, monkeypatch: Any) -> None:
     words = " ".join(Pdf(one.data).text for one in letters if one.status_code == 200)
     names = {entry.mrn: entry.name for entry in portal.hospitals["riverside"].hospital.records.entries.values()}
     assert all(names[row[0]] in words for row in rows)
+    printed = portal.rows("SELECT person_id, detail FROM audit_event WHERE event = 'paper.downloaded'")
+    assert {row.person_id for row in printed} == {row.person_id for row in decisions(portal)}
+    assert [row.detail["paper"] for row in printed] == ["letter-to-patient"] * 3
+    assert {row.detail["what"] for row in portal.rows("SELECT * FROM audit_event WHERE event = 'patients.listed'")} == {
+        "list"
+    }
     hospital = portal.hospitals["riverside"].hospital
     hospital.faults.set({"left_team": [hospital.records.people("clinician")[number].id]})
     gone = [staff.get(path) for path in re.findall(r'href="([^"]+letters-\w+\.pdf)"', page)]

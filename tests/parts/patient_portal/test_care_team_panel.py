@@ -47,6 +47,14 @@ def test_a_nurse_without_a_chart_takes_a_patient_out(portal: Portal) -> None:
         found = search(staff, query)
         assert f'value="{HERS}"' in found.text, query
     assert "Nobody was found" in search(staff, "Zzyzx").text
+    seen = portal.rows("SELECT * FROM audit_event WHERE event = 'patients.listed' ORDER BY id")  # threats.md A7
+    assert {(line.person_id, line.actor_reference[:13], line.detail["provider"]) for line in seen} == {
+        (None, "Practitioner/", "riverside")
+    }
+    what = [(line.detail["what"], line.detail["count"] > 0) for line in seen]
+    assert what[-1] == ("search", False)
+    assert {("own", True), ("search", True)} <= set(what)
+    assert entry.name.split()[-1] not in str([line.detail for line in seen])
     assert search(staff, " ").status_code == 422
     assert choose(staff, HERS).headers["Location"] == "/care-team"
     assert "Take this patient out of CancerLinQ?" in staff.get().text

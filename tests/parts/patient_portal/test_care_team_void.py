@@ -7,6 +7,11 @@ import secrets
 from io import BytesIO
 from typing import Any
 
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from database.context import as_nobody
 from tests.support.pdf import Pdf
 from tests.support.portal import Client, Portal, signed_in_client, token_in
 from tests.support.staff import Staff, choose, sign_in_staff
@@ -62,6 +67,8 @@ def test_two_take_an_entry_back_and_the_person_is_told(portal: Portal) -> None:
     first, back = portal.rows("SELECT * FROM decision ORDER BY version")
     assert (first.id, back.answer, back.means, back.confirmed_by_person) == (entry.id, "yes", "void", False)
     assert str(entry.id) in back.idempotency_key
+    with pytest.raises(IntegrityError, match="two_persons"), portal.database.maintenance.begin(as_nobody()) as session:
+        session.execute(text("UPDATE entry_void SET agreed_account = asked_account"))  # the database holds it too
     assert len(portal.rows("SELECT id FROM unsequenced")) == 2, "the stores are told of both"
     assert len(portal.rows("SELECT id FROM staff_task WHERE kind = 'tell-the-person'")) == 2
     events = {row.event for row in portal.rows("SELECT event FROM audit_event")}

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from consent.overdue_tasks import keep_overdue_tasks
 from consent.practice_counts import count_practices
 from consent.sequencer import sequence_once
-from database.context import as_staff
+from database.context import as_practice, as_staff
 from database.unit_of_work import sqlalchemy_url
 from patient_portal.staff.openings import findable, person_by_number
 from patient_portal.staff.queue import Wanted, read_queue
@@ -107,6 +107,12 @@ def test_staff_of_one_practice_see_their_own(portal: Portal, maria: Client) -> N
         with portal.database.web.begin(as_staff(practices, me)) as session:
             assert len(read_queue(session, Wanted(), me, None, now())) == many
             assert session.execute(text("SELECT count(*) FROM staff_member")).scalar() == 0
+    at_work(portal).post("/staff/requests", do="tell-again", store="tempus", why="A reason of staff.")
+    for context, tables in ((as_practice("riverside-main", me), 0), (as_staff(("riverside-main",), me), 1)):
+        with portal.database.web.begin(context) as session:  # a care team's practice makes nobody staff
+            assert session.execute(text("SELECT count(*) FROM staff_task")).scalar() == 4
+            for table in ("staff_member", "staff_request"):
+                assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar() == tables
     theirs = Actor(ActorKind.STAFF, account_id=me, practices=("lakeside-main",))
     assert [each.id for each in findable(portal.wiring, theirs)] == ["lakeside"]
     with pytest.raises(Invalid):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patient_portal.care_team.relation import cares_for, patients_of_teams, wanted
+from patient_portal.care_team.relation import cares_for, escaped, patients_of_teams, wanted
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BASE = "https://ehr.example/fhir"
@@ -88,3 +88,8 @@ def test_what_was_typed() -> None:
     assert wanted("RV-1", None) == {"identifier": "RV-1"}
     assert wanted("Whitfield, James", None) == {"name": "Whitfield  James"}
     assert wanted("W", None) == wanted("  ", None) == {}
+
+
+def test_a_record_number_joins_no_other() -> None:
+    """X-04: values of one search are told apart, whatever stands at a value's end."""
+    assert ",".join(escaped(each) for each in ("A-1\\", "B-2")) == "A-1\\\\,B-2"
