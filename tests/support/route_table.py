@@ -214,6 +214,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("staff_people.open_by_number", "POST"): Row(OF_STAFF, 422),
     ("staff_people.open_of_case", "POST"): Row(OF_STAFF, 404, plain=NO_CASE, form={"why": "In the matrix of routes"}),
     ("staff_people.person", "GET"): Row(OF_STAFF, 404, plain={"opening": NO_ID}),
+    ("staff_people.end_authority", "POST"): Row(OF_STAFF, 404, plain={"opening": NO_ID, "authority": NO_ID}),
     ("staff_people.letter", "GET"): Row(OF_STAFF, 404, plain={"opening": NO_ID, "to": "person"}),
     ("staff_people.letter_of_case", "GET"): Row(OF_STAFF, 404, plain=NO_CASE | {"to": "clinic"}),
     ("staff_people.opened", "GET"): Row(OF_LEADS),
