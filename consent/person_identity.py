@@ -6,11 +6,9 @@ first sign-in with that alias finds them (decisions.md, Who is who).
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text
@@ -19,25 +17,17 @@ from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
 from consent.coverage import KnownAs
-from consent.decision import Answer, ByWhom, Decision, Means
-from consent.duo.limits import read_bounds, shut_out
-from consent.duo.plain_choices import PlainChoice
+from consent.decision import Decision
+from consent.duo.limits import read_bounds
+from consent.joining import carried, made_by_joining
 from consent.record_decision import HISTORY, LOCK, insert_decisions
 from consent.rows import decision_of
-from consent.standing import Verdict, standing
 from consent.tables import Person, PersonAlias, PersonLink, Practice, StoreSubject
 from database.context import as_persons, knowing
 from database.keyring import KeyRing
 from database.unit_of_work import Database
 from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, NotFound, Refused
-from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
-
-NO_MORE: Mapping[str, Any] = {
-    "answer": Answer.NO, "categories": frozenset(), "sensitive": frozenset(), "starts_at": None, "expires_at": None,
-    "text_id": None, "text_version": None,
-}  # fmt: skip
-"""What makes a no of a copied yes."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +92,10 @@ def add_alias(database: Database, ring: KeyRing, person: UUID, alias: Alias, now
             if owner is not None:
                 raise Conflict("alias-of-another-person")
             _insert_alias(session, ring, person, alias, now)
-            _carry(session, (person,), now, to=(person,), mark=f"alias-{index.hex()[:24]}", whole=True)
+            mark = f"alias-{index.hex()[:24]}"
+            made = carried(_read_history(session, (person,)), (person,), now, mark=mark, again=True)
+            if made:
+                insert_decisions(session, made, "decision.carried")
     except IntegrityError:
         raise Conflict("alias-of-another-person") from None
 
@@ -170,76 +163,15 @@ def _write_link(
         lines = [Audited(who, event, "C", actor.kind.value, actor.account_id) for who in (first, second)]
         write_audit(session, now, *lines)
         if joined_with is not None:
-            _end_shut_out(session, read_bounds(session, joined_with, everyone).limits, everyone, now)
-            _carry(session, everyone, now, to=everyone, mark=f"link-{now.timestamp():.6f}", whole=False)
+            limits = read_bounds(session, joined_with, everyone).limits
+            made = made_by_joining(_read_history(session, everyone), limits, everyone, now)
+            if made:
+                insert_decisions(session, made, "decision.carried")
 
 
-def _carry(
-    session: Session, among: tuple[UUID, ...], now: datetime, *, to: tuple[UUID, ...], mark: str, whole: bool
-) -> None:
-    """Write what stands among some persons to each of `to` that lacks it, as decisions by the system.
-
-    Only a no is carried from one person to another; with `whole` the person's own newest answers are repeated, so
-    that stores which know a new name of theirs hear of them.
-    """
-    rows = session.execute(HISTORY, {"persons": list(among), "form": ""}).mappings().all()
-    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]  # a row is read by its columns' names
-    newest: dict[tuple[UUID, object], Decision] = {}
-    for decision in sorted((d for d in history if not d.by_the_clock), key=lambda d: d.version):
-        newest[decision.person_id, decision.subject] = decision
-    made: list[Decision] = []
-    for person in to:
-        version = max((d.version for d in history if d.person_id == person), default=0)
-        for source in _to_carry(person, newest, whole=whole):
-            version += 1
-            made.append(_carried(source, person, version, now, mark))
-    if made:
-        insert_decisions(session, made, "decision.carried")
-
-
-def _end_shut_out(session: Session, limits: Sequence[PlainChoice], among: tuple[UUID, ...], now: datetime) -> None:
-    """A no, by the system, to every effort that the choices of any of these leave out and that one says yes to."""
-    if not limits:
-        return
-    rows = session.execute(HISTORY, {"persons": list(among), "form": ""}).mappings().all()
-    history = [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]  # as in _carry
-    made: list[Decision] = []
-    for person in among:
-        own = [decision for decision in history if decision.person_id == person]
-        version = max((decision.version for decision in own), default=0)
-        for effort, stands in standing(own, now).donations.items():
-            if stands.decision is None or stands.verdict is Verdict.NO or not shut_out(limits, effort, now.date()):
-                continue
-            version += 1
-            ended = _carried(stands.decision, person, version, now, f"kinds-{now.timestamp():.6f}")
-            made.append(replace(ended, **NO_MORE))
-    if made:
-        insert_decisions(session, made, "decision.carried")
-
-
-def _to_carry(person: UUID, newest: Mapping[tuple[UUID, object], Decision], *, whole: bool) -> Iterable[Decision]:
-    if whole:
-        return [d for d in newest.values() if d.person_id == person and d.is_no]
-    wanted = {d.subject: d for d in newest.values() if d.is_no and d.person_id != person}
-    own_no = {d.subject for d in newest.values() if d.is_no and d.person_id == person}
-    return [decision for subject, decision in wanted.items() if subject not in own_no]
-
-
-def _carried(source: Decision, person: UUID, version: int, now: datetime, mark: str) -> Decision:
-    name = source.effort or source.choice.value
-    return replace(
-        source,
-        id=time_ordered_id(now, secrets.token_bytes(RANDOM_BYTES)),
-        person_id=person,
-        version=version,
-        by=ByWhom(ActorKind.SYSTEM),
-        means=Means.WEB,
-        recorded_at=now,
-        reason="carried-over",
-        idempotency_key=f"carry-{mark}/{name}",
-        evidence_sealed=None,
-        salt=secrets.token_bytes(32),
-    )
+def _read_history(session: Session, persons: Sequence[UUID]) -> list[Decision]:
+    rows = session.execute(HISTORY, {"persons": list(persons), "form": ""}).mappings().all()
+    return [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]  # a row is read by its columns' names
 
 
 def known_as(session: Session, persons: Sequence[UUID], states: Mapping[str, str]) -> KnownAs:

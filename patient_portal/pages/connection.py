@@ -20,6 +20,7 @@ from fhir_bridge.providers import Provider, provider_by_id
 from fhir_bridge.smart.errors import ProviderUnavailable
 from fhir_bridge.tables import Connection, WebSession
 from fhir_bridge.what_is_shared import sharing
+from patient_portal.choices.joining import would_end
 from patient_portal.edge.security_headers import forms_go_to
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.signing_in.another_hospital import KEPT, Waiting, all_alike, join, names_kept, turn_away
@@ -104,7 +105,8 @@ def adding() -> AnyResponse:
 @blueprint.post("/add")
 @gate(Gate.PATIENT)
 def add() -> AnyResponse:
-    """Yes joins the two, no gives the new sign-in back. Two hospitals that name different people need a clear yes."""
+    """Yes joins the two, no gives the new sign-in back. Two hospitals that name different people need a clear yes, and
+    what would end has to have been on the page."""
     waiting, actor = Waiting.from_session(session.get(KEPT), now()), current_actor()
     name = wiring().provider(waiting.provider).name
     if request.form.get("answer") == "no":
@@ -115,16 +117,22 @@ def add() -> AnyResponse:
     if all_alike(_called_here(), waiting.named) is not True and request.form.get("sure") != "yes":
         words = gettext("Tick the box if both are you. If not, press “No, that is not me”.")
         return _ask_whether(waiting, {"sure": words}, 422)
+    if request.form.get("ends", "") != would_end(wiring(), actor, waiting.person).mark:
+        return _ask_whether(waiting, {}, sure=True)
     session["persons"] = [str(each) for each in join(wiring(), actor, waiting, now())]
     session.pop(KEPT, None)
     flash(gettext("%(name)s is added. We are bringing in your record from there.", name=name))
     return redirect(url_for("connection.overview"), 303)
 
 
-def _ask_whether(waiting: Waiting, errors: dict[str, str], status: int = 200) -> AnyResponse:
+def _ask_whether(waiting: Waiting, errors: dict[str, str], status: int = 200, *, sure: bool = False) -> AnyResponse:
+    """What would end tells of choices: it is shown to who is, or says that they are, the person in both records."""
+    mine = _called_here()
+    alike = all_alike(mine, waiting.named)
     page = render_template(
         "connection/adding.html", waiting=waiting, provider=wiring().provider(waiting.provider), errors=errors,
-        mine=_called_here(), alike=all_alike(_called_here(), waiting.named),
+        mine=mine, alike=alike, sure=sure,
+        ending=would_end(wiring(), current_actor(), waiting.person) if alike or sure else None,
     )  # fmt: skip
     return make_response(page, status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,6 +13,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import create_engine, text
 
+from consent.decision import CANCERLINQ, Answer, Subject, donation_to
+from consent.record_decision import record_decision
 from database.context import as_persons
 from database.unit_of_work import sqlalchemy_url
 from fhir_bridge.bring_in import FINISHED, NEEDS_RECONNECT, PATIENCE, Parts, ask_for_record, bring_in
@@ -20,6 +23,7 @@ from patient_portal.jobs import keep_records_current
 from patient_portal.signing_in.another_hospital import FRESH_AT_RETURN
 from patient_portal.signing_in.web_session import SessionStore
 from patient_portal.wiring import now
+from tests.parts.consent.people import asked
 from tests.support.actors import Cast, Visitor, allow, begin, come_back
 from tests.support.portal import Client, Portal, signed_in_client
 from vocabulary.errors import Unavailable
@@ -31,6 +35,24 @@ def add(visitor: Visitor, patient: str, *, hospital: str = "lakeside", **form: s
     """Sign in at another hospital to add it; what the callback answers."""
     where = begin(visitor, hospital, add="yes", **form)
     return come_back(visitor, hospital, allow(visitor.portal, where, patient, hospital))
+
+
+def say(cast: Cast, who: UUID, subject: Subject, answer: Answer) -> None:
+    """They decided it, as on a page."""
+    record_decision(cast.portal.database.web, cast.portal.database.keyring, asked(who, subject, answer), now())
+
+
+def refuses(cast: Cast, subject: Subject = CANCERLINQ) -> None:
+    """Whoever just signed in at Lakeside to be added has said no to it there."""
+    newest = "SELECT person_id FROM connection WHERE provider_id = 'lakeside' ORDER BY created_at DESC LIMIT 1"
+    say(cast, UUID(str(cast.portal.rows(newest)[0].person_id)), subject, Answer.NO)
+
+
+def shown_ends(page: str) -> str:
+    """The mark of what the page says would end; it goes back with the yes."""
+    found = re.search(r'name="ends" value="([^"]*)"', page)
+    assert found, "the page does not say what would end"
+    return found.group(1)
 
 
 def persons_of(portal: Portal, visitor: Visitor) -> set[Any]:
@@ -73,15 +95,27 @@ def test_the_person_adds_a_hospital(cast: Cast, visitor: Visitor, same_person: s
     landed = add(visitor, same_person)
     assert landed.headers["Location"] == "/connection/add"
     page = visitor.get("/connection/add").text
+    assert "None of your choices end by this" in page
+    assert shown_ends(page) == ""
+    refuses(cast)
+    page = visitor.get("/connection/add").text
     assert "Are both of these you?" in page
     assert "Denise" in page
     assert "do not look like the same person" not in page
     before = persons_of(cast.portal, visitor)
     waiting = "SELECT state FROM retrieval WHERE provider_id = 'lakeside' AND state = 'waiting'"
     assert cast.portal.rows(waiting) == []
-    done = visitor.post("/connection/add", {"answer": "yes"})
+    assert "What will end when you say yes" in page
+    assert "CancerLinQ platform" in page
+    assert "removes what it holds that names you" in page
+    unseen = visitor.post("/connection/add", {"answer": "yes", "ends": ""})
+    assert (unseen.status_code, persons_of(cast.portal, visitor)) == (200, before)
+    assert "Nothing is joined yet" in unseen.text
+    done = visitor.post("/connection/add", {"answer": "yes", "ends": shown_ends(page)})
     assert done.headers["Location"] == "/connection"
     assert persons_of(cast.portal, visitor) > before
+    carried = "SELECT answer FROM decision WHERE person_id = :who ORDER BY version"
+    assert [row.answer for row in cast.portal.rows(carried, who=visitor.person)] == ["no"], "as the page said"
     overview = visitor.get("/connection").text
     assert "Lakeside Medical Group" in overview
     assert "Riverside Cancer Center" in overview
@@ -130,13 +164,20 @@ def test_the_person_takes_it_back(cast: Cast, visitor: Visitor, same_person: str
 def test_somebody_else_at_the_other_hospital(cast: Cast, visitor: Visitor) -> None:
     """SMART-63: two names and birth dates that differ are shown, and joined only after a clear yes."""
     before = persons_of(cast.portal, visitor)
+    assert visitor.person is not None
+    say(cast, visitor.person, donation_to("living-well"), Answer.YES)
     add(visitor, SOMEBODY_ELSE)
     page = visitor.get("/connection/add").text
     assert "do not look like the same person" in page
     assert "Walter Brooks" in page
+    refuses(cast, donation_to("living-well"))
+    assert "We stop sending" not in visitor.get("/connection/add").text, "no choice of somebody else is shown"
     refused = visitor.post("/connection/add", {"answer": "yes"})
     assert refused.status_code == 422
     assert "Tick the box" in refused.text
+    sure = visitor.post("/connection/add", {"answer": "yes", "sure": "yes"})
+    assert sure.status_code == 200
+    assert "We stop sending" in sure.text, "who says that they are both sees what would end, before it does"
     assert persons_of(cast.portal, visitor) == before
     no = visitor.post("/connection/add", {"answer": "no"})
     assert no.headers["Location"] == "/connection"
