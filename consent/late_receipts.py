@@ -18,9 +18,11 @@ from database.unit_of_work import Database
 from vocabulary.errors import Conflict, Invalid, NotFound, Refused
 
 _BATCH = text(
-    "SELECT b.id, b.answered_at, r.state FROM store_batch b"
-    " LEFT JOIN LATERAL (SELECT state FROM receipt WHERE store_id = :store"
+    "SELECT b.id, b.answered_at, r.state, coalesce(r.version, CAST(w.receipt ->> 'version' AS bigint), 1) AS version"
+    " FROM store_batch b LEFT JOIN LATERAL (SELECT state, version FROM receipt WHERE store_id = :store"
     " AND event_number = :event ORDER BY id DESC LIMIT 1) r ON true"
+    " LEFT JOIN LATERAL (SELECT detail -> 'receipts' -> CAST(:event - b.first_event AS int) AS receipt FROM receipt"
+    " WHERE batch_id = b.id AND event_number IS NULL LIMIT 1) w ON true"
     " WHERE b.store_id = :store AND b.first_event <= :event AND b.last_event >= :event"
 )
 
@@ -36,7 +38,8 @@ def accept_late_receipts(
     """Check and keep the receipts in `body`; returns how many were new.
 
     NotFound for an unknown store, Refused when the store did not sign it (nothing is changed), Invalid when it speaks
-    of events it was never told, Conflict when it is too early. The same receipts again change nothing.
+    of events it was never told or of an older version than it answered before, Conflict when it is too early. The
+    same receipts again change nothing.
     """
     store = next((store for store in stores if store.id == store_id and store.is_told), None)
     if store is None:
@@ -61,6 +64,8 @@ def _row(session: Session, store: Store, receipt: StoreReceipt, signature: str, 
         raise Invalid("event-never-told")
     if batch.answered_at is None:
         raise Conflict("answer-first")  # its answer to the message itself is not settled yet; it may ask again
+    if receipt.version < batch.version:
+        raise Invalid("answers-older-version")
     if batch.state == receipt.state.value:
         return None
     if receipt.state.needs_staff:

@@ -101,13 +101,17 @@ def post(world: World, store: str, body: bytes, secret: str = SECRET) -> int:
         ("discovery", late([{"event": 1, "version": 1, "state": "applied"}], "tempus"), SECRET, Refused),
         ("discovery", late([{"event": 9, "version": 1, "state": "applied"}]), SECRET, Invalid),
         ("discovery", b"garbage", SECRET, Refused),
+        ("discovery", late([{"event": 2, "version": 1, "state": "applied"}]), SECRET, Invalid),
     ],
+    ids=["unknown-store", "forged", "misaddressed", "never-told", "garbage", "older-version"],
 )
 def test_forged_late_receipts(world: World, store: str, body: bytes, secret: str, error: type[Exception]) -> None:
-    """SUB-11: forged, misaddressed or unknown: refused with a typed error and no change of state."""
+    """SUB-08, SUB-11: forged, misaddressed, unknown, or of an older version than was told: refused with a typed error
+    and no change of state."""
     world.add(DISCOVERY).state = "accepted"
     rosa = person(world.database, 1)
-    world.press(rosa)
+    for answer in (Answer.YES, Answer.NO):
+        world.press(rosa, answer=answer)
     world.drain("discovery")
     with pytest.raises(error):
         post(world, store, body, secret)
