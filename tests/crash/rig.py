@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -50,7 +51,8 @@ def clock() -> datetime:
 
 @dataclass
 class Rig:
-    """The ledger, three sandbox stores over HTTP, and what the people were told."""
+    """The ledger, three sandbox stores over HTTP, and what the people were told. `batch`: how many positions a store is
+    told at once; `onward`: senders keep receipts and the next batch in one transaction, as the feed's do."""
 
     database: TestDatabase
     superuser: Engine
@@ -59,6 +61,8 @@ class Rig:
     http: OutboundClient
     people: dict[Name, Told] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    batch: int = 50
+    onward: bool = False
 
     def sql(self, statement: str) -> list[Any]:
         with self.superuser.connect() as connection:
@@ -95,10 +99,10 @@ class Rig:
             pass
         for store in self.stores.values():
             adapter = adapter_for(store, self.http, clock)
-            pace = Pace(first_seconds=0, longest_seconds=0, split_after=2, batch=50)
+            pace = Pace(first_seconds=0, longest_seconds=0, split_after=2, batch=self.batch)
             sender = Sender(self.database.worker, self.database.keyring, adapter, clock, pace, chance=lambda: 0.0)
             for _ in range(30):
-                if self.until(sender.step) is Step.IDLE and not self._parked(store.id):
+                if self.until(partial(sender.step, onward=self.onward)) is Step.IDLE and not self._parked(store.id):
                     break
             else:
                 raise AssertionError(f"{store.id} not drained")
