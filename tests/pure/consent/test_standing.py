@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from consent.decision import CANCERLINQ, Answer, DataCategory, Decision, Subject, donation_to
 from consent.efforts import EARLY_SIGNS, LIVING_WELL
 from consent.standing import Standing, Verdict, Why, standing
+from tests.histories import trials
+from tests.histories.trials import CHANGES_ITS_MIND
 from tests.pure.consent.decisions import NOW, ROSA, ROSA_AT_LAKESIDE, T0, decided
 from tests.support.draws import draws
 from vocabulary.actor import ActorKind
@@ -65,19 +67,35 @@ def test_any_order_with_duplicates(history: list[Decision], shuffle: random.Rand
 
 def test_every_permutation_of_seven() -> None:
     """Abuse 16: all 5,040 orders of a history that changes its mind give the one standing."""
-    history = [
-        decided(1, donation_to("early-signs"), Answer.YES),
-        decided(2),
-        decided(3, CANCERLINQ, Answer.YES),
-        decided(4, donation_to("early-signs"), Answer.YES),
-        decided(5, donation_to("living-well"), Answer.YES),
-        decided(6, donation_to("living-well"), Answer.NO),
-        decided(7),
-    ]
-    expected = standing(history, NOW)
+    expected = standing(CHANGES_ITS_MIND, NOW)
     assert expected.opted_out
-    for order in itertools.permutations(history):
+    for order in itertools.permutations(CHANGES_ITS_MIND):
         assert standing(order, NOW) == expected
+
+
+def test_many_histories_in_small() -> None:
+    """CON-10, issue 3: every order with repeats of up to five messages, and long random histories; in full by
+    `python -m tests.histories`."""
+    told = trials.run(count=60, seed=11, length=5)
+    assert not told.wrong.total(), told.wrong
+    assert told.looked_at["orders with repeats"] == 1 + 3 + 13 + 75 + 541
+
+
+@pytest.mark.parametrize("rule", ["arrival", "a yes lifts"])
+def test_many_histories_find_a_broken_rule(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    """Threats 5 (rules for figures): a rule that goes by arrival, or lets any yes lift, is found."""
+
+    def broken(history: Iterable[Decision], now: datetime) -> Standing:
+        heard = list(history)
+        if rule == "arrival":
+            heard = [replace(each, version=place) for place, each in enumerate(heard, start=1)]
+        else:
+            lifted = {each.subject for each in heard if not each.is_no}
+            heard = [each for each in heard if not (each.is_no and each.subject in lifted)]
+        return standing(heard, now)
+
+    monkeypatch.setattr(trials, "standing", broken)
+    assert trials.run(count=20, seed=3, length=4).wrong.total()
 
 
 @given(histories(), st.sampled_from(SUBJECTS), st.integers(0, 8), st.sampled_from([ROSA, ROSA_AT_LAKESIDE]))
