@@ -51,6 +51,7 @@ class Expect(StrEnum):
     GREETED = "200, signed, no receipts"
     NOTHING_OR_DOWN = "200, signed, no receipts; or 4xx"
     ONCE_OR_DOWN = "one and the same receipt, or 4xx"
+    ALL_OR_NONE = "taken as a whole or not at all"
 
 
 REJECTS = frozenset({Expect.UNAUTHORIZED, Expect.TURNED_DOWN, Expect.REFUSED_OR_DOWN})
@@ -176,7 +177,37 @@ class HangUp:
     tell: Tell
 
 
-Step = Holds | Say | Many | Greet | Feeds | Slips | Compares | Finds | Misses | Keeps | Slowly | HangUp
+@dataclass(frozen=True)
+class Stands:
+    """As `Compares`, with the answer of the newest event about `who` that was taken."""
+
+    who: str
+
+
+@dataclass(frozen=True)
+class Overtakes:
+    """`late` is on its way, what stands there has been read, when `newer` comes by another sender and is taken."""
+
+    late: Tell
+    newer: Tell
+
+
+Step = (
+    Holds
+    | Say
+    | Many
+    | Greet
+    | Feeds
+    | Slips
+    | Compares
+    | Finds
+    | Misses
+    | Keeps
+    | Slowly
+    | HangUp
+    | Stands
+    | Overtakes
+)
 
 
 @dataclass(frozen=True)

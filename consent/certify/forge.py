@@ -13,6 +13,9 @@ import orjson
 from consent.certify.case import Craft, Tell
 from consent.decision import ALL_CATEGORIES, CANCERLINQ, Answer, ByWhom, Choice, Decision, Means, Subject, donation_to
 from consent.store_config import Basis, Store, Transport
+from consent.stores import stream_wire
+from consent.stores.adapter import Batch
+from consent.stores.stream_wire import Make
 from consent.wire import StoreEvent, bundle, message
 from consent.wire_signature import sign
 from vocabulary.actor import ActorKind
@@ -87,6 +90,21 @@ def greeting_of(store: Store, message_id: str, kind: Literal["handshake", "heart
     if store.transport is Transport.BACKPORT:
         media, body = "application/fhir+json", orjson.dumps(bundle(store, [], kind, count))
     return Message(message_id, media, body, {}, {"portal-notification": kind, "portal-events": str(count)})
+
+
+def in_stream(craft: Craft) -> Make:
+    """How one message of a stream is made, wrong as the craft says."""
+
+    def make(store: Store, batch: Batch, event: StoreEvent, now: datetime) -> tuple[str, dict[str, str], bytes]:
+        name, headers, body = stream_wire.signed(store, batch, event, now)
+        edit = _EDITS.get(craft)
+        if edit is not None:
+            body = edit(with_transport(store, Transport.NDJSON), body).rstrip(b"\n")
+        others = {key: value for key, value in headers.items() if not key.startswith("webhook-")}
+        sent = Message(name, others["content-type"], body, {}, {})
+        return name, {**others, **_signature(store, sent, craft, now)}, body
+
+    return make
 
 
 def signed(store: Store, sent: Message, craft: Craft, now: datetime) -> dict[str, str]:

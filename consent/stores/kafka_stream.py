@@ -22,7 +22,7 @@ from consent.receipts import MAX_ANSWER_BYTES, StoreReceipt
 from consent.store_config import Store
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
 from consent.stores.checked_host import CheckedHost, check_announced, checked_host
-from consent.stores.stream_wire import RECEIPTS, Keep, person_key, signed, taken, windows
+from consent.stores.stream_wire import RECEIPTS, Keep, Make, person_key, signed, taken, windows
 from consent.wire import StoreEvent
 from vocabulary.errors import Conflict, PortalError, Unavailable
 
@@ -37,6 +37,7 @@ class KafkaStore:
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self.store = store
+        self.make: Make = signed
         self._clock = clock
         self._topic = urlsplit(store.endpoint).path.removeprefix("/")
         self._producer: Any = None
@@ -108,7 +109,7 @@ class KafkaStore:
         """One window, acknowledged whole by every replica."""
         came: dict[int, Any] = {}
         for event in events:
-            _, headers, body = signed(self.store, batch, event, self._clock())
+            _, headers, body = self.make(self.store, batch, event, self._clock())
 
             def noted(error: Any, message: Any, number: int = event.number) -> None:
                 came[number] = error or message

@@ -29,7 +29,7 @@ from consent.store_config import Store
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
 from consent.stores.checked_host import CheckedHost, checked_host
 from consent.stores.private_loop import PrivateLoop
-from consent.stores.stream_wire import RECEIPTS, Keep, signed, taken, windows
+from consent.stores.stream_wire import RECEIPTS, Keep, Make, signed, taken, windows
 from consent.wire import StoreEvent
 from vocabulary.errors import Conflict, PortalError, Unavailable
 
@@ -46,6 +46,7 @@ class NatsStore:
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self.store = store
+        self.make: Make = signed
         self._clock = clock
         self._subject = urlsplit(store.endpoint).path.removeprefix("/")
         self._loop = PrivateLoop(f"nats-{store.id}")
@@ -129,7 +130,7 @@ class NatsStore:
         a refusal: it waits for an answer that it has already dropped.)"""
         sent = []
         for event in events:
-            name, headers, body = signed(self.store, batch, event, self._clock())
+            name, headers, body = self.make(self.store, batch, event, self._clock())
             headers = {**headers, "Nats-Msg-Id": name}
             sent.append(client.request(self._subject, body, timeout=ACK_SECONDS, headers=headers))
         answers: list[Any] = await asyncio.gather(*sent, return_exceptions=True)

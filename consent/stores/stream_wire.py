@@ -17,6 +17,8 @@ WINDOW = 250
 RECEIPTS = "receipts"  # what is added to the subject or topic for the way back
 UNSIGNED = "taken by the stream; not signed by the store"
 
+# Message id, headers and body of one event; `signed` makes them, and a certification makes some that are wrong.
+Make = Callable[[Store, Batch, StoreEvent, datetime], tuple[str, dict[str, str], bytes]]
 # What to do with the receipts that came back: headers, body, and when the stream took them. It raises PortalError.
 Keep = Callable[[Mapping[str, str], bytes, datetime], None]
 
@@ -24,6 +26,8 @@ Keep = Callable[[Mapping[str, str], bytes, datetime], None]
 @runtime_checkable
 class TakesReceipts(Protocol):
     """A store that answers later, on a way back of its own."""
+
+    make: Make
 
     def take_receipts(self, keep: Keep) -> int:
         """Hand what has come back to `keep`, and tell the stream what is done with; returns how much came."""

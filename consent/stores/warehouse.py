@@ -91,6 +91,9 @@ class WarehouseStore:
                 self.close()
                 if not kept or not _broke(error):
                     raise _refused(error) from None
+            except (TypeError, ValueError, AttributeError):  # what came back is not of the types that were asked for
+                self.close()
+                raise NotDelivered("sql-form", answered=False) from None
         raise AssertionError("a new connection works or fails")
 
     def _once(self, work: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import click
 import orjson
 
+from consent.certify.between import Between
 from consent.certify.case import Case
 from consent.certify.cases import CASES
-from consent.certify.forge import STRANGER, with_transport
+from consent.certify.forge import with_transport
 from consent.certify.line import HttpLine
 from consent.certify.native import certify_native
 from consent.certify.native_cases import NATIVE
@@ -26,6 +27,7 @@ from consent.feed.progress import store_called
 from consent.seal import head_keys
 from consent.store_config import Kind, Store, Transport
 from consent.store_kind import read_secrets
+from consent.stores.adapter import StoreAdapter
 from consent.stores.adapters import adapter_for
 from consent.stores.kafka_stream import KafkaStore
 from consent.stores.nats_stream import NatsStore
@@ -133,13 +135,15 @@ def _outcomes(store: Store, http: OutboundClient, ring: KeyRing, run: str, cases
         yield from run_cases(store, HttpLine(http, store.endpoint), now, run, cases)
         return
     adapter = adapter_for(store, http, now, ring)
-    stranger = adapter_for(replace(store, secrets=(STRANGER,)), http, now, ring)
+
+    def overtaken(meanwhile: Callable[[], None]) -> StoreAdapter:
+        return adapter_for(store, Between(http, meanwhile), now, ring)
+
     try:
-        yield from certify_native(adapter, stranger, now, run, cases)
+        yield from certify_native(adapter, now, run, cases, overtaken=overtaken)
     finally:
-        for each in (adapter, stranger):
-            if isinstance(each, WarehouseStore | NatsStore | KafkaStore):
-                each.close()
+        if isinstance(adapter, WarehouseStore | NatsStore | KafkaStore):
+            adapter.close()
 
 
 def _destinations(store: Store) -> list[Destination]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -13,24 +13,26 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from consent.certify.forge import STRANGER
 from consent.certify.native import certify_native
 from consent.certify.native_cases import NATIVE
 from consent.certify.outcome import Outcome
-from consent.store_config import Kind, Store
+from consent.store_config import Kind, Store, Transport
+from consent.stores import kafka_stream
 from consent.stores.adapter import StoreAdapter
+from consent.stores.kafka_stream import KafkaStore
 from consent.stores.nats_stream import NatsStore
-from consent.stores.stream_wire import Keep
+from consent.stores.stream_wire import Keep, Make
 from consent.wire_signature import is_genuine, sign
 from patient_portal.cli import portal
 from tests.parts.consent.test_store_sql import Warehouse, warehouse
+from tests.parts.consent.test_store_stream_kafka import TOPIC, Cluster, cluster
 from tests.parts.consent.test_store_stream_nats import server, store
 from tests.parts.patient_portal.test_cli import environment, logs_as_they_were
-from tests.pure.consent.stores import SECRET
+from tests.pure.consent.stores import SECRET, TEMPUS
 from tests.support.nats_server import NatsServer
 from vocabulary.errors import Refused
 
-__all__ = ["environment", "logs_as_they_were", "server", "store", "warehouse"]
+__all__ = ["cluster", "environment", "logs_as_they_were", "server", "store", "warehouse"]
 
 _runs = count(1)
 
@@ -39,12 +41,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def failed(adapter: StoreAdapter, stranger: StoreAdapter | None = None, **more: Any) -> dict[str, str]:
-    """Every case of the store's kind that failed, with its reason; all must have been run."""
-    cases = NATIVE[adapter.store.kind]
-    outcomes: list[Outcome] = list(
-        certify_native(adapter, stranger or adapter, utc_now, f"run{next(_runs)}", cases, **more)
-    )
+def failed(adapter: StoreAdapter, only: Sequence[str] = (), **more: Any) -> dict[str, str]:
+    """Every case of the store's kind that failed, with its reason; all, or those named, must have been run."""
+    cases = [case for case in NATIVE[adapter.store.kind] if not only or case.id in only]
+    outcomes: list[Outcome] = list(certify_native(adapter, utc_now, f"run{next(_runs)}", cases, **more))
     assert [each.case.id for each in outcomes] == [case.id for case in cases]
     return {each.case.id: each.reason for each in outcomes if each.reason is not None}
 
@@ -62,67 +62,168 @@ def test_a_warehouse_is_certified(warehouse: Warehouse) -> None:
     warehouse.run("CREATE TRIGGER soften BEFORE INSERT OR UPDATE ON portal_consent_state FOR EACH ROW"
                   " EXECUTE FUNCTION soften()")  # fmt: skip
     assert failed(adapter) == {"stale-yes": "not taken: answers-otherwise"}
+    warehouse.run("DROP TRIGGER soften ON portal_consent_state")
+    for lie, reason in SQL_LIES.items():
+        warehouse.run(lie)
+        assert failed(adapter, only=["no"]) == {"no": f"not taken: {reason}"}, lie
     warehouse.run("DROP TABLE portal_cursor")
     with pytest.raises(Refused):
         failed(adapter)
 
 
+SQL_LIES = {
+    "CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+    "CREATE TRIGGER lie BEFORE INSERT ON portal_consent_state FOR EACH ROW EXECUTE FUNCTION lie()":
+        "answers-other-events",
+    "CREATE OR REPLACE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.version := 1; RETURN NEW; END'":
+        "answers-otherwise",
+    "CREATE OR REPLACE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END'": "sql-P0001",
+    "CREATE OR REPLACE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
+    " PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END'": "connection",
+    "DROP TRIGGER lie ON portal_consent_state; ALTER TABLE portal_consent_state ALTER version TYPE text":
+        "sql-form",
+}  # fmt: skip
+"""Swallowed, rewritten, refused, hung up on, and of another type."""
+
+
+Publish = Callable[[bytes, dict[str, str]], None]
+Answering = Callable[["Behind", list[dict[str, Any]]], list[dict[str, Any]]]
+
+
 @dataclass
 class Behind:
-    """A store behind the stream: it reads on when asked for receipts. `good`: it obeys versions and signatures."""
+    """A store behind a stream: it reads on when asked for receipts. `good`: it obeys versions and signatures, and reads
+    no message that is not as agreed; `answers` may say something else than it did."""
 
-    adapter: NatsStore
-    server: NatsServer
-    store: Store
+    adapter: Any
+    read: Callable[[], list[tuple[dict[str, str], bytes]]]
+    publish: Publish
     good: bool = True
-    read: int = 0
+    answers: Answering = lambda _, receipts: receipts
     newest: dict[str, int] = field(default_factory=dict)
+    rounds: int = 0
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = self.adapter.store
+
+    @property
+    def make(self) -> Make:
+        made: Make = self.adapter.make
+        return made
+
+    @make.setter
+    def make(self, made: Make) -> None:
+        self.adapter.make = made
 
     def deliver(self, batch: Any) -> Any:
         return self.adapter.deliver(batch)
 
     def is_well(self) -> bool:
-        return self.adapter.is_well()
+        return bool(self.adapter.is_well())
 
     def take_receipts(self, keep: Keep) -> int:
-        messages = self.server.messages("DECISIONS")
-        receipts = [made for message in messages[self.read :] if (made := self._obey(message)) is not None]
-        self.read = len(messages)
+        receipts = self.answers(self, [made for message in self.read() if (made := self._obey(*message)) is not None])
         for start in range(0, len(receipts), 200):
+            self.rounds += 1
             body = orjson.dumps({"store": self.store.id, "receipts": receipts[start : start + 200]})
-            signed = sign([SECRET], f"r-{self.read}-{start}", body, utc_now())
-            self.server.publish("portal.tempus.receipts", body, signed)
-        return self.adapter.take_receipts(keep)
+            self.publish(body, sign([SECRET], f"r-{self.rounds}", body, utc_now()))
+        return int(self.adapter.take_receipts(keep))
 
-    def _obey(self, message: Any) -> dict[str, Any] | None:
-        line = orjson.loads(message.data)
-        if self.good and not is_genuine([SECRET], message.headers, message.data, utc_now()):
+    def _obey(self, headers: dict[str, str], body: bytes) -> dict[str, Any] | None:
+        if self.good and not is_genuine([SECRET], headers, body, utc_now()):
             return None
-        who = f"{line['subject']['system']}|{line['subject']['value']}"
+        try:
+            line = orjson.loads(body)
+            who = f"{line['subject']['system']}|{line['subject']['value']}"
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return None
+        if self.good and line["choice"] not in ("cancerlinq", "donation"):
+            return None
         newest = max(line["version"], self.newest.get(who, 0)) if self.good else line["version"]
         self.newest[who] = newest
         return {"event": line["event"], "version": newest, "state": "applied"}
 
 
 @pytest.fixture
-def behind(server: NatsServer, store: Store) -> Iterator[Callable[[bool], dict[str, str]]]:
-    made = [NatsStore(store, utc_now), NatsStore(replace(store, secrets=(STRANGER,)), utc_now)]
+def behind(server: NatsServer, store: Store) -> Iterator[Behind]:
+    adapter, seen = NatsStore(store, utc_now), 0
 
-    def run(good: bool) -> dict[str, str]:
-        return failed(Behind(made[0], server, store, good), made[1], patience=3.0)
+    def read() -> list[tuple[dict[str, str], bytes]]:
+        nonlocal seen
+        messages = server.messages("DECISIONS")
+        new, seen = messages[seen:], len(messages)
+        return [(dict(message.headers or {}), message.data) for message in new]
 
-    yield run
-    for each in made:
-        each.close()
+    yield Behind(adapter, read, lambda body, headers: server.publish("portal.tempus.receipts", body, headers))
+    adapter.close()
 
 
-@pytest.mark.parametrize("good", [True, False])
-def test_a_stream_is_certified(behind: Callable[[bool], dict[str, str]], good: bool) -> None:
-    """SUB-05, SUB-11, CON-09: the store behind a real NATS server says in signed receipts what it holds; one that obeys
-    what came last, and whoever signs, fails by name."""
-    wrong = behind(good)
-    expected = set() if good else {"disorder", "disorder-in-one", "stale-yes", "forged"}
-    assert set(wrong) == expected
+SIGNED_WRONGLY = {
+    "unsigned", "forged", "other-body", "other-id", "stale", "future", "year-old", "no-time", "unknown-scheme",
+}  # fmt: skip
+
+
+def test_a_stream_is_certified(behind: Behind) -> None:
+    """SUB-05, SUB-11, CON-09: the store behind a real NATS server says in signed receipts what it holds."""
+    assert failed(behind, patience=20.0) == {}
+
+
+def test_a_stream_that_obeys_what_came_last_and_whoever_signs_fails_by_name(behind: Behind) -> None:
+    """SUB-11, CON-09: each thing that it does wrong is named by its case, and nothing else is."""
+    behind.good = False
+    disorder = {"disorder", "disorder-in-one", "stale-yes", "scattered", "version-far"}
+    wrong = disorder | SIGNED_WRONGLY | {"unknown-kind"}
+    assert set(failed(behind, only=["no", "repeat", "cut", *wrong], patience=20.0)) == wrong
+
+
+LIES: dict[str, Answering] = {
+    "nothing comes": lambda _, receipts: [],
+    "one is left out": lambda _, receipts: receipts[1:],
+    "an older version": lambda _, receipts: [{**each, "version": each["version"] - 1} for each in receipts],
+    "a newer version": lambda _, receipts: [{**each, "version": each["version"] + 1} for each in receipts],
+    "refused": lambda _, receipts: [{**each, "state": "refused", "reason": "no"} for each in receipts],
+    "a promise only": lambda _, receipts: [{**each, "state": "accepted"} for each in receipts],
+    "another event": lambda _, receipts: [{**each, "event": each["event"] + 7_000} for each in receipts],
+    "no such state": lambda _, receipts: [{**each, "state": "perfect"} for each in receipts],
+    "no number": lambda _, receipts: [{**each, "event": "1"} for each in receipts],
+}
+
+
+def test_a_stream_that_answers_falsely_fails(behind: Behind) -> None:
+    """SUB-08: receipts that are late, lie, are no receipts or are another's make the case fail, and no error; those
+    that come twice or in disorder do no harm."""
+    for name, lie in LIES.items():
+        behind.answers = lie
+        assert failed(behind, only=["no"], patience=0.1).keys() == {"no"}, name
+    for harmless in (lambda _, receipts: receipts * 2, lambda _, receipts: receipts[::-1]):
+        behind.answers = harmless
+        assert failed(behind, only=["repeat"], patience=20.0) == {}
+
+
+@pytest.fixture
+def kafka(cluster: Cluster) -> Iterator[Behind]:
+    """The same behind Kafka's own brokers of the client library."""
+    place = f"kafka://{cluster.address}/{TOPIC}"
+    adapter = KafkaStore(replace(TEMPUS, kind=Kind.STREAM, transport=Transport.NDJSON, endpoint=place), utc_now)
+    reader = cluster.reader()
+
+    def read() -> list[tuple[dict[str, str], bytes]]:
+        found = [each for each in reader.consume(1_000, 0.05) if each.error() is None]
+        return [({name: value.decode() for name, value in each.headers()}, each.value()) for each in found]
+
+    yield Behind(adapter, read, lambda body, headers: cluster.publish(f"{TOPIC}.receipts", body, **headers))
+    reader.close()
+    adapter.close()
+
+
+def test_a_store_behind_kafka_is_certified(kafka: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SUB-05, SUB-11, CON-09: the same cases over Kafka, some of each sort; one that goes by what came last fails."""
+    monkeypatch.setattr(kafka_stream, "FETCH_SECONDS", 0.05)
+    some = ["repeat", "scattered", "twice-in-one", "many", "stale", "other-body", "cut", "extra", "unknown-first"]
+    assert failed(kafka, only=some, patience=20.0) == {}
+    kafka.good = False
+    assert failed(kafka, only=["no", "disorder", "forged"], patience=20.0).keys() == {"disorder", "forged"}
 
 
 STORES = """

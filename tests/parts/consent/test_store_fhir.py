@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from sqlalchemy import text
 from werkzeug import Request, Response
 
 from consent.backfill.run import backfill
+from consent.certify.between import Between
 from consent.certify.native import certify_native
 from consent.certify.native_cases import NATIVE
 from consent.decision import Answer
@@ -32,7 +34,7 @@ from consent.stores.fhir_server import FhirStore
 from database.context import as_propagation
 from database.keyring import KeyRing
 from outbound.breaker import Breaker
-from outbound.client import OutboundClient
+from outbound.client import OutboundClient, OutboundResponse
 from outbound.destinations import AllowList, destination
 from outbound.limits import Limits
 from tests.parts.consent.conftest import World
@@ -75,6 +77,18 @@ def connect(keyring: KeyRing) -> Iterator[Callable[[Store], FhirStore]]:
     yield made
     for client in clients:
         client.close()
+
+
+def certified(store: FhirStore, only: str = "") -> dict[str, str]:
+    """Each case that failed, with its reason; of all cases, or of one."""
+
+    def overtaken(meanwhile: Callable[[], None]) -> FhirStore:
+        return FhirStore(store.store, Between(store._http, meanwhile), Clock())
+
+    cases = [case for case in NATIVE[Kind.FHIR] if only in ("", case.id)]
+    outcomes = list(certify_native(store, lambda: datetime.now(UTC), "run", cases, overtaken=overtaken))
+    assert [each.case.id for each in outcomes] == [case.id for case in cases]
+    return {each.case.id: each.reason for each in outcomes if each.reason is not None}
 
 
 def versions(history: list[dict[str, Any]]) -> list[int]:
@@ -131,8 +145,7 @@ def test_told_twice_or_late_makes_no_version(server: ThirdPartyFhir, connect: Ca
     assert [(r.event, r.version) for r in again.receipts] == [(1, 2), (2, 1), (3, 2)]
     assert [(r.version, r.state) for r in late.receipts] == [(2, State.APPLIED)]
     assert store.is_well()
-    outcomes = certify_native(store, store, lambda: datetime.now(UTC), "run", NATIVE[Kind.FHIR])
-    assert [(each.case.id, each.reason) for each in outcomes if not each.passed] == []
+    assert certified(store) == {}
 
 
 def test_killed_before_settling_ends_the_same(world: World, server: ThirdPartyFhir, tmp_path: Path) -> None:
@@ -170,6 +183,7 @@ def bundle(kind: str, entries: list[Any]) -> bytes:
     return json.dumps({"resourceType": "Bundle", "type": kind, "entry": entries}).encode()
 
 
+NOTHING_FOUND = json.dumps({"resourceType": "Bundle", "type": "searchset", "total": 0})
 GONE = {"response": {"status": "404"}}
 DONE = {"response": {"status": "201", "etag": 'W/"1"'}}
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]}
@@ -193,20 +207,63 @@ LIES: list[tuple[str, list[Any] | bytes, list[Any] | bytes]] = [
 def test_an_answer_that_proves_nothing_is_not_believed(
     says: str, read: list[Any] | bytes, written: list[Any] | bytes, connect: Callable[[Store], FhirStore]
 ) -> None:
-    """SUB-08: 200 with an error body, with other entries, without versions: no receipt, and the store spoke."""
+    """SUB-08: 200 with an error body, with other entries, without versions: no receipt, and the store spoke; its
+    certification fails and names why."""
 
     def answer(request: Request) -> Response:
+        if request.method == "GET":
+            return Response(NOTHING_FOUND, content_type="application/fhir+json")
         asked = json.loads(request.get_data())["type"]
         given = read if asked == "batch" else written
         body = bundle(f"{asked}-response", given) if isinstance(given, list) else given
         return Response(body, content_type="application/fhir+json")
 
     with HTTPServer(host="127.0.0.1") as liar:
-        liar.expect_request("/fhir").respond_with_handler(answer)
+        liar.expect_request(re.compile("/fhir.*")).respond_with_handler(answer)
+        store = connect(store_at(liar.url_for("/fhir")))
         with pytest.raises(NotDelivered) as error:
-            connect(store_at(liar.url_for("/fhir"))).deliver(Batch("m-1", [event(1, 1)]))
+            store.deliver(Batch("m-1", [event(1, 1)]))
+        assert certified(store, "no") == {"no": f"not taken: {says}"}
     assert error.value.reason == says
     assert error.value.answered
+
+
+def _no_if_match(http: OutboundClient) -> OutboundClient:
+    """As to a server that passes over `ifMatch`."""
+
+    class Deaf(Between):
+        def request(self, method: str, url: str, **more: Any) -> OutboundResponse:
+            if more.get("body"):
+                more["body"] = re.sub(rb',"ifMatch":"(?:[^"\\]|\\.)*"', b"", more["body"])
+            return http.request(method, url, **more)
+
+    return Deaf(http, lambda: None)
+
+
+def test_servers_that_keep_something_else_fail(server: ThirdPartyFhir, connect: Callable[[Store], FhirStore]) -> None:
+    """CON-09, SUB-08: one that says "done" and keeps nothing, one that says everything twice, one that lets itself be
+    overtaken: each fails the case that shows it."""
+    deaf = connect(store_at(server.fhir))
+    deaf._http = _no_if_match(deaf._http)
+    assert certified(deaf).keys() == {"overtaken", "overtaken-no"}
+
+    def answer(request: Request) -> Response:
+        if request.method == "GET":
+            twice = [{"resource": kept[-1]}] * 2 if kept and "identifier" in request.args else []
+            body = {"resourceType": "Bundle", "type": "searchset", "total": len(twice) or 0, "entry": twice}
+            return Response(json.dumps(body), content_type="application/fhir+json")
+        sent = json.loads(request.get_data())
+        if sent["type"] == "transaction" and doubles:
+            kept.append(sent["entry"][0]["resource"])
+        answers = [GONE if sent["type"] == "batch" else DONE for _ in sent["entry"]]
+        return Response(bundle(f"{sent['type']}-response", answers), content_type="application/fhir+json")
+
+    for doubles in (False, True):
+        kept: list[Any] = []
+        with HTTPServer(host="127.0.0.1") as liar:
+            liar.expect_request(re.compile("/fhir.*")).respond_with_handler(answer)
+            wrong = certified(connect(store_at(liar.url_for("/fhir"))), "no")
+        assert wrong.keys() == (set() if doubles else {"no"}), "twice the same is the same"
 
 
 def test_one_decision_it_will_not_take_is_parked_alone(world: World, server: ThirdPartyFhir) -> None:

@@ -42,12 +42,16 @@ class Cluster:
         self.owner.produce(topic, body, headers=[(name, value.encode()) for name, value in headers.items()])
         assert self.owner.flush(10) == 0
 
+    def reader(self) -> Any:
+        """Reads the topic from its beginning, in no group: to join one takes seconds."""
+        made = kafka.Consumer({"bootstrap.servers": self.address, "group.id": "unused", "enable.auto.commit": False})
+        parts = self.owner.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+        made.assign([kafka.TopicPartition(TOPIC, part, kafka.OFFSET_BEGINNING) for part in parts])
+        return made
+
     def messages(self, count: int) -> list[Any]:
         """At least `count` messages of the topic, and whatever else is there."""
-        reader = kafka.Consumer(
-            {"bootstrap.servers": self.address, "group.id": f"t{time.monotonic_ns()}", "auto.offset.reset": "earliest"}
-        )
-        reader.subscribe([TOPIC])
+        reader = self.reader()
         found: list[Any] = []
         deadline = time.monotonic() + 20
         while len(found) < count and time.monotonic() < deadline:
