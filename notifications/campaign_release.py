@@ -34,10 +34,12 @@ WITH due AS (
 )
 SELECT due.person_id, r.contact, r.channel, r.language, r.zone, r.opens, r.closes, r.pause_until
 FROM due LEFT JOIN LATERAL (
-  SELECT c.id AS contact, c.channel, coalesce(s.language, c.language) AS language, coalesce(s.zone, c.zone) AS zone,
-         s.opens, s.closes, s.pause_until
-  FROM contact_point c {wanted} WHERE c.person_id = due.person_id AND {open} AND ({audience})
-  ORDER BY c.channel DESC LIMIT 1) r ON true
+  SELECT * FROM (
+    SELECT c.id AS contact, c.channel, coalesce(s.language, c.language) AS language, coalesce(s.zone, c.zone) AS zone,
+           s.opens, s.closes, s.pause_until, t.answer, bool_or(t.answer = 'yes') OVER () AS chosen,
+           row_number() OVER (ORDER BY c.channel DESC) AS place
+    FROM contact_point c {wanted} WHERE c.person_id = due.person_id AND {open} AND ({audience})) w
+  WHERE w.answer = 'yes' OR (w.chosen IS NOT TRUE AND w.place = 1)) r ON true
 """
 _RELEASED = text(
     "UPDATE campaign_recipient SET released = true WHERE campaign_id = :campaign AND person_id = ANY (:persons)"
@@ -63,7 +65,8 @@ def allowance(paced_at: datetime, now: datetime, per_second: float) -> tuple[int
 def release_campaigns(
     texting: Texting, audience_named: Callable[[str], Audience], now: datetime, per_second: float
 ) -> int:  # fmt: skip
-    """Release from the oldest running campaign what the pace allows; how many messages now wait that did not.
+    """Release from the oldest running campaign that has somebody due what the pace allows; how many messages now wait
+    that did not.
 
     Any number of workers may call this: the campaign's row is locked by one of them, the others pass by. Whoever has
     stopped, refused the topic or left the audience meanwhile gets nothing.
@@ -76,11 +79,16 @@ def release_campaigns(
                 campaign.state, campaign.changed_at = "done", now
                 log.info("campaign_done", campaign=campaign.id, count=campaign.released)
                 continue
-            return _release(session, campaign, audience_named(campaign.audience), now, per_second)
+            made = _release(session, campaign, audience_named(campaign.audience), now, per_second)
+            if made is not None:
+                return made
     return 0
 
 
-def _release(session: Session, campaign: Campaign, audience: Audience, now: datetime, per_second: float) -> int:
+def _release(
+    session: Session, campaign: Campaign, audience: Audience, now: datetime, per_second: float
+) -> int | None:  # fmt: skip
+    """How many messages were made; None when nobody of this campaign is due, and the next one may have the pace."""
     if _waiting(session, now) >= per_second * WAITING_SECONDS:
         campaign.paced_at = now
         return 0
@@ -91,21 +99,26 @@ def _release(session: Session, campaign: Campaign, audience: Audience, now: date
     look = text(_DUE.format(wanted=WANTED_SQL, open=OPEN_SQL, audience=audience.condition))
     values = {**audience.values, **defaults(campaign.topic), "campaign": campaign.id, "now": now}
     rows = session.execute(look, {**values, "most": min(count, A_LOOK)}).all()
-    moments = {row.person_id: _moment(row, now) for row in rows if row.contact is not None}
-    going = [row for row in rows if moments.get(row.person_id) == now]
-    later = {person: moment for person, moment in moments.items() if moment > now}
+    later: dict[UUID, datetime] = {}
+    for row in rows:
+        moment = _moment(row, now) if row.contact is not None else now
+        if moment > now:
+            later[row.person_id] = max(moment, later.get(row.person_id, moment))
     if later:
         values = {"campaign": campaign.id, "persons": list(later), "moments": list(later.values())}
         session.execute(_LATER, values)
+    going = [row for row in rows if row.contact is not None and row.person_id not in later]
     _write(session, campaign, going, now)
-    over = [row.person_id for row in rows if row.person_id not in later]
+    over = list(dict.fromkeys(row.person_id for row in rows if row.person_id not in later))
     session.execute(_RELEASED, {"campaign": campaign.id, "persons": over})
     campaign.released += len(over)
-    return len(going)
+    return len(going) if rows else None
 
 
 def _moment(row: Row[Any], now: datetime) -> datetime:
-    """When this person may be told, from `now` on."""
+    """When this person may be told this way, from `now` on; a letter may be printed at any hour."""
+    if row.channel == "letter":
+        return max(now, row.pause_until or now)
     hours = Hours(row.opens, row.closes) if row.opens is not None else ANY_HOUR
     return next_allowed(max(now, row.pause_until or now), row.zone, hours=hours)
 
@@ -116,7 +129,7 @@ def _write(session: Session, campaign: Campaign, rows: Sequence[Row[Any]], now: 
     made: list[dict[str, object]] = [
         {
             "id": uuid4(), "person_id": row.person_id, "contact_point_id": row.contact,
-            "dedupe_key": _key(campaign.id, row.person_id), "kind": TOPICS[campaign.topic].kind,
+            "dedupe_key": _key(campaign.id, row.person_id, row.channel), "kind": TOPICS[campaign.topic].kind,
             "language": row.language, "state": status.INTENDED, "attempts": 0, "created_at": now, "send_after": now,
             "expires_at": campaign.expires_at, "state_at": now, "channel": row.channel, "topic": campaign.topic,
             "essential": False, "covers": [], "campaign_id": campaign.id,
@@ -126,13 +139,13 @@ def _write(session: Session, campaign: Campaign, rows: Sequence[Row[Any]], now: 
     session.execute(insert(Message).on_conflict_do_nothing(index_elements=["dedupe_key"]), made)
 
 
-def _key(campaign: int, person: UUID) -> str:
-    return f"campaign:{campaign}:{person}"
+def _key(campaign: int, person: UUID, way: str) -> str:
+    return f"campaign:{campaign}:{person}" if way == "sms" else f"campaign:{campaign}:{person}:{way}"
 
 
 def _waiting(session: Session, now: datetime) -> int:
     waiting = select(func.count()).where(
         Message.campaign_id.is_not(None), Message.state.in_([status.INTENDED, status.SENDING_NOW]),
-        Message.send_after <= now,
+        Message.send_after <= now, Message.channel != "letter",
     )  # fmt: skip
     return session.scalar(waiting) or 0

@@ -37,8 +37,9 @@ WANTED_SQL = """
                      ORDER BY t.id DESC LIMIT 1) t ON true
   LEFT JOIN message_setting s ON s.person_id = c.person_id
 """
-OPEN_SQL = """c.state = 'confirmed' AND c.channel <> 'letter'
-  AND coalesce(t.answer = 'yes', CASE c.channel WHEN 'sms' THEN :by_text ELSE :by_mail END)"""
+# The rule is that of `topics.ways_for`: a way with a yes, else one that a topic goes by without one.
+OPEN_SQL = """c.state = 'confirmed'
+  AND coalesce(t.answer = 'yes', CASE c.channel WHEN 'sms' THEN :by_text WHEN 'email' THEN :by_mail ELSE false END)"""
 _PLAN = """
 WITH slice AS (
   SELECT DISTINCT c.person_id FROM contact_point c
@@ -101,6 +102,29 @@ def plan(
     Nothing is sent before `start`. Invalid for a topic that is not started by the service, Conflict when the name
     stands for another topic or audience.
     """
+    bound = _begin(texting, name, topic, audience, now, lasts)
+    while _goes_on(texting, name, audience, bound, now):
+        told(progress(texting, name).planned)
+    return progress(texting, name)
+
+
+def carry_on(
+    texting: Texting, name: str, topic: str, audience: Audience, now: datetime, *, lasts: timedelta
+) -> Progress:  # fmt: skip
+    """One step of a campaign that nobody has to start: made, planned slice by slice, then running; how it stands.
+
+    An operator may pause it and let it go on, as any other.
+    """
+    bound = _begin(texting, name, topic, audience, now, lasts)
+    if not _goes_on(texting, name, audience, bound, now) and progress(texting, name).state == "planned":
+        return move(texting, name, "start", now)
+    return progress(texting, name)
+
+
+def _begin(
+    texting: Texting, name: str, topic: str, audience: Audience, now: datetime, lasts: timedelta
+) -> Mapping[str, Any]:  # fmt: skip
+    """Make the campaign where there is none of this name; what planning a slice is given."""
     if topic not in TOPICS or not TOPICS[topic].started:
         raise Invalid("campaign-topic", {"topic": "not-one-that-the-service-starts"})
     with texting.database.begin(as_propagation()) as session:
@@ -112,17 +136,19 @@ def plan(
         held = _held(session, name)
         if (held.topic, held.audience) != (topic, audience.name):
             raise Conflict("campaign-name-taken")
-        zones = [str(zone) for zone in session.scalars(_ZONES)]
+        zones = [str(zone) for zone in session.scalars(_ZONES)] if held.state == "planning" else []
     moments = [next_allowed(now, zone) for zone in zones]
-    bound = {"zones": zones, "moments": moments, "unknown": next_allowed(now, None), **defaults(topic)}
-    while True:
-        with texting.database.begin(as_propagation()) as session:
-            campaign = _held(session, name)
-            if campaign.state != "planning":
-                break
-            _plan_slice(session, campaign, audience, bound, now)
-            told(campaign.planned)
-    return progress(texting, name)
+    return {"zones": zones, "moments": moments, "unknown": next_allowed(now, None), **defaults(topic)}
+
+
+def _goes_on(texting: Texting, name: str, audience: Audience, bound: Mapping[str, Any], now: datetime) -> bool:
+    """Plan one slice; False when there was nothing left to plan."""
+    with texting.database.begin(as_propagation()) as session:
+        campaign = _held(session, name)
+        if campaign.state != "planning":
+            return False
+        _plan_slice(session, campaign, audience, bound, now)
+        return True
 
 
 def _plan_slice(
@@ -165,6 +191,12 @@ def progress(texting: Texting, name: str) -> Progress:
     """How it stands now."""
     with texting.database.begin(as_propagation()) as session:
         return _progress(session, _held(session, name, lock=False))
+
+
+def state_of(texting: Texting, name: str) -> str | None:
+    """The state of the campaign of this name; None when there is none."""
+    with texting.database.begin(as_propagation()) as session:
+        return session.scalar(select(Campaign.state).where(Campaign.name == name))
 
 
 def campaigns(texting: Texting) -> list[Progress]:

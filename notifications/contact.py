@@ -21,7 +21,7 @@ from notifications.quiet_hours import is_zone
 from notifications.tables import ContactPoint
 from notifications.tell import tell_in
 from notifications.texting import Event, Texting, confirmed_contact, record_wish, texts_wanted
-from notifications.topics import WAYS, Way
+from notifications.topics import Way, as_way
 from vocabulary.errors import NotFound
 
 log = structlog.get_logger()
@@ -217,14 +217,6 @@ def proof_of(number: str, agreement: Agreement, now: datetime) -> OptInProof:
         agent=agreement.agent[:400],
         recorded_at=now.isoformat(),
     )
-
-
-def as_way(channel: str) -> Way:
-    """The way that a contact point is for."""
-    for way in WAYS:
-        if way == channel:
-            return way
-    raise ValueError("no such way")
 
 
 def put_aside(session: Session, person: UUID, way: Way, kept: UUID | None = None) -> bool:

@@ -16,7 +16,7 @@ from notifications.silence import is_silent
 from notifications.spend import spend
 from notifications.tables import ContactPoint, Message, MessageSetting
 from notifications.tell import answer_to
-from notifications.texting import Texting, texts_wanted
+from notifications.texting import Texting, confirmed_contact, texts_wanted
 from notifications.texts import STARTED_BY_SERVICE, segments
 
 
@@ -46,6 +46,25 @@ def may_go(
         session, texting, text.to, message.person_id, segments(text.body), now, essential=message.essential
     )  # fmt: skip
     return Held(until=again) if again is not None else None
+
+
+def letter_held(session: Session, message: Message, now: datetime) -> Held | None:
+    """The same for a letter that is about to be printed; None when it may go.
+
+    It goes to the address that counts today. Hours and ceilings are for what rings; a pause holds letters, too.
+    """
+    if message.expires_at is not None and now >= message.expires_at:
+        return Held(status.EXPIRED)
+    contact = confirmed_contact(session, message.person_id, "letter")
+    if contact is not None:
+        message.contact_point_id = contact.id
+    if is_silent(session, message.person_id) or (message.contact_point_id and contact is None):
+        return Held(status.SUPPRESSED)
+    if contact is not None and not _wanted(session, message, contact):
+        return Held(status.SUPPRESSED)
+    setting = session.get(MessageSetting, message.person_id)
+    until = setting.pause_until if setting is not None and message.kind in STARTED_BY_SERVICE else None
+    return Held(until=until) if until is not None and until > now else None
 
 
 def _wanted(session: Session, message: Message, contact: ContactPoint) -> bool:

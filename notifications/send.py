@@ -23,8 +23,10 @@ from notifications.outgoing import outgoing
 from notifications.remedies import apply_remedy
 from notifications.status import Remedy, remedy_for
 from notifications.tables import ContactPoint, Message
+from notifications.tell import tell_by_another_way
 from notifications.texting import Texting
 from notifications.texts import STARTED_BY_SERVICE
+from notifications.topics import TOPICS
 
 log = structlog.get_logger()
 
@@ -104,8 +106,11 @@ def _claim(texting: Texting, message_id: UUID, person: UUID, now: datetime) -> C
         interrupted = message.state == status.SENDING_NOW
         since = message.state_at
         text = outgoing(texting, message, contact, now)
-        if not interrupted and not _goes(may_go(session, texting, message, contact, text, now), message, now):
-            return None
+        if not interrupted:
+            held = may_go(session, texting, message, contact, text, now)
+            if held is not None:
+                put_off(session, texting, message, held, now)
+                return None
         message.send_after = now + LEASE
         if not interrupted:
             message.state, message.state_at = status.SENDING_NOW, now
@@ -113,16 +118,15 @@ def _claim(texting: Texting, message_id: UUID, person: UUID, now: datetime) -> C
         return Claimed(message.id, person, text, message.kind, message.attempts, interrupted, since)
 
 
-def _goes(held: Held | None, message: Message, now: datetime) -> bool:
-    """False when it must not go now; then it is put off or ended here."""
-    if held is None:
-        return True
-    if held.state is not None:
-        message.state, message.state_at = held.state, now
-        log.info("text_ended", message=str(message.id), state=held.state)
-    elif held.until is not None:
-        message.send_after = held.until
-    return False
+def put_off(session: Session, texting: Texting, message: Message, held: Held, now: datetime) -> None:
+    """It must not go now: tried again later, or ended here, and then what must reach the person goes another way."""
+    if held.state is None:
+        message.send_after = held.until or message.send_after
+        return
+    message.state, message.state_at = held.state, now
+    log.info("text_ended", message=str(message.id), state=held.state)
+    if held.state == status.SUPPRESSED and message.topic and TOPICS[message.topic].must_reach:
+        tell_by_another_way(session, texting, message, now)
 
 
 def _hand_over(texting: Texting, channel: Channel, claimed: Claimed, now: datetime, report: SendReport) -> None:
@@ -185,3 +189,5 @@ def _not_accepted(
     message.state_at = now
     log.warning("text_not_sent", message=str(message.id), code=failed.code, state=message.state)
     apply_remedy(session, texting, message, remedy, now)
+    if message.state == "failed":
+        tell_by_another_way(session, texting, message, now)

@@ -11,6 +11,9 @@ INTENDED, SENDING_NOW = "intended", "calling"
 SUPPRESSED, EXPIRED, DOUBTFUL = "suppressed", "expired", "doubtful"
 """Our own states: waiting; being handed over; the person said stop; too late; we cannot know whether it was sent."""
 
+NOT_DELIVERED = frozenset({SUPPRESSED, "failed", "undelivered"})
+"""Ends after which something else has to be tried for what must reach a person."""
+
 _RANK = {
     INTENDED: 0, SENDING_NOW: 1, DOUBTFUL: 2, "accepted": 3, "scheduled": 4, "queued": 5, "sending": 6, "sent": 7,
     # 8 is any word we do not know

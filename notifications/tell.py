@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,11 +14,15 @@ from sqlalchemy.orm import Session
 from database.context import as_persons
 from notifications import status
 from notifications.intend import intend
+from notifications.silence import is_silent
 from notifications.tables import ContactConsent, ContactPoint, Message
 from notifications.texting import TEXTS, Texting
-from notifications.topics import TOPICS, Topic, Way, ways_for
+from notifications.topics import TOPICS, WAYS, Topic, Way, as_way, ways_for
 
 log = structlog.get_logger()
+
+AGAIN = ":again"
+"""At the end of the key of a text that is tried a second time."""
 
 STALE_AFTER = timedelta(days=14)
 """What the service started and could not send in two weeks is no longer of use; the portal still shows it."""
@@ -28,12 +32,14 @@ STALE_AFTER = timedelta(days=14)
 class Told:
     """By which ways a person is told; none when they want none. `new`: something waits now that did not before.
 
-    `letter`: the letter to print and post (`portal letters`), when one waits now that did not before.
+    `letter`: the letter to print and post (`portal messages letters`), when one waits now that did not before.
+    `by_others`: only a letter is left and we know no address; whoever knows one was asked (`Texting.unreached`).
     """
 
     ways: tuple[Way, ...]
     new: bool
     letter: UUID | None = None
+    by_others: bool = False
 
 
 def tell(
@@ -66,25 +72,64 @@ def tell_in(
     *,
     essential: bool = False,
     expires_at: datetime | None = None,
+    but_not: Collection[Way] = (),
 ) -> Told:
-    """`tell` inside a transaction that reaches the person's rows: what happened and the message are one commit."""
+    """`tell` inside a transaction that reaches the person's rows: what happened and the message are one commit.
+
+    `but_not`: ways by which it could not be delivered just now.
+    """
     about = TOPICS[topic]
     contacts = open_contacts(session, person)
-    ways = ways_for(about, contacts.keys(), chosen_ways(session, contacts, topic))
+    open_now = [way for way in contacts if way not in but_not]
+    ways = ways_for(about, open_now, chosen_ways(session, contacts, topic))
     new, letter = False, None
     stale = now + STALE_AFTER if about.started else None
     for way in ways:
         contact = contacts.get(way)
-        key = f"{topic}:{reference}" if way == "sms" else f"{topic}:{reference}:{way}"
+        if contact is None or way in but_not:
+            texting.unreached(session, person, reference, now)
+            return Told(ways, new, by_others=True)
+        key = key_of(topic, reference, way)
         if about.started and _joined_to_a_waiting_one(session, person, about, way, key):
             continue
+        until = expires_at or stale
+        if until is not None and way == "letter":
+            until = max(until, now + STALE_AFTER)  # letters are printed when somebody comes to it
         message = intend(
             session, texting, person, about.kind, key, now,
-            contact=contact, way=way, topic=topic, essential=essential, expires_at=expires_at or stale,
+            contact=contact, way=way, topic=topic, essential=essential, expires_at=until,
         )  # fmt: skip
         new = new or message is not None
         letter = message if way == "letter" else letter
     return Told(ways, new, letter)
+
+
+def key_of(topic: str, reference: str, way: Way) -> str:
+    """What makes a message single: its topic, its reason and its way."""
+    return f"{topic}:{reference}" if way == "sms" else f"{topic}:{reference}:{way}"
+
+
+def tell_by_another_way(session: Session, texting: Texting, message: Message, now: datetime) -> Told | None:
+    """What could not be delivered goes by the next way that is open and wanted, once (SMS-11); what has to reach the
+    person goes by letter at last. None for codes and campaigns, which end where they are, and for who was reported
+    dead (HIP-16)."""
+    person, topic, way = message.person_id, message.topic, as_way(message.channel)
+    if not topic or message.campaign_id is not None or is_silent(session, person):
+        return None
+    reference = message.dedupe_key.removesuffix(AGAIN).removeprefix(f"{topic}:")
+    if way != "sms":
+        reference = reference.removesuffix(f":{way}")
+    failed = select(Message.channel).where(
+        Message.dedupe_key.in_([key_of(topic, reference, each) for each in WAYS]),
+        Message.person_id == person,
+        Message.state.in_(status.NOT_DELIVERED),
+    )
+    tried = {way, *(as_way(each) for each in session.scalars(failed))}
+    log.info("message_by_another_way", message=str(message.id))
+    return tell_in(
+        session, texting, person, topic, reference, now,
+        essential=message.essential, expires_at=message.expires_at, but_not=tried,
+    )  # fmt: skip
 
 
 def open_contacts(session: Session, person: UUID) -> dict[Way, ContactPoint]:

@@ -39,6 +39,15 @@ Note = Callable[[Session, UUID, Event, str, datetime], None]
 """Called in the transaction of what happened, with the person, the event and the means (`web`, `text`, `network`)."""
 
 
+Unreached = Callable[[Session, UUID, str, datetime], None]
+"""Called when something must reach a person and only a letter is left, to an address that we do not know: with the
+person and what it was about (the `reference` of `tell`). In the same transaction, and perhaps more than once."""
+
+
+def ask_nobody(session: Session, person: UUID, reference: str, now: datetime) -> None:
+    """For who knows nobody to ask."""
+
+
 def note_nothing(session: Session, person: UUID, event: Event, means: str, now: datetime) -> None:
     """For who keeps no audit."""
 
@@ -53,6 +62,7 @@ class Texting:
     countries: frozenset[str] = DEFAULT_COUNTRIES
     budget: Budget = field(default_factory=Budget)
     note: Note = note_nothing
+    unreached: Unreached = ask_nobody
 
     def number_index(self, e164: str) -> bytes:
         """The keyed index by which a number is found."""

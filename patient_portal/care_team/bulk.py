@@ -19,16 +19,19 @@ from sqlalchemy.orm import Session
 
 from consent.audit_tables import StaffTask
 from consent.authorization import ConsentText
-from consent.coverage import PATIENT_ID
+from consent.coverage import PATIENT_ID, KnownAs, StoreEffect
 from consent.person_identity import Alias
 from consent.record_list import Listed, record_list
+from consent.standing import standing
 from consent.void_entry import Member
 from database.context import Context, as_practice
+from fhir_bridge.providers import Provider
 from fhir_bridge.reading.shape import text
-from patient_portal.care_team.chart import opt_out, task_of
+from patient_portal.care_team.chart import HOW, WHO_ASKED, OptOutForm, for_staff, opt_out, task_of
 from patient_portal.care_team.hospital import Asking, on_teams_of, patients_by_number
 from patient_portal.care_team.opt_out_list import BadRow, ListRow, match
 from patient_portal.care_team.tables import OptOutList
+from patient_portal.choices.choosing import Choices, what_would_change
 from patient_portal.signing_in.aliases import add_aliases, aliases_in
 from patient_portal.signing_in.hospital_patient import preferred_language
 from patient_portal.wiring import Wiring
@@ -174,6 +177,29 @@ def _apply(
         add_aliases(wiring, person, [alias], now)
 
 
+def would_change(
+    wiring: Wiring, actor: Actor, member: Member, patients: Sequence[Resource], words: ConsentText, language: str,
+    now: datetime,
+) -> tuple[StoreEffect, ...]:  # fmt: skip
+    """What would happen store by store to a patient of this list who is in today: for every store that knows one of
+    them. By the same rules that record it; nothing is stored."""
+    provider, nobody = wiring.provider(member.provider), UUID(int=0)
+    named = [alias for one in patients for alias in (_first_alias(provider, one), *aliases_in(one, provider))]
+    known = KnownAs(
+        frozenset((alias.at_practice, alias.system) for alias in named),
+        frozenset({provider.state} if provider.state else ()),
+    )
+    choices = for_staff(
+        Choices((), standing([], now), known, wiring.settings.stores, (), provider.cancerlinq_participant)
+    )
+    asking = Actor(actor.kind, actor.account_id, nobody, (nobody,), None, provider.id)
+    form = OptOutForm(WHO_ASKED[0], next(iter(HOW)), "", "", "preview-of-a-list")
+    asked = opt_out(
+        asking, form, practice=member.practice, staff=member.reference, text=words, language=language, now=now
+    )  # fmt: skip
+    return what_would_change(choices, asked)
+
+
 def letters_waiting(wiring: Wiring, member: Member, kept: KeptList) -> list[Made]:
     """Of what the list made, those whom only a letter can tell, and for whom nobody has said that it is posted."""
     tasks = {task_of(one.decision): one for one in kept.made}
@@ -208,13 +234,17 @@ def _listed(
 ) -> Listed:  # fmt: skip
     provider = wiring.provider(member.provider)
     own = preferred_language(patient, wiring.settings.languages)
-    first = Alias(provider.id, PATIENT_ID, text(patient.get("id")), provider.practice)
+    first = _first_alias(provider, patient)
     nobody = UUID(int=0)  # filled in when the person is found or made
     asked = opt_out(
         Actor(actor.kind, actor.account_id, nobody, (nobody,), None, provider.id), row.form(key),
         practice=member.practice, staff=member.reference, text=words, language=language, now=now,
     )  # fmt: skip
     return Listed((first, *aliases_in(patient, provider)), asked, own)
+
+
+def _first_alias(provider: Provider, patient: Resource) -> Alias:
+    return Alias(provider.id, PATIENT_ID, text(patient.get("id")), provider.practice)
 
 
 def _row(session: Session, member: Member, list_id: UUID, *, lock: bool = False) -> OptOutList:

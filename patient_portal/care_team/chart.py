@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
+from typing import Literal
 from uuid import UUID, uuid5
 
 from sqlalchemy.dialects.postgresql import insert
@@ -220,27 +221,32 @@ def for_staff(choices: Choices) -> Choices:
     return replace(choices, history=history, stores=stores, standing=replace(choices.standing, donations={}))
 
 
-def way_to_tell(session: Session, person: UUID) -> Way:
-    """How the person hears of what staff recorded: a text, a mail, or where neither is open a letter."""
+def way_to_tell(session: Session, person: UUID) -> Way | Literal["staff"]:
+    """How the person hears of what staff recorded: a text, a mail, a letter of ours to the address they gave; `staff`
+    where only a letter is left and the address has to be found in the chart."""
     contacts, topic = open_contacts(session, person), TOPICS["care-team"]
-    return (*ways_for(topic, contacts.keys(), chosen_ways(session, contacts, topic.id)), "letter")[0]
+    way = ways_for(topic, contacts.keys(), chosen_ways(session, contacts, topic.id))[0]
+    return way if way in contacts else "staff"
 
 
 def tell_person(database: Database, person: UUID, decision: UUID, practice: str | None, now: datetime) -> bool:
     """Make sure that the person hears of what staff recorded, by a way that is not the staff's own (abuse case 10).
 
-    Where only a letter is left (the ledger's reader sends texts and mails), a staff task `tell-the-person` is opened,
-    once however often this is called for one decision: as many notices as actions. True when a task was opened now.
+    The ledger's reader sends texts and mails. Where only a letter is left whose address we do not know, a staff task
+    is opened, once however often this is called for one decision. True when it was opened now.
     """
     with database.begin(as_persons(person)) as session:
-        if way_to_tell(session, person) != "letter":
-            return False
-        task = {
-            "id": task_of(decision), "person_id": person, "practice_id": practice, "store_id": None,
-            "kind": TELL, "detail": {"decision": str(decision)}, "opened_at": now, "closed_at": None,
-        }  # fmt: skip
-        made = insert(StaffTask).values(task).on_conflict_do_nothing(index_elements=["id"]).returning(StaffTask.id)
-        return session.scalar(made) is not None
+        return way_to_tell(session, person) == "staff" and ask_for_letter(session, person, decision, practice, now)
+
+
+def ask_for_letter(session: Session, person: UUID, decision: UUID, practice: str | None, now: datetime) -> bool:
+    """Ask staff to write to this person: the task `tell-the-person`, one for each decision; True when it is new."""
+    task = {
+        "id": task_of(decision), "person_id": person, "practice_id": practice, "store_id": None,
+        "kind": TELL, "detail": {"decision": str(decision)}, "opened_at": now, "closed_at": None,
+    }  # fmt: skip
+    made = insert(StaffTask).values(task).on_conflict_do_nothing(index_elements=["id"]).returning(StaffTask.id)
+    return session.scalar(made) is not None
 
 
 def task_of(decision: UUID) -> UUID:

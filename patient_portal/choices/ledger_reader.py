@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from consent.decision import Answer
+from consent.donors import linked_groups
 from database.context import as_persons, as_propagation
 from notifications.tables import ContactPoint
 from notifications.texting import Texting
@@ -24,7 +25,7 @@ CARRIED = "carried-over"
 """The reason on a decision that the service repeated under a newly known name: the person decided nothing new."""
 
 _READ = text(
-    "SELECT q.position, q.person_id, d.actor_kind, d.recorded_at, d.reason, d.id, d.practice_id, d.answer"
+    "SELECT q.position, q.person_id, d.actor_kind, d.recorded_at, d.reason, d.answer"
     " FROM position q JOIN decision d ON d.id = q.decision_id"
     " WHERE q.position >= coalesce((SELECT position FROM store_cursor WHERE store_id = :cursor), 0)"
     " ORDER BY q.position LIMIT :most"
@@ -46,8 +47,6 @@ class Placed:
     by_someone_else: bool
     carried: bool
     by_care_team: bool
-    decision: UUID
-    practice: str | None
     refusing: bool
 
     @property
@@ -63,8 +62,7 @@ def read_on(texting: Texting, cursor: str) -> list[Placed]:
     return [
         Placed(
             row.position, row.person_id, row.recorded_at, row.actor_kind != ActorKind.PATIENT.value,
-            row.reason == CARRIED, row.actor_kind == ActorKind.CARE_TEAM.value, row.id, row.practice_id,
-            row.answer == Answer.NO.value,
+            row.reason == CARRIED, row.actor_kind == ActorKind.CARE_TEAM.value, row.answer == Answer.NO.value,
         )
         for row in rows
     ]  # fmt: skip
@@ -77,7 +75,8 @@ def move_on(texting: Texting, cursor: str, after: int, now: datetime) -> None:
 
 
 def to_tell(texting: Texting, read: Sequence[Placed]) -> list[Placed]:
-    """Of these, what may be told: one for each press, to people who had proven a number or address before it.
+    """Of these, what may be told: one for each press, to people who had proven a number or address before it; also
+    where a press counts for two records that are linked.
 
     What a care team did is told to everyone, for whom nothing else is open by letter.
     """
@@ -90,6 +89,8 @@ def to_tell(texting: Texting, read: Sequence[Placed]) -> list[Placed]:
                 ContactPoint.confirmed_at.is_not(None),
             )
         ).all()
+        pressed = {one.recorded_at for one in read}
+        groups = linked_groups(session, persons) if len(pressed) < len({one.press for one in read}) else []
     since: dict[UUID, datetime] = {}
     for person, moment in proven:
         if moment is not None:
@@ -99,4 +100,10 @@ def to_tell(texting: Texting, read: Sequence[Placed]) -> list[Placed]:
         known = since.get(one.person)
         if not one.carried and (one.by_care_team or (known is not None and one.recorded_at >= known)):
             chosen.setdefault(one.press, one)
-    return list(chosen.values())
+    told: dict[tuple[datetime, frozenset[UUID]], Placed] = {}
+    for one in chosen.values():
+        human = next((group for group in groups if one.person in group), frozenset({one.person}))
+        first = told.setdefault((one.recorded_at, human), one)
+        if first.person not in since and one.person in since:
+            told[one.recorded_at, human] = one
+    return list(told.values())

@@ -65,7 +65,7 @@ def letters(folder: Path | None) -> None:
         if folder is not None:
             click.echo(f"{print_letters(texting, folder, now())} written to {folder}")
             return
-        for one in waiting_letters(texting):
+        for one in waiting_letters(texting, now()):
             click.echo(f"{one.id}  {one.topic:16} since {one.since:%Y-%m-%d}")
 
 

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from notifications.contact import contact_of
 from notifications.reminders import cancel_reminder, reminder_of, set_reminder
 from notifications.texting import Texting
-from patient_portal.in_touch.zones import UNKNOWN
+from patient_portal.in_touch.reminding import morning_of
 
 DAYS = (20, 30, 60)
-MORNING = time(9)
-
-
-def texts_can_remind(texting: Texting, person: UUID) -> bool:
-    """Whether the person has a proven number and wants texts."""
-    contact = contact_of(texting, person)
-    return contact is not None and contact.state == "confirmed" and contact.texts_on
 
 
 def remind(texting: Texting, person: UUID, request: UUID, asked_on: date, now: datetime) -> int:
     """Set the reminders that are still to come, in place of older ones about this letter; how many."""
     stop_reminding(texting, person, request)
-    contact = contact_of(texting, person)
-    zone = ZoneInfo((contact.zone if contact else None) or UNKNOWN)
-    mornings = [(day, datetime.combine(asked_on + timedelta(days=day), MORNING, zone).astimezone(UTC)) for day in DAYS]
+    mornings = [(day, morning_of(texting, person, asked_on + timedelta(days=day))) for day in DAYS]
     coming = [(day, morning) for day, morning in mornings if morning > now]
     for day, morning in coming:
         set_reminder(texting, person, _about(request, day), morning, now, "access-clock")

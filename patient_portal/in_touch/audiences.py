@@ -6,6 +6,7 @@ effort counts, as everywhere.
 
 from __future__ import annotations
 
+from consent.efforts import SANDBOX_EFFORTS, effort_by_id
 from notifications.campaigns import Audience
 from patient_portal.choices.choosing import TEXTS
 from vocabulary.errors import Invalid
@@ -19,14 +20,15 @@ _NEWEST = (
 
 
 def audience_named(name: str) -> Audience:
-    """`everyone`, `effort:ID` (a standing yes) or `text:ID` (a standing yes to words older than the newest major ones).
+    """`everyone`, `effort:ID` (whose yes stands, also when it has ended) or `text:ID` (a standing
+    yes to words older than the newest major ones).
 
     Invalid for any other name. The condition is the same on planning and on release, so who has left gets nothing.
     """
     what, _, which = name.partition(":")
     if name == EVERYONE:
         return Audience(name)
-    if what == "effort" and which:
+    if what == "effort" and effort_by_id(which, SANDBOX_EFFORTS) is not None:
         return Audience(name, _NEWEST.format(about="d.effort_id = :effort", so="true"), {"effort": which})
     if what == "text" and any(text.id == which for text in TEXTS.all):
         condition = _NEWEST.format(about="d.effort_id IS NOT NULL", so="n.text_id = :text AND n.text_version < :major")

@@ -13,6 +13,8 @@ from sqlalchemy import select
 from database.context import as_persons, as_propagation
 from notifications import status
 from notifications.mails import render_mail
+from notifications.may_go import letter_held
+from notifications.send import put_off
 from notifications.tables import ContactPoint, Message
 from notifications.texting import Texting
 from notifications.texts import as_kind
@@ -33,16 +35,31 @@ class WaitingLetter:
     since: datetime
 
 
-def waiting_letters(texting: Texting) -> list[WaitingLetter]:
-    """Those not printed yet, oldest first, a few hundred at most."""
+def waiting_letters(texting: Texting, now: datetime) -> list[WaitingLetter]:
+    """Those not printed yet that may go now, oldest first, a few hundred at most.
+
+    Asked as for a text at the last moment: what is stale, not wanted any more, or to an address that was taken back
+    ends here.
+    """
     with texting.database.begin(as_propagation()) as session:
         rows = session.execute(
             select(Message.id, Message.person_id, Message.topic, Message.send_after)
-            .where(Message.state == status.INTENDED, Message.channel == "letter")
+            .where(Message.state == status.INTENDED, Message.channel == "letter", Message.send_after <= now)
             .order_by(Message.send_after)
             .limit(MOST)
         ).all()
-    return [WaitingLetter(*row) for row in rows]
+    return [one for one in (WaitingLetter(*row) for row in rows) if _may_go(texting, one, now)]
+
+
+def _may_go(texting: Texting, one: WaitingLetter, now: datetime) -> bool:
+    with texting.database.begin(as_persons(one.person)) as session:
+        message = session.get_one(Message, one.id, with_for_update=True)
+        if message.state != status.INTENDED:
+            return False
+        held = letter_held(session, message, now)
+        if held is not None:
+            put_off(session, texting, message, held, now)
+        return held is None
 
 
 def letter_pdf(texting: Texting, person: UUID, letter: UUID, now: datetime) -> bytes:
@@ -67,7 +84,7 @@ def print_letters(texting: Texting, folder: Path, now: datetime) -> int:
     Cut off in between, a letter is written again under the same name, never left out.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    letters = waiting_letters(texting)
+    letters = waiting_letters(texting, now)
     for one in letters:
         path = folder / f"{one.id}.pdf"
         path.touch(mode=0o600)

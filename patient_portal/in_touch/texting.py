@@ -13,6 +13,7 @@ from functools import partial
 from uuid import UUID
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
@@ -26,10 +27,12 @@ from notifications.reminders import release_reminders
 from notifications.send import send_due
 from notifications.texting import Event, Texting
 from notifications.texts import Programme
-from patient_portal.care_team.chart import tell_person
+from patient_portal.care_team.chart import ask_for_letter
+from patient_portal.choices.choosing import TEXTS
 from patient_portal.choices.ledger_reader import move_on, read_on, to_tell
 from patient_portal.in_touch.audiences import audience_named
 from patient_portal.in_touch.late_stores import tell_of_late_stores
+from patient_portal.in_touch.re_consent import ask_again
 from patient_portal.in_touch.store_mails import mail_channel_of
 from patient_portal.settings import Settings
 from patient_portal.wiring import Wiring, now
@@ -39,6 +42,10 @@ log = structlog.get_logger()
 
 LOOK_EVERY = 1.0
 CURSOR = "texts"
+_BY_STAFF = text(
+    "SELECT id, practice_id FROM decision WHERE person_id = :person AND recorded_at = :moment AND actor_kind = :staff"
+    " ORDER BY version LIMIT 1"
+)
 
 
 def texting_of(wiring: Wiring, actor: Actor | None = None) -> Texting:
@@ -56,6 +63,7 @@ def texting_of(wiring: Wiring, actor: Actor | None = None) -> Texting:
         limits.countries,
         limits.budget,
         note=partial(_note, actor),
+        unreached=_ask_staff,
     )
 
 
@@ -68,6 +76,18 @@ def _note(actor: Actor | None, session: Session, person: UUID, event: Event, mea
     kind = actor.kind if actor else ActorKind.SYSTEM if means == "network" else ActorKind.PATIENT
     account = actor.account_id if actor else None
     write_audit(session, moment, Audited(person, event, "U", kind.value, account, detail={"means": means}))
+
+
+def _ask_staff(session: Session, person: UUID, press: str, moment: datetime) -> None:
+    """Staff can ask the clinic for an address: a case for them, for what a care team recorded by this press."""
+    try:
+        pressed = datetime.fromisoformat(press.rpartition("/")[2])
+    except ValueError:
+        return  # nothing that staff recorded
+    about = {"person": person, "moment": pressed, "staff": ActorKind.CARE_TEAM.value}
+    made = session.execute(_BY_STAFF, about).first()
+    if made is not None:
+        ask_for_letter(session, person, made.id, made.practice_id, moment)
 
 
 def channel_of(wiring: Wiring) -> Channel:
@@ -90,7 +110,8 @@ def _texts_of(wiring: Wiring) -> Channel:
 
 
 def run_texting(wiring: Wiring, stop_event: threading.Event, *, clock: Callable[[], datetime] = now) -> None:
-    """Confirm decisions, tell of late stores, release reminders and campaigns, send what is due, each second.
+    """Confirm decisions, tell of late stores and changed words, release reminders and campaigns, send what is due, each
+    second.
 
     Ends when `stop_event` is set. `wiring` has the worker's login. Any number of processes may run this. An error is
     logged and tried again.
@@ -102,6 +123,7 @@ def run_texting(wiring: Wiring, stop_event: threading.Event, *, clock: Callable[
         ("confirm", lambda moment: confirm_new_decisions(texting, moment)),
         ("late", lambda moment: tell_of_late_stores(wiring, texting, moment)),
         ("remind", lambda moment: release_reminders(texting, moment)),
+        ("re-consent", lambda moment: ask_again(texting, TEXTS, moment)),
         ("campaign", lambda moment: release_campaigns(texting, audience_named, moment, pace)),
         ("send", lambda moment: send_due(texting, channel, moment, at_once, hands)),
     )
@@ -118,19 +140,17 @@ def confirm_new_decisions(texting: Texting, moment: datetime) -> int:
     """Read on from the cursor and confirm each press by one text; how many texts are now waiting that were not.
 
     A text's key is the person and the moment of the press, so a crash between the texts and the cursor repeats nothing.
-    What a care team did is told by whatever way is open, else by letter, and staff are asked to say it, too.
+    What a care team did is told by whatever way is open, at last by letter; whose address nobody gave us is written to
+    by staff (`_ask_staff`).
     """
     read = read_on(texting, CURSOR)
     if not read:
         return 0
-    told = {
-        one.press: confirm_decision(
+    told = [
+        confirm_decision(
             texting, one.person, one.press, by_someone_else=one.by_someone_else, refusing=one.refusing, now=moment
         )
         for one in to_tell(texting, read)
-    }
-    for one in read:
-        if one.by_care_team and not one.carried and "email" not in told[one.press].ways:
-            tell_person(texting.database, one.person, one.decision, one.practice, moment)
+    ]
     move_on(texting, CURSOR, read[-1].position + 1, moment)
-    return sum(one.new for one in told.values())
+    return sum(one.new for one in told)

@@ -21,7 +21,8 @@ from patient_portal.choices.choosing import new_form
 from patient_portal.edge.page_context import language_code, say
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.in_touch.access_reminders import next_reminder, remind, stop_reminding, texts_can_remind
+from patient_portal.in_touch.access_reminders import next_reminder, remind, stop_reminding
+from patient_portal.in_touch.reminding import can_remind
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.pages.get_record import form_options, letter_answer
 from patient_portal.papers.request_letter import MEDIA_TYPES, languages_of_letter
@@ -114,12 +115,12 @@ def letter(request_id: UUID, language: str, ending: str) -> AnyResponse:
 
 
 def _reminders(kept: OwnRequest, event: Event) -> None:
-    """Set or end the texts, as the person ticked and as it now stands."""
+    """Set or end the reminders, as the person ticked and as it now stands."""
     texting = texting_of(wiring(), current_actor())
     if event.kind in ENDS:
         stop_reminding(texting, kept.person, kept.id)
     elif event.kind is EventKind.ASKED:
-        if request.form.get("asked-remind") == "yes" and texts_can_remind(texting, kept.person):
+        if request.form.get("asked-remind") == "yes" and can_remind(texting, kept.person, "access-clock"):
             remind(texting, kept.person, kept.id, event.on, now())
         else:
             stop_reminding(texting, kept.person, kept.id)
@@ -178,7 +179,7 @@ def _status(request_id: UUID, errors: dict[str, str], given: dict[str, str]) -> 
         doubts=[words.DOUBTS[doubt] for doubt in stands.doubts], summaries=words.SUMMARIES, days=words.DAYS,
         happened=words.happened(written_on, kept.events),
         files=files, errors=errors, given=given, today=today, form=new_form(), law=law,
-        letters=languages_of_letter(language_code()), can_remind=texts_can_remind(texting, kept.person),
+        letters=languages_of_letter(language_code()), can_remind=can_remind(texting, kept.person, "access-clock"),
         reminder=next_reminder(texting, kept.person, kept.id),
     )  # fmt: skip
 

@@ -88,8 +88,9 @@ def decide() -> AnyResponse:
     )  # fmt: skip
     recorded = record(wiring(), asked)
     assert recorded.governing is not None, "an opt-out always has a decision that holds"
-    for decision in recorded.decisions:
-        tell_person(wiring().database, decision.person_id, decision.id, decision.practice, now())
+    if recorded.decisions:  # one notice, also where the patient has linked a second record
+        told = recorded.governing
+        tell_person(wiring().database, told.person_id, told.id, told.practice, now())
     if paper and recorded.decisions and not _keep(paper):
         flash(gettext("The opt-out is recorded, but there was no room for the scan. Keep the paper."), "warning")
     again = None if recorded.decisions else 1

@@ -22,6 +22,7 @@ from patient_portal.care_team.bulk import (
     letters_posted,
     letters_waiting,
     own_lists,
+    would_change,
 )
 from patient_portal.care_team.chart import staff_text
 from patient_portal.care_team.hospital import RelationEnded, on_teams_of, patients_by_id
@@ -200,8 +201,10 @@ def _overview(bad: list[BadRow]) -> str:
 def _preview(kept: KeptList, patients: dict[int, Resource], bad: list[BadRow]) -> str:
     names = {line: name_of(patient) for line, patient in patients.items()}
     note_listed(asking(), current_actor(), "list", len(names), now())
+    words, language = staff_text(language_code()), language_code()
+    effects = would_change(wiring(), current_actor(), member(), list(patients.values()), words, language, now())
     return render_template(
-        "care_team/list_preview.html", listed=kept, names=names, text=staff_text(language_code()),
+        "care_team/list_preview.html", listed=kept, names=names, text=words, rows=effects,
         bad=[(one.line, one.column, _words(one)) for one in bad], who=dict(who_words()), how=dict(how_words()),
     )  # fmt: skip
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext
@@ -21,7 +19,7 @@ from notifications.contact import (
     set_texts,
 )
 from notifications.opt_in import TEXT_VERSION
-from notifications.reminders import cancel_reminder, reminder_of, set_reminder
+from notifications.reminders import cancel_reminder, set_reminder
 from notifications.texting import Texting
 from notifications.texts import LANGUAGES, render
 from patient_portal.edge.languages import offered
@@ -30,8 +28,9 @@ from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.in_touch.opt_in_words import agreement_by_web, opt_in_words
 from patient_portal.in_touch.pending_number import PendingNumber, pending_number
+from patient_portal.in_touch.reminding import ABOUT_CHOICES, can_remind, chosen_morning, reminder_of_choices
 from patient_portal.in_touch.texting import texting_of
-from patient_portal.in_touch.zones import UNKNOWN, ZONES
+from patient_portal.in_touch.zones import ZONES
 from patient_portal.signing_in.fresh_sign_in import is_fresh
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid, TooMany
@@ -39,7 +38,6 @@ from vocabulary.phrase import Phrase, phrase
 
 blueprint = Blueprint("notifications", __name__, url_prefix="/notifications")
 PENDING = "number-to-confirm"
-MORNING = time(9)
 
 WRONG_NUMBER: dict[str, Phrase] = {
     "number-unreadable": phrase("We cannot read this number. Write it with its area code, such as 617 555 0150."),
@@ -181,7 +179,8 @@ def remove() -> AnyResponse:
     """Use the number no more; needs no fresh sign-in, for it only ends something."""
     agreed = agreement_by_web(gettext("Remove my number"), language_code(), ticked=False)
     if remove_number(_texting(), _person(), agreement=agreed, now=now()):
-        cancel_reminder(_texting(), _person(), "choices")
+        if not can_remind(_texting(), _person(), "reminders"):
+            cancel_reminder(_texting(), _person(), ABOUT_CHOICES)
         flash(gettext("Your number is not used any more. Your other choices stay as they are."))
     return redirect(url_for("notifications.overview"), 303)
 
@@ -189,14 +188,17 @@ def remove() -> AnyResponse:
 @blueprint.post("/reminder")
 @gate(Gate.PATIENT)
 def remind() -> AnyResponse:
-    """One reminder, on the morning of a day the person chooses; a new one takes the place of the old."""
-    contact = contact_of(_texting(), _person())
-    if contact is None or contact.state != "confirmed" or not contact.texts_on:
-        flash(gettext("Turn texts on first, then set the reminder."), "warning")
+    """One reminder, on the morning of a day the person chooses; a new one takes the place of the old.
+
+    It comes by the ways they want reminders by: a text, a mail or a letter.
+    """
+    if not can_remind(_texting(), _person(), "reminders"):
+        flash(gettext("First give us a way to reach you, then set the reminder."), "warning")
         return redirect(url_for("notifications.overview"), 303)
     given = Given({"day": request.form.get("day", "")[:20]})
     try:
-        set_reminder(_texting(), _person(), "choices", _morning(given.values["day"], contact.zone), now())
+        morning = chosen_morning(_texting(), _person(), given.values["day"], now())
+        set_reminder(_texting(), _person(), ABOUT_CHOICES, morning, now())
     except (ValueError, OverflowError, Invalid):
         given.errors["day"] = gettext("Choose a day from tomorrow on, at most 90 days away.")
         return make_response(_overview(given), 422)
@@ -204,19 +206,11 @@ def remind() -> AnyResponse:
     return redirect(url_for("notifications.overview"), 303)
 
 
-def _morning(typed: str, known: str | None) -> datetime:
-    """The morning of a day from tomorrow on; ValueError or Invalid for any other."""
-    day, zone = date.fromisoformat(typed), ZoneInfo(known or UNKNOWN)
-    if day <= now().astimezone(zone).date():
-        raise Invalid("reminder-date")
-    return datetime.combine(day, MORNING, zone).astimezone(UTC)
-
-
 @blueprint.post("/reminder/cancel")
 @gate(Gate.PATIENT)
 def do_not_remind() -> AnyResponse:
     """Take the reminder back."""
-    cancel_reminder(_texting(), _person(), "choices")
+    cancel_reminder(_texting(), _person(), ABOUT_CHOICES)
     flash(gettext("There is no reminder now."))
     return redirect(url_for("notifications.overview"), 303)
 
@@ -225,13 +219,12 @@ def _overview(given: Given) -> str:
     contact = contact_of(_texting(), _person())
     if contact is None or not _is_confirmed(contact):
         return _number_page(given, changing=False)
-    due = reminder_of(_texting(), _person(), "choices")
     return render_template(
         "notifications/overview.html",
         contact=contact,
         given=given,
         words=opt_in_words(_texting(), language_code()),
-        remind_on=due.astimezone(ZoneInfo(contact.zone or UNKNOWN)).date() if due else None,
+        **reminder_of_choices(_texting(), _person()),
         **_about_texts(contact.language),
     )
 
@@ -248,6 +241,7 @@ def _number_page(given: Given, *, changing: bool) -> str:
         zones=[(zone, say(words)) for zone, words in ZONES.items()],
         text_languages=[(code, name) for code, name in shown.items() if code in LANGUAGES],
         chosen_language=given.values.get("language") or (language_code() if language_code() in LANGUAGES else "en"),
+        **reminder_of_choices(_texting(), _person()),
         **_about_texts(language_code()),
     )
 

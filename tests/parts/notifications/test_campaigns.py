@@ -9,9 +9,12 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from notifications import campaigns
+from notifications.addresses import add_mail, keep_postal
 from notifications.campaign_release import release_campaigns
-from notifications.campaigns import Audience, Progress, move, plan, progress
-from notifications.contact import set_texts
+from notifications.campaigns import Audience, Progress, carry_on, move, plan, progress, state_of
+from notifications.contact import confirm_number, set_texts
+from notifications.preferences import save_topics
+from notifications.topics import TOPICS
 from tests.parts.notifications.conftest import AGREED, NOON, Desk
 from tests.support.postgres import TestDatabase
 from vocabulary.errors import Conflict, Invalid, NotFound
@@ -133,3 +136,59 @@ def test_who_stopped_since_gets_nothing_and_what_is_late_ends(
     move(desk.worker, "too late", "start", NOON)
     assert release_campaigns(desk.worker, everyone, NOON + WEEK, 10) == 0
     assert progress(desk.worker, "too late").state == "done"
+
+
+def test_by_the_ways_each_person_chose(desk: Desk, database: TestDatabase) -> None:
+    """Issue 5, SMS-01: the rule of every other message: who ticked two ways gets both, a letter where it was ticked, a
+    yes by one way leaves out the way nobody was asked about; planned and counted once each."""
+    words = dict.fromkeys(TOPICS, "words")
+    two, letter, mail_only = desk.confirmed(), desk.new_person(), desk.confirmed("+16175550152")
+    for person in (two, mail_only):
+        with_address(desk, person, f"{person.hex[:8]}@mail.example.org")
+    keep_postal(desk.web, letter, "Anna Canary\n1 Main Street", AGREED, NOON)
+    save_topics(desk.web, two, {("late", "sms"), ("late", "email")}, AGREED, words, NOON)
+    save_topics(desk.web, letter, {("late", "letter")}, AGREED, words, NOON)
+    save_topics(desk.web, mail_only, {("late", "email")}, AGREED, words, NOON)
+    contact = desk.add(mail_only, "+16175550153")  # a new number, about which nothing was said
+    desk.send()
+    assert confirm_number(desk.web, mail_only, contact, desk.code(), AGREED, NOON) == "right"
+    assert plan(desk.worker, "autumn", "late", ALL, NOON, lasts=WEEK).planned == 3
+    move(desk.worker, "autumn", "start", NOON)
+    assert release_campaigns(desk.worker, everyone, NOON + WEEK / 7, 50) == 4
+    found = rows(database, "SELECT person_id, channel FROM message WHERE campaign_id IS NOT NULL")
+    assert sorted(found) == sorted([(two, "sms"), (two, "email"), (letter, "letter"), (mail_only, "email")])
+    assert progress(desk.worker, "autumn").released == 3
+
+
+def with_address(desk: Desk, person: UUID, address: str) -> None:
+    contact = add_mail(desk.web, person, address, language="en", account=None, address="10.0.0.1", now=NOON)
+    desk.send()
+    mail = desk.channel.sent[-1].mail
+    assert mail is not None
+    assert confirm_number(desk.web, person, contact, str(mail.parts[0])[13:19], AGREED, NOON) == "right"
+
+
+def test_a_campaign_that_waits_holds_none_back(desk: Desk, database: TestDatabase) -> None:
+    """Issue 5: an older one whose people all wait for their morning leaves the pace to the next."""
+    asleep, awake = desk.confirmed(zone="Pacific/Guam"), desk.confirmed("+16175550151")
+
+    def only(name: str) -> Audience:
+        return Audience(name, "c.person_id = :only", {"only": UUID(name)})
+
+    for person in (asleep, awake):
+        plan(desk.worker, f"for {person}", "late", only(str(person)), NOON, lasts=WEEK)
+        move(desk.worker, f"for {person}", "start", NOON)
+    later = NOON + timedelta(seconds=2)
+    assert release_campaigns(desk.worker, only, later, 5) == 1
+    assert rows(database, "SELECT person_id FROM message WHERE campaign_id IS NOT NULL") == [(awake,)]
+
+
+def test_a_campaign_that_starts_by_itself(desk: Desk, crowd: list[UUID], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 5, re-consent: each step plans a slice, the last one starts it; paused by an operator it stays so."""
+    monkeypatch.setattr(campaigns, "A_SLICE", 5)
+    assert state_of(desk.worker, "new words") is None
+    states = [carry_on(desk.worker, "new words", "late", ALL, NOON, lasts=WEEK).state for _ in range(5)]
+    assert states == ["planning", "planning", "planning", "planned", "running"]
+    assert progress(desk.worker, "new words").planned == 10
+    move(desk.worker, "new words", "pause", NOON)
+    assert carry_on(desk.worker, "new words", "late", ALL, NOON, lasts=WEEK).state == "paused"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from database.context import as_persons
+from notifications.addresses import keep_postal
 from notifications.contact import set_texts
-from notifications.tables import Message
 from notifications.tell import Told, tell
 from tests.parts.notifications.conftest import AGREED, NOON, Desk
 
@@ -38,14 +38,19 @@ def test_waiting_ones_become_one(desk: Desk) -> None:
 
 
 def test_care_team_letter_when_no_other_way_is_left(desk: Desk) -> None:
-    """Abuse 10, X-02: after STOP what staff did goes by letter, once, which the sender of texts leaves alone."""
-    person = desk.confirmed()
+    """Abuse 10, X-02: after STOP what staff did goes by letter, once, which the sender of texts leaves alone; where we
+    know no address, somebody who does is asked, and no letter of ours waits beside theirs."""
+    person, asked = desk.confirmed(), []
+    texting = replace(desk.worker, unreached=lambda _session, who, about, _now: asked.append((who, about)))
     set_texts(desk.web, person, wanted=False, agreement=AGREED, now=NOON)
-    told = tell(desk.worker, person, "care-team", "d1", NOON)
-    assert (told.ways, told.new) == (("letter",), True)
-    assert told.letter is not None
-    assert tell(desk.worker, person, "care-team", "d1", NOON) == Told(("letter",), False)
+    assert tell(texting, person, "care-team", "d1", NOON) == Told(("letter",), False, by_others=True)
+    assert asked == [(person, "d1")]
+    assert len(desk.messages(person)) == 2  # the code and the opt-in
+    keep_postal(desk.web, person, "Anna Canary\n1 Main Street", AGREED, NOON)
+    told = tell(texting, person, "care-team", "d1", NOON)
+    assert (told.ways, told.new, told.by_others) == (("letter",), True, False)
+    assert tell(texting, person, "care-team", "d1", NOON) == Told(("letter",), False)
     assert desk.send().sent == 0
-    with desk.web.database.begin(as_persons(person)) as session:
-        kept = session.get_one(Message, told.letter)
-        assert (kept.state, kept.contact_point_id, kept.kind) == ("intended", None, "changed-for-you")
+    kept = desk.messages(person)[-1]
+    assert (kept.id, kept.state, kept.channel, kept.kind) == (told.letter, "intended", "letter", "changed-for-you")
+    assert len(asked) == 1

@@ -147,8 +147,8 @@ def test_the_clock_as_a_person_sees_it(portal: Portal, denise: Client, monkeypat
 def test_reminders_only_for_those_who_want_them(
     portal: Portal, denise: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SMS-06, HIP-01: days 20, 30 and 60 in the morning, when ticked and texts are on; none once it is over."""
-    monkeypatch.setattr(PAGES, "texts_can_remind", lambda _texting, _person: True)
+    """SMS-06, HIP-01: days 20, 30 and 60 in the morning, when ticked and some way is open; none once it is over."""
+    monkeypatch.setattr(PAGES, "can_remind", lambda _texting, _person, _topic: True)
     page, set_now = written(denise), "SELECT about, due_at FROM reminder WHERE state = 'set' ORDER BY due_at"
     assert noted(denise, page, "asked", TODAY - timedelta(days=25)).status_code == 303
     assert portal.rows(set_now) == []

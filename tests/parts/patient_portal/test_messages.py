@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,15 +12,18 @@ from sqlalchemy import create_engine, text
 
 from database.context import as_persons
 from database.unit_of_work import sqlalchemy_url
+from notifications.addresses import keep_postal
 from notifications.budget import Budget
 from notifications.channels.console import ConsoleChannel
 from notifications.confirmations import confirm_decision
-from notifications.contact import Agreement, set_texts
-from notifications.preferences import save_topics
+from notifications.contact import Agreement, remove_number, set_texts
+from notifications.preferences import Times, save_times, save_topics
 from notifications.send import send_due
+from notifications.silence import fall_silent
 from notifications.tell import tell
 from notifications.texting import Texting
-from patient_portal.in_touch.letters import print_letters, waiting_letters
+from notifications.topics import TOPICS
+from patient_portal.in_touch.letters import letter_pdf, print_letters, waiting_letters
 from patient_portal.in_touch.telling import tell_of_new_entries, tell_of_new_sign_in
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now
@@ -56,27 +60,45 @@ def someone(portal: Portal, way: str = "sms", value: str = "+16175550150") -> UU
 
 
 def test_letters_are_printed_once(portal: Portal, tmp_path: Path) -> None:
-    """Abuse 11, A11Y-04: a letter to the address given, else with lines for one; no illness, no link that ends mail."""
+    """Abuse 11, A11Y-04: a letter to the address given; no illness, no link that ends mail."""
     texting = texting_of(portal.worker)
-    with_address = someone(portal, "letter", "Anna Canary\n1 Main Street\nBoston, MA 02118")
-    save_topics(texting, with_address, {("late", "letter")}, AGREED, {topic: topic for topic in _TOPICS}, now())
-    assert tell(texting, with_address, "late", "a", now()).letter
-    assert tell(texting, add_person(portal.database), "care-team", "d1", now()).letter
-    assert len(waiting_letters(texting)) == 2
+    people = [someone(portal, "letter", f"Anna Canary\n{number} Main Street") for number in (1, 2)]
+    save_topics(texting, people[0], {("late", "letter")}, AGREED, {topic: topic for topic in TOPICS}, now())
+    assert tell(texting, people[0], "late", "a", now()).letter
+    assert tell(texting, people[1], "care-team", "d1", now()).letter
+    assert len(waiting_letters(texting, now())) == 2
     assert [print_letters(texting, tmp_path / "out", now()) for _ in range(2)] == [2, 0]
     files = sorted((tmp_path / "out").iterdir())
     assert [oct(path.stat().st_mode & 0o777) for path in files] == ["0o600"] * 2
     said = [Pdf(path.read_bytes()).text for path in files]
     assert any("1 Main Street" in words and "takes longer than it should" in words for words in said)
-    assert any("A change was made for you" in words for words in said)
+    assert any("2 Main Street" in words and "A change was made for you" in words for words in said)
     assert not any(bad in words.lower() for words in said for bad in ("cancer", "opt", "hospital", "unsubscribe"))
-    assert waiting_letters(texting) == []
+    assert waiting_letters(texting, now()) == []
 
 
-_TOPICS = (
-    "security", "confirmations", "care-team", "late", "re-consent", "access-clock", "new-records", "results",
-    "reminders",
-)  # fmt: skip
+def test_a_letter_is_asked_about_once_more_before_it_is_printed(portal: Portal) -> None:
+    """HIP-16, SMS-04, SMS-06, X-02: none to an address that was taken back, to who was reported dead, in a pause, or
+    when it is stale; a new address gets what waited for the old one."""
+    texting, moment = texting_of(portal.worker), now()
+    gone, dead, paused, moved = (someone(portal, "letter", f"{name}\n1 Main Street") for name in "ABCD")
+    for person in (gone, dead, paused, moved):
+        save_topics(texting, person, {("late", "letter")}, AGREED, {topic: topic for topic in TOPICS}, moment)
+        assert tell(texting, person, "late", str(person), moment).letter
+    remove_number(texting, gone, agreement=AGREED, now=moment, way="letter")
+    with texting.database.begin(as_persons(dead)) as session:
+        fall_silent(session, dead, moment)
+    save_times(texting, paused, Times(pause_until=moment + timedelta(days=5)), moment)
+    keep_postal(texting, moved, "D Canary\n7 New Street", AGREED, moment)
+    [letter] = waiting_letters(texting, moment)
+    assert letter.person == moved
+    assert "7 New Street" in Pdf(letter_pdf(texting, moved, letter.id, moment)).text
+    states = portal.rows("SELECT person_id, state FROM message WHERE channel = 'letter'")
+    assert {row.person_id: row.state for row in states} == {
+        gone: "suppressed", dead: "suppressed", paused: "intended", moved: "intended",
+    }  # fmt: skip
+    assert {one.person for one in waiting_letters(texting, moment + timedelta(days=6))} == {paused, moved}
+    assert waiting_letters(texting, moment + timedelta(days=15)) == []
 
 
 def test_the_breaker_never_blocks_an_opt_out(portal: Portal) -> None:
@@ -137,7 +159,7 @@ def test_new_entries_are_told_where_wanted(portal: Portal) -> None:
     wiring = portal.worker
     assert tell_of_new_entries(wiring, person, fetches[2], now()) is not None
     assert portal.rows("SELECT * FROM message") == []  # nobody asked for it
-    save_topics(texting, person, {("new-records", "sms")}, AGREED, {topic: topic for topic in _TOPICS}, now())
+    save_topics(texting, person, {("new-records", "sms")}, AGREED, {topic: topic for topic in TOPICS}, now())
     told = [tell_of_new_entries(wiring, person, fetches[2], now()) for _ in range(2)]
     assert [one.new for one in told if one] == [True, False]
 

@@ -17,17 +17,26 @@ import structlog
 from sqlalchemy.orm import Session
 
 from consent.asked import Asked
+from consent.authorization import Texts as ConsentTexts
 from consent.decision import CANCERLINQ, Answer, Means
 from consent.person_identity import Alias, add_alias
 from consent.record_decision import record_decision
 from consent.sequencer import sequence_once
 from database.context import Context
 from database.unit_of_work import Database
+from notifications.campaign_release import release_campaigns
+from notifications.campaigns import progress
+from notifications.contact import Agreement
+from notifications.preferences import save_topics
 from notifications.reminders import release_reminders
 from notifications.send import send_due
+from notifications.topics import TOPICS
 from patient_portal.choices.catalogue import write_catalogue
+from patient_portal.choices.choosing import TEXTS
 from patient_portal.demo.outside import IDENTIFIERS
+from patient_portal.in_touch.audiences import audience_named
 from patient_portal.in_touch.late_stores import tell_of_late_stores
+from patient_portal.in_touch.re_consent import ask_again
 from patient_portal.in_touch.texting import channel_of, confirm_new_decisions, run_texting, texting_of
 from patient_portal.logs import configure_logs
 from patient_portal.wiring import now
@@ -38,6 +47,7 @@ from vocabulary.actor import Actor, ActorKind
 
 __all__ = ["texts"]
 UPDATE = "You have an update."
+AGREED = Agreement("Yes, send me texts.", "en", "2026-11-22", True, "127.0.0.1", "Firefox")
 NOT_IN_A_TEXT = (
     "cancer", "tumor", "oncolog", "chemo", "radiation", "biops", "leukemia", "lymphoma", "melanoma", "hospital",
     "riverside", "lakeside", "patient", "doctor", "clinic", "opt-out", "opted out", "donat", "research", "study",
@@ -157,6 +167,27 @@ def test_person_is_told_once_that_a_store_is_late(texts: Texts) -> None:
     assert tell_of_late_stores(wiring, texts.texting, now() + timedelta(minutes=16)) == 0
 
 
+def test_changed_words_are_told_without_anybody_thinking_of_it(texts: Texts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 5, re-consent: when a form has a new major version, those whose yes stands are told, once, by the way they
+    ticked; who has said no since is not."""
+    client, other = texts.proven(), texts.proven("rv-p02", "+16175550177")
+    for one in (client, other):
+        save_topics(texts.texting, one.person, {("re-consent", "sms")}, AGREED, dict.fromkeys(TOPICS, "words"), now())
+        donate(one, "living-well")
+    donate(other, "living-well", "no")
+    newer = ConsentTexts([*TEXTS.all, *(replace(one, version=2) for one in TEXTS.all if one.id == "living-well")])
+    monkeypatch.setattr("patient_portal.in_touch.audiences.TEXTS", newer)
+    morning = now().replace(hour=20) + timedelta(days=1)
+    steps = [ask_again(texts.texting, newer, morning) for _ in range(5)]
+    assert (steps[0], steps[-1], ask_again(texts.texting, TEXTS, morning)) == (1, 0, 0)
+    before = len(texts.to())
+    for second in range(1, 4):
+        release_campaigns(texts.texting, audience_named, morning + timedelta(seconds=second), 5)
+        send_due(texts.texting, texts.channel, morning + timedelta(seconds=second))
+    assert [said.split(":")[1][:35] for said in texts.to()[before:]] == [" There is something to read again. "]
+    assert progress(texts.texting, "living-well-version-2").planned == 1
+
+
 def test_no_text_names_a_person_or_an_illness(texts: Texts) -> None:
     """SMS-08, abuse 11: every text of a whole journey, in both languages, read for forbidden words."""
     client = texts.proven()
@@ -181,7 +212,7 @@ def test_reminder_comes_once_on_its_morning(texts: Texts) -> None:
     client = texts.proven()
     day = (now() + timedelta(days=3)).date()
     assert client.post("/notifications/reminder", {"day": day.isoformat()}, page="/notifications").status_code == 303
-    assert "we text you to finish your choices" in client.get("/notifications").text
+    assert "we remind you to finish your choices" in client.get("/notifications").text
     before = len(texts.to())
     morning = datetime.combine(day, datetime.min.time(), tzinfo=now().tzinfo) + timedelta(hours=14, minutes=30)
     for moment in (morning - timedelta(hours=8), morning, morning + timedelta(hours=1)):
@@ -190,7 +221,7 @@ def test_reminder_comes_once_on_its_morning(texts: Texts) -> None:
         send_due(texting, channel, moment)
         assert len(texts.to()) == before + (moment >= morning)
     assert "You asked us to remind you." in texts.to()[-1]
-    assert "we text you to finish your choices" not in client.get("/notifications").text
+    assert "we remind you to finish your choices" not in client.get("/notifications").text
 
 
 @pytest.mark.parametrize("day", ["", "soon", "2020-01-01", "9999-12-31", "2026-02-30", "today"])
@@ -214,7 +245,7 @@ def test_reminder_can_be_taken_back(texts: Texts) -> None:
     assert release_reminders(texts.texting, now() + timedelta(days=3)) == 0
     client.post("/notifications/texts", {"wanted": "no"}, page="/notifications")
     client.post("/notifications/reminder", day, page="/notifications")
-    assert "Turn texts on first" in client.get("/notifications").text
+    assert "First give us a way to reach you" in client.get("/notifications").text
 
 
 class Breaking(Database):

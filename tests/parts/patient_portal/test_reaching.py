@@ -125,7 +125,7 @@ def test_boxes_hold_as_they_were_sent(post: Post) -> None:
     kept = post.portal.rows("SELECT topic, answer FROM contact_consent WHERE topic <> 'texts' ORDER BY topic")
     assert [tuple(row) for row in kept] == [
         ("access-clock", "no"), ("confirmations", "no"), ("late", "no"), ("new-records", "yes"), ("re-consent", "no"),
-        ("reminders", "no"), ("security", "no"),
+        ("reminders", "no"), ("security", "no"), ("seen", "no"),
     ]  # fmt: skip
     assert post.portal.rows("SELECT * FROM decision") == []
 
