@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import orjson
 import requests
@@ -15,14 +17,15 @@ from requests.cookies import RequestsCookieJar
 from outbound.addresses import Resolver, system_resolver
 from outbound.breaker import Breaker
 from outbound.destinations import AllowList
-from outbound.destinations import within as is_within
 from outbound.errors import OutboundFailed, OutboundRefused, OutboundTimeout
 from outbound.guarded_adapter import GuardedAdapter
+from outbound.guarded_way import GuardedWay
 from outbound.limits import Limits
 from outbound.pinned_connection import Dialer, PinnedTransport
 
 AnySession = TypeVar("AnySession", bound=requests.Session)
 AGENT = "patient-portal"
+_LINE_END = re.compile(r"[\r\n]")
 _HEADERS = {**requests.utils.default_headers(), "User-Agent": AGENT}
 
 
@@ -87,16 +90,19 @@ class OutboundClient:
         when `headers` hold Authorization. Raises OutboundRefused (nothing was sent), OutboundTimeout,
         OutboundTooLarge or OutboundFailed.
         """
-        target = self._dialer.allow_list.target(url)
-        if within is not None and not is_within(target.url, within):
-            raise OutboundRefused("outside-lock")
-        prepared = requests.PreparedRequest()
+        if params:
+            url += ("&" if "?" in url else "?") + urlencode(params)
+        sent = _HEADERS | dict(headers or {})
+        if form is not None:
+            body = urlencode(form).encode()
+            sent.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        if any(_LINE_END.search(part) for header in sent.items() for part in header):
+            raise OutboundRefused("request-form")
         try:
-            prepared.prepare(method, url, _HEADERS | dict(headers or {}), data=body or form, params=params)
-            response = self._adapter((within,) if within else None, limits).send(prepared)
-        except (requests.exceptions.RequestException, ValueError):  # requests could not read what it was given
+            target, response, content = self._way((within,) if within else None, limits).send(method, url, sent, body)
+        except ValueError:  # what is not HTTP: a method with a space, a header that is not Latin
             raise OutboundRefused("request-form") from None
-        return OutboundResponse(response.status_code, response.headers, response.content, str(response.url))
+        return OutboundResponse(response.status, response.headers, content, target.url)
 
     def guarded_session(
         self, *, within: str | tuple[str, ...] | None = None, limits: Limits | None = None
@@ -113,7 +119,7 @@ class OutboundClient:
         are shared between patients.
         """
         locked_to = (within,) if isinstance(within, str) else within
-        adapter = self._adapter(locked_to, limits)
+        adapter = GuardedAdapter(self._way(locked_to, limits), self._transport)
         session.trust_env = False
         session.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         session.headers["User-Agent"] = AGENT
@@ -122,8 +128,8 @@ class OutboundClient:
         session.mount("http://", adapter)
         return session
 
-    def _adapter(self, locked_to: tuple[str, ...] | None, limits: Limits | None) -> GuardedAdapter:
-        return GuardedAdapter(
+    def _way(self, locked_to: tuple[str, ...] | None, limits: Limits | None) -> GuardedWay:
+        return GuardedWay(
             self._transport,
             self._breaker,
             limits=limits or self._limits,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from outbound.errors import OutboundRefused
@@ -19,6 +20,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465, "postgresq
 DEFAULT_PORTS |= {"nats": 4222, "tls": 4222, "kafka": 9092}  # stores that are streams
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?")
+_BAD_CHARACTER = re.compile(r"""[^!-~]|[\\"<>`{}^]""")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
@@ -68,7 +70,7 @@ def read_url(url: str) -> Target:
     """The one meaning of `url`; OutboundRefused with a reason when it has none or more than one."""
     if not isinstance(url, str) or not url or len(url) > MAX_URL:
         raise OutboundRefused("url-length")
-    if any(not "!" <= character <= "~" or character in '\\"<>`{}^' for character in url):
+    if _BAD_CHARACTER.search(url):
         raise OutboundRefused("url-characters")
     if "#" in url:
         raise OutboundRefused("url-fragment")
@@ -91,9 +93,20 @@ def destination(url: str, *, private: bool) -> Destination:
 
 def within(url: str, base: str) -> bool:
     """Is `url` at the same scheme, host and port as `base`, and at or below its path? (SMART-46, LIB-02)"""
-    target, root = read_url(url), read_url(base)
+    return is_below(read_url(url), base)
+
+
+def is_below(target: Target, base: str) -> bool:
+    """The same of an address that was read already."""
+    root = _read_base(base)
     prefix = root.path.rstrip("/")
     return target.origin == root.origin and (target.path == prefix or target.path.startswith(prefix + "/"))
+
+
+@lru_cache(maxsize=512)
+def _read_base(base: str) -> Target:
+    """Base addresses come from configuration: few, asked for again and again, and of nobody."""
+    return read_url(base)
 
 
 class AllowList:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from http.client import HTTPResponse
@@ -17,15 +17,21 @@ from typing import Any
 
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Timeout
 
 from outbound.addresses import Resolver, usable_addresses
-from outbound.destinations import AllowList, Origin
-from outbound.limits import Deadline
+from outbound.destinations import AllowList, Origin, Target
+from outbound.limits import Deadline, Limits
 
 # urllib3 writes each path and query to its debug log; a query of ours names a patient (SEC-07).
 logging.getLogger("urllib3.connectionpool").disabled = True
+
+_BUFFER = 65536
+"""Bytes read at once: an answer of a usual size comes with one call of the system."""
 
 current_deadline: ContextVar[Deadline | None] = ContextVar("current_deadline", default=None)
 
@@ -64,6 +70,7 @@ class _TimedReader(io.RawIOBase):
     def __init__(self, raw: Any, connection: socket.socket, read_seconds: float, deadline: Deadline) -> None:
         self._raw, self._connection = raw, connection
         self._read_seconds, self._deadline = read_seconds, deadline
+        self._waits: float | None = None
 
     def readable(self) -> bool:
         return True
@@ -72,7 +79,10 @@ class _TimedReader(io.RawIOBase):
         remaining = self._deadline.remaining()
         if remaining <= 0:
             raise TimeoutError("the call took too long")
-        self._connection.settimeout(min(self._read_seconds, remaining))
+        wait = min(self._read_seconds, remaining)
+        if wait != self._waits:  # each change is a call of the system
+            self._connection.settimeout(wait)
+            self._waits = wait
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -91,7 +101,7 @@ class _TimedResponse(HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         if deadline is not None:
             raw = self.fp.detach()
-            self.fp = io.BufferedReader(_TimedReader(raw, sock, read_seconds, deadline))
+            self.fp = io.BufferedReader(_TimedReader(raw, sock, read_seconds, deadline), _BUFFER)
 
 
 class _Pinned(HTTPConnection):
@@ -148,3 +158,27 @@ class PinnedTransport(HTTPAdapter):
             "http": partial(_HttpPool, dialer=dialer),
             "https": partial(_HttpsPool, dialer=dialer),
         }
+
+    def exchange(
+        self, method: str, target: Target, headers: Mapping[str, Any], body: Any, limits: Limits, ca_bundle: str | None
+    ) -> BaseHTTPResponse:
+        """Send one request over a kept connection; the answer's body is still to be read. Raises urllib3's errors.
+
+        The same as `HTTPAdapter.send`, without what sessions need: that took longer than the request itself.
+        """
+        origin = target.origin
+        trusted = {"cert_reqs": "CERT_REQUIRED", "ca_certs": ca_bundle or DEFAULT_CA_BUNDLE_PATH}
+        pool = self.poolmanager.connection_from_host(origin.host.strip("[]"), origin.port, origin.scheme, trusted)
+        answered: BaseHTTPResponse = pool.urlopen(
+            method,
+            target.path + target.query,
+            body=body,
+            headers=dict(headers),
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeout(connect=limits.connect_seconds, read=limits.read_seconds),
+            preload_content=False,
+            decode_content=False,
+        )
+        return answered
