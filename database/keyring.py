@@ -31,6 +31,8 @@ PURPOSES = {
     "head-signing": "signs the heads of the ledger's tree",
     "store-receipts": "proves receipts handed to a person",
 }
+ROTATABLE = frozenset(PURPOSES) - {"blind-index", "content-mac"}
+"""What a new key may be made for at any time; every stored index and mark would have to be made anew for the others."""
 KEY_BYTES = 32
 
 

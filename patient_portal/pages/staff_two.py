@@ -17,11 +17,18 @@ from patient_portal.jobs import tell_store_again
 from patient_portal.pages.staff import account_of, options_of, store_names, wanted_of
 from patient_portal.staff import cases, two_persons
 from patient_portal.staff.members import names_of
-from patient_portal.staff.two_persons import CLOSE_MANY, TELL_AGAIN, Request
+from patient_portal.staff.two_persons import CLOSE_MANY, ROTATE_KEY, TELL_AGAIN, Request
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid, Refused
+from vocabulary.phrase import Phrase, phrase
 
 blueprint = Blueprint("staff_two", __name__, url_prefix="/staff/requests")
+PURPOSES: dict[str, Phrase] = {
+    "key-encryption": phrase("It seals records and small values"),
+    "client-signing": phrase("It signs in to hospitals"),
+    "head-signing": phrase("It signs the ledger"),
+    "store-receipts": phrase("It proves receipts"),
+}
 
 
 @blueprint.get("")
@@ -37,7 +44,7 @@ def overview() -> str:
 def ask() -> AnyResponse:
     """Ask for something; nothing is done yet."""
     actor, form = current_actor(), request.form
-    if form.get("do") not in (CLOSE_MANY, TELL_AGAIN):
+    if form.get("do") not in (CLOSE_MANY, TELL_AGAIN, ROTATE_KEY):
         raise Invalid("do")
     try:
         if form.get("do") == CLOSE_MANY:
@@ -45,8 +52,11 @@ def ask() -> AnyResponse:
                 wiring(), actor, wanted_of(form), form.get("outcome", ""), form.get("why", ""), now()
             )
             flash(ngettext("%(num)s case waits for a second person.", "%(num)s cases wait for a second person.", many))
-        else:
+        elif form.get("do") == TELL_AGAIN:
             two_persons.ask_to_tell_again(wiring(), actor, form.get("store", ""), form.get("why", ""), now())
+            flash(gettext("This waits for a second person."))
+        else:
+            two_persons.ask_to_rotate(wiring(), actor, form.get("purpose", ""), form.get("why", ""), now())
             flash(gettext("This waits for a second person."))
     except Invalid as error:
         return make_response(_page(dict(form), error.fields), 422)
@@ -86,7 +96,7 @@ def _page(typed: dict[str, str], wrong: dict[str, str]) -> str:
     return render_template(
         "staff/requests.html", requests=found, people=people, me=account_of(actor), outcomes=cases.OUTCOMES,
         kind_options=options_of(cases.KINDS), outcome_options=options_of(cases.OUTCOMES), stores=store_names(),
-        typed=typed,
+        typed=typed, purposes=options_of(PURPOSES), purpose_words=PURPOSES,
         told=[(store.id, store.name) for store in wiring().settings.stores if store.is_told],
         errors={name: _words(name, code) for name, code in wrong.items()},
     )  # fmt: skip
@@ -101,5 +111,6 @@ def _words(name: str, code: str) -> str:
         ("kind", "one-by-one"): gettext("Cases of this kind are looked at one by one."),
         ("kind", "none"): gettext("There is no such open case that nobody else works on."),
         ("store", "missing"): gettext("Choose a store."),
+        ("purpose", "missing"): gettext("Choose what the key is for."),
     }
     return words[name, code]

@@ -1,14 +1,14 @@
 """What takes two: one member of staff asks, another allows or refuses, and only then is it done.
 
-Closing many tasks at once, and telling a store again what it has not confirmed. Keys are never reached from here: they
-are a matter of the command line (`portal keys`).
+Closing many tasks at once, telling a store again what it has not confirmed, and changing a key. A key itself is never
+reached from here: the command line changes it (`portal keys rotate`), and asks first what two have allowed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text, update
@@ -18,7 +18,7 @@ from consent.audit import Audited, write_audit
 from consent.feed.replay import release_parked
 from consent.store_config import Store
 from database.context import as_propagation, as_staff, widen
-from database.keyring import KeyRing
+from database.keyring import ROTATABLE, KeyRing
 from patient_portal.staff.cases import OUTCOMES
 from patient_portal.staff.openings import checked_reason
 from patient_portal.staff.queue import Wanted, matching
@@ -28,7 +28,9 @@ from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
 from vocabulary.errors import Conflict, Invalid, NotFound, Refused
 
-CLOSE_MANY, TELL_AGAIN = "close-many", "tell-again"
+CLOSE_MANY, TELL_AGAIN, ROTATE_KEY = "close-many", "tell-again", "rotate-key"
+ALLOWED_FOR = timedelta(hours=24)
+"""How long a yes to changing a key may be used, once."""
 MOST_AT_ONCE = 500
 A_LIST = 50
 
@@ -58,7 +60,8 @@ _AGAIN = text(
 
 @dataclass(frozen=True)
 class Request:
-    """Something asked for. `count` of tasks it is about, or of what was done once `done_at`."""
+    """Something asked for. `count` of tasks it is about, or of what was done once `done_at`. `outcome`: how the tasks
+    end, or the purpose of the key."""
 
     id: UUID
     kind: str
@@ -95,6 +98,30 @@ def ask_to_tell_again(wiring: Wiring, actor: Actor, store_id: str, why: str, now
     told_store(wiring, store_id)
     with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
         _ask(session, wiring.keyring, actor, TELL_AGAIN, store_id, (), None, why, now)
+
+
+def ask_to_rotate(wiring: Wiring, actor: Actor, purpose: str, why: str, now: datetime) -> None:
+    """Ask that the key for one purpose is changed; somebody with a shell does it, within a day of the other's yes."""
+    if purpose not in ROTATABLE:
+        raise Invalid("purpose", {"purpose": "missing"})
+    with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
+        _ask(session, wiring.keyring, actor, ROTATE_KEY, None, (), purpose, why, now)
+
+
+def use_allowed(wiring: Wiring, request: UUID, purpose: str, now: datetime) -> None:
+    """Use up what two allowed; NotFound, or Refused when it was not allowed, is too old, or was used. With the worker's
+    login."""
+    with wiring.database.begin(as_staff(("*",), request)) as session:
+        row = session.get(StaffRequest, request, with_for_update=True)
+        if row is None or row.kind != ROTATE_KEY or row.outcome != purpose:
+            raise NotFound("request")
+        if row.answer != "yes" or row.decided_at is None:
+            raise Refused("not-allowed")
+        if row.done_at is not None or row.decided_at < now - ALLOWED_FOR:
+            raise Refused("used-or-too-old")
+        session.execute(update(StaffRequest).where(StaffRequest.id == request).values(done_at=now, count=1))
+        detail = {"what": ROTATE_KEY, "answer": "done"}
+        write_audit(session, now, Audited(None, "staff.two-persons", "E", "system", row.by_account, detail=detail))
 
 
 def told_store(wiring: Wiring, store_id: str) -> Store:

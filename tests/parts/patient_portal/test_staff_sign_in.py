@@ -6,13 +6,16 @@ import html
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from werkzeug.test import TestResponse
 
+from database.keyring import KeyRing
 from patient_portal.cli import portal as command
+from patient_portal.commands import keys
 from sandbox.staff_identity.server import STAFF, Colleague
 from tests.support import browser
 from tests.support.browser import Visit, Visitor
@@ -239,3 +242,30 @@ def test_who_left_is_out_everywhere(portal: Portal, environment: None) -> None:
     assert (refused.status_code, "any more" in refused.text) == (403, True)
     run("back", listed.split()[0])
     assert at_work(portal).get("/staff").status_code == 200
+
+
+def test_a_key_is_changed_once_two_allowed_it(
+    portal: Portal, environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SEC-08: where staff sign in, a key is changed once one has asked and another has allowed it, and only then."""
+    file = str(portal.wiring.settings.keys)
+    miguel, dana = at_work(portal), at_work(portal, LEAD)
+
+    def rotate(*more: str) -> str:
+        done = CliRunner().invoke(command, ["keys", "rotate", file, "--purpose", "head-signing", *more])
+        return "done" if done.exit_code == 0 else done.output
+
+    asked = {"do": "rotate-key", "purpose": "head-signing", "why": "Somebody left the team."}
+    assert miguel.post("/staff/requests", **(asked | {"purpose": "blind-index"})).status_code == 422
+    assert miguel.post("/staff/requests", **asked).status_code == 303
+    (request,) = (str(row.id) for row in portal.rows("SELECT id FROM staff_request"))
+    monkeypatch.setattr(keys, "is_production", lambda _url: True)
+    assert "Two of staff have to allow this" in rotate()
+    assert "has not allowed it" in rotate("--request", request)
+    assert dana.post(f"/staff/requests/{request}", answer="yes").status_code == 303
+    assert f"--purpose head-signing --request {request}" in dana.get("/staff/requests").text
+    before = KeyRing.load(Path(file)).active("head-signing").id
+    assert rotate("--request", request) == "done"
+    assert KeyRing.load(Path(file)).active("head-signing").id != before
+    assert "used already" in rotate("--request", request)
+    assert "nobody asked for this key" in rotate("--request", "00000000-0000-4000-8000-000000000001")
