@@ -15,6 +15,7 @@ from database.context import as_propagation
 from database.unit_of_work import Database
 
 LOCK_KEY = 7_015_001
+AT_ONCE = 5_000
 _LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 _MOVE = text(
     "WITH moved AS (DELETE FROM unsequenced WHERE id IN (SELECT id FROM unsequenced ORDER BY id LIMIT :most)"
@@ -25,7 +26,7 @@ _MOVE = text(
 )
 
 
-def sequence_once(database: Database, now: datetime, most: int = 5_000) -> int:
+def sequence_once(database: Database, now: datetime, most: int = AT_ONCE) -> int:
     """Give up to `most` waiting decisions their positions; returns how many. 0 also when another process does it.
 
     The lock is taken by its own statement, so that the move's snapshot begins after the previous holder's commit.

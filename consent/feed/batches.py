@@ -20,6 +20,7 @@ from consent.feed.read_events import Told, read_events, up_to_unreadable
 from consent.feed.read_lines import is_told_by_lines, read_lines
 from consent.feed.rebuild import Events, number, rebuild
 from consent.feed.retelling import Purpose, Retold, leave_behind, next_of_backfill, next_repair
+from consent.feed.state import TO_DO_COLUMNS, ToDo, to_do_after
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
 from consent.stores.lines import LineEvents, Lines
@@ -39,13 +40,14 @@ _NUMBERED = text(
     " updated_at = :now WHERE store_id = :store AND event_number = :before"
 )
 _ANSWERED = text("UPDATE store_batch SET told_at = :now, answered_at = :now WHERE id = :id AND answered_at IS NULL")
-# The same, the cursor of the stream moved, the channel heard and the receipt kept: what most batches end with.
+# The same, the cursor of the stream moved, the channel heard and the receipt kept: what most batches end with. And
+# what there is to do then.
 _STREAMED = text(
     f"WITH answered AS ({_ANSWERED.text} RETURNING store_id),"  # noqa: S608 - constants
     " heard AS (UPDATE store_channel SET since = CASE WHEN state = 'active' THEN since ELSE :now END, state = 'active',"
     "  heard_at = :now, last_error = NULL WHERE store_id IN (SELECT store_id FROM answered)),"
     f" moved AS ({_ADVANCE.text} AND store_id IN (SELECT store_id FROM answered) RETURNING store_id),"
-    f" kept AS ({KEEP_BATCH} FROM moved) SELECT EXISTS (SELECT FROM moved) AS moved, {WAITS} AS waits"
+    f" kept AS ({KEEP_BATCH} FROM moved) SELECT {TO_DO_COLUMNS}, EXISTS (SELECT FROM moved) AS moved, {WAITS} AS waits"
 )
 # Until the transaction ends nobody else makes a batch of this store or begins a backfill.
 _MAKE = text(
@@ -135,7 +137,7 @@ def _of_stream(
         stop = cursor.top if cursor.top - start <= most else stop
         if start >= stop:
             return None, False
-        told = _read(session, ring, store, start, stop, now)
+        told = _read(session, ring, store, (start, stop), now, ahead)
     if ahead is not None:
         ahead.begin(store, stop, most)
     if not told:
@@ -145,11 +147,13 @@ def _of_stream(
 
 
 def _read(
-    session: Session, ring: KeyRing, store: Store, start: int, stop: int, now: datetime
+    session: Session, ring: KeyRing, store: Store, run: tuple[int, int], now: datetime, ahead: ReadAhead | None
 ) -> Sequence[Told] | Lines:
-    if is_told_by_lines(store):
-        return read_lines(session, ring, store, start, stop, now)
-    return read_events(session, ring, store, start, stop, now)
+    if not is_told_by_lines(store):
+        return read_events(session, ring, store, *run, now)
+    if ahead is None:
+        return read_lines(session, ring, store, *run, now)
+    return ahead.head(store, *run, lambda start, stop: read_lines(session, ring, store, start, stop, now))
 
 
 def _retold(session: Session, store: Store, cursor: Cursor, found: Retold | None, now: datetime) -> MadeBatch | None:
@@ -190,20 +194,23 @@ def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datet
     return _cut(session, made, before or [event.position for event in events if event.position == broken])
 
 
-def settle(session: Session, store: Store, made: MadeBatch, answer: BatchAnswer, now: datetime) -> None:
+def settle(session: Session, store: Store, made: MadeBatch, answer: BatchAnswer, now: datetime) -> ToDo | None:
     """Keep the receipts and move the cursor, and note that the store was heard; LostCursor when another sender was
-    here first."""
+    here first. What there is to do then, after a batch of the stream."""
     waits: bool | None = None
+    to_do: ToDo | None = None
     if made.purpose is Purpose.STREAM:
         moves = {"before": made.first_position, "after": made.last_position + 1, "event": made.last_event}
         kept = batch_receipt(store, made.id, answer, now)
-        moved, waits = session.execute(_STREAMED, {**kept, "id": made.id, **moves}).one()
-        if not moved:
+        row = session.execute(_STREAMED, {**kept, "id": made.id, **moves}).one()
+        if not row.moved:
             raise LostCursor
+        waits, to_do = row.waits, to_do_after(moves["after"], made.last_event, row)
     else:
         pass_over(session, store, made, now)
         note_heard(session, store, now)
     keep_receipts(session, store, made.id, made.events, answer, now, whole=True, waits=waits)
+    return to_do
 
 
 def pass_over(session: Session, store: Store, made: MadeBatch, now: datetime) -> None:

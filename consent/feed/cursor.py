@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from consent.store_config import Store
 
+REPAIRS = "EXISTS (SELECT FROM store_retelling r WHERE r.store_id = {store}) AS repairs"
+FILLING = "EXISTS (SELECT FROM store_backfill f WHERE f.store_id = {store} AND f.finished_at IS NULL) AS filling"
+TOP = "(SELECT coalesce(max(position) + 1, 0) FROM position) AS top"
 # The fields of `Cursor`, of `c`.
 CURSOR_COLUMNS = (
-    "c.position, c.event_number, c.failures, c.next_try_at,"
-    " EXISTS (SELECT FROM store_retelling r WHERE r.store_id = c.store_id) AS repairs,"
-    " EXISTS (SELECT FROM store_backfill f WHERE f.store_id = c.store_id AND f.finished_at IS NULL) AS filling,"
+    f"c.position, c.event_number, c.failures, c.next_try_at, {REPAIRS}, {FILLING},"
     " EXISTS (SELECT FROM store_batch b WHERE b.store_id = c.store_id AND b.first_event = c.event_number + 1"
-    "  AND b.answered_at IS NULL) AS waiting, (SELECT coalesce(max(position) + 1, 0) FROM position) AS top"
-)
+    f"  AND b.answered_at IS NULL) AS waiting, {TOP}"
+).format(store="c.store_id")
 _CURSOR = text(f"SELECT {CURSOR_COLUMNS} FROM store_cursor c WHERE c.store_id = :store")  # noqa: S608 - constants
 _FAILED = text(
     "UPDATE store_cursor SET failures = :failures, last_error = :error, next_try_at = :next, updated_at = :now"

@@ -7,10 +7,11 @@ added meanwhile: that is told by its own carried decision (`person_identity`).
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
@@ -27,9 +28,12 @@ from database.unit_of_work import Database
 
 log = structlog.get_logger()
 
-KEPT_RUNS = 8
+KEPT_RUNS = 16
 FRESH_SECONDS = 30.0
 READERS = 2
+AHEAD = 2
+"""So many runs are read, or being read, before the one that is on its way is answered."""
+KEPT_OF_HEAD = 1_000
 LONG_RUN = 20_000
 """So many positions of a backfill are read as a stream."""
 _TOP = text("SELECT coalesce(max(position) + 1, 0) FROM position")
@@ -42,8 +46,28 @@ class _Run:
     since: float
 
 
+@dataclass
+class _Head:
+    """What came last, from `start` up to (not with) `stop`; `since`: when it was begun."""
+
+    start: int
+    stop: int
+    since: float
+    lines: Lines = field(default_factory=lambda: Lines.of(()))
+    lock: Lock = field(default_factory=Lock)
+
+    def begin_anew(self, start: int) -> None:
+        self.start = self.stop = start
+        self.since, self.lines = time.monotonic(), Lines.of(())
+
+    def told_from(self, start: int, stop: int) -> Lines:
+        positions = self.lines.positions
+        return self.lines[bisect_left(positions, start) : bisect_left(positions, stop)]
+
+
 class ReadAhead:
-    """The runs of one process, for any number of senders. Only whole runs, which end where `run_end` says.
+    """The runs of one process, for any number of senders. Only whole runs, which end where `run_end` says; and beside
+    them the few positions at the head of the ledger, read once for all stores that are told alike.
 
     `patience`: seconds to wait for the first part of a backfill's stream. A decision may wait so long; where there is
     nothing else to do it is long.
@@ -57,23 +81,29 @@ class ReadAhead:
         self._runs: OrderedDict[_Key, _Run] = OrderedDict()
         self._begun: dict[str, Future[Lines | None]] = {}
         self._standing: dict[str, Standing] = {}
+        self._heads: dict[_Key, _Head] = {}
         self._lock = Lock()
 
     def begin(self, store: Store, start: int, most: int) -> None:
-        """Begin to read the run at `start` when it is the beginning of a whole one; nobody waits for it."""
+        """Begin to read the run at `start` when it is the beginning of a whole one, and what comes after it; nobody
+        waits for it."""
         if start % most or not is_told_by_lines(store):
             return
-        key = _key(store, start, start + most)
         with self._lock:
-            run = self._found(key)
-            if run is None:
-                if self._pool is None:
-                    self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead")
-                lines = self._pool.submit(self._read, store, start, start + most)
-                run = self._runs[key] = _Run(lines, time.monotonic())
-                if len(self._runs) > KEPT_RUNS:
-                    self._runs.popitem(last=False)
-            self._begun[store.id] = run.lines
+            self._begun[store.id] = self._run(store, start, start + most).lines
+            for later in range(1, AHEAD):
+                self._run(store, start + later * most, start + later * most + most)
+
+    def _run(self, store: Store, start: int, stop: int) -> _Run:
+        key = _key(store, start, stop)
+        run = self._found(key)
+        if run is None:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="read-ahead")
+            run = self._runs[key] = _Run(self._pool.submit(self._read, store, start, stop), time.monotonic())
+            if len(self._runs) > KEPT_RUNS:
+                self._runs.popitem(last=False)
+        return run
 
     def wait(self, store: Store) -> None:
         """Until what was begun for this store is read, well or not. Before a transaction, for the reader needs a
@@ -121,6 +151,23 @@ class ReadAhead:
             with self._lock:
                 self._runs.pop(key, None)
         return lines
+
+    def head(self, store: Store, start: int, stop: int, read: Callable[[int, int], Lines]) -> Lines:
+        """The positions `start` up to (not with) `stop`, the last of the ledger: of them `read` is asked for what no
+        store that is told alike has read yet. A donor's code is made where it is read, and is nobody else's."""
+        if store.basis is Basis.DONATION or stop - start > KEPT_OF_HEAD:
+            return read(start, stop)
+        with self._lock:
+            head = self._heads.setdefault(_key(store, 0, 0), _Head(start, start, time.monotonic()))
+        with head.lock:
+            if start < head.start:
+                return read(start, stop)
+            if start > head.stop or time.monotonic() - head.since > FRESH_SECONDS or stop - head.start > KEPT_OF_HEAD:
+                head.begin_anew(start)
+            if stop > head.stop:
+                head.lines = head.lines.and_then(read(head.stop, stop))
+                head.stop = stop
+            return head.told_from(start, stop)
 
     def close(self) -> None:
         for standing in self._standing.values():

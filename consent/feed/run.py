@@ -20,7 +20,7 @@ from consent.feed.sender import Sender, Step
 from consent.overdue import Owed
 from consent.reconcile.nightly import Nightly
 from consent.seal import Sealer
-from consent.sequencer import sequence_once
+from consent.sequencer import AT_ONCE, sequence_once
 from consent.store_config import Store
 from consent.stores.adapters import adapter_for as adapter_for
 from consent.stores.stream_wire import TakesReceipts
@@ -188,7 +188,7 @@ class _Sequencing:
         if moved:
             self._moved_at = time.monotonic()
             self._fresh.all()
-        return moved == 0
+        return moved < AT_ONCE
 
     def rest(self) -> float:
         return SEQUENCE_SOON if time.monotonic() - self._moved_at < BUSY_SECONDS else SEQUENCE_EVERY

@@ -27,7 +27,7 @@ from consent.feed.pace import Pace
 from consent.feed.parking import Parked, next_parked, park, resolve, try_later
 from consent.feed.pause import PAUSED
 from consent.feed.read_ahead import ReadAhead
-from consent.feed.state import read_state
+from consent.feed.state import ToDo, read_state
 from consent.store_config import Store
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered, StoreAdapter, batch_of
 from database.context import as_propagation
@@ -148,9 +148,8 @@ class Sender:
         pace = replace(self.pace, batch=self.flow.batch)
         return next_batch(session, self.ring, self.store, cursor, now, pace, self.ahead)
 
-    def _make_next(self, session: Session, now: datetime) -> None:
+    def _make_next(self, session: Session, seen: ToDo, now: datetime) -> None:
         """The next batch, in the transaction that keeps the receipts of the last; not when something comes first."""
-        seen = read_state(session, self.store, now)
         if seen.behind and not (seen.paused or seen.parked):
             self.flow.made, self.flow.made_at = self._make(session, seen.cursor, now), time.monotonic()
 
@@ -211,9 +210,9 @@ class Sender:
         try:
             with self.database.begin(as_propagation()) as session:
                 now = self.clock()
-                settle(session, self.store, made, answer, now)
+                to_do = settle(session, self.store, made, answer, now)
                 if onward:
-                    self._make_next(session, now)
+                    self._make_next(session, to_do or read_state(session, self.store, now), now)
         except BaseException:
             self.flow.made = None
             raise

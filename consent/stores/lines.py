@@ -55,6 +55,15 @@ class Lines(Sequence[Line]):
         columns = list(zip(*lines, strict=True)) or [(), (), (), ()]
         return cls(*columns)
 
+    def and_then(self, more: Lines) -> Lines:
+        """These, and `more` of higher positions."""
+        return Lines(
+            [*self.positions, *more.positions],
+            [*self.versions, *more.versions],
+            [*self.persons, *more.persons],
+            [*self.rests, *more.rests],
+        )
+
     @property
     def first_unreadable(self) -> int | None:
         """The place of the first line whose name cannot be opened."""

@@ -16,7 +16,7 @@ from consent.feed.read_lines import read_lines, read_lines_at
 from consent.feed.rebuild import number
 from consent.person_identity import Alias, add_alias
 from consent.store_config import Kind, Store, Transport
-from consent.stores.lines import Line, lines_message
+from consent.stores.lines import Line, Lines, lines_message
 from consent.wire import message
 from database.context import as_propagation
 from tests.parts.consent.conftest import World
@@ -107,3 +107,32 @@ def test_a_run_is_read_once_for_stores_told_alike(world: World) -> None:
     finally:
         ahead.close()
     assert [run_end(start, 1_000) for start in (0, 1, 999, 1_000)] == [1_000, 1_000, 1_000, 2_000]
+
+
+def test_the_head_is_read_once_for_stores_told_alike(world: World) -> None:
+    """SUB-07: each position is read by one of the stores that are told alike, whatever place each of them is at; one
+    that is far behind reads for itself, and so does the store of an effort, which makes codes where it reads."""
+    top, ring, one, donors = _lived(world), world.database.keyring, BY_LINES[1], BY_LINES[2]
+    ahead, asked = ReadAhead(world.database.worker, ring, world.clock), []
+    with world.database.worker.begin(as_propagation()) as session:
+
+        def told(store: Store, start: int, stop: int) -> Lines:
+            return read_lines(session, ring, store, start, stop, world.clock())
+
+        def read(store: Store, start: int, stop: int) -> None:
+            def now(start: int, stop: int) -> Lines:
+                asked.append((start, stop))
+                return told(store, start, stop)
+
+            assert ahead.head(store, start, stop, now) == told(store, start, stop)
+
+        other = replace(one, id="another")
+        for store, start, stop in ((one, 2, 4), (other, 2, 5), (one, 4, 5), (other, 3, top), (one, 5, top)):
+            read(store, start, stop)
+        assert asked == [(2, 4), (4, 5), (5, top)], "no position twice"
+        read(one, 1, top)
+        read(replace(one, practices=frozenset({"riverside-main"})), 2, top)
+        read(donors, 2, top)
+        read(replace(donors), 2, top)
+        read(one, top + 5, top + 6)
+    assert asked[3:] == [(1, top), (2, top), (2, top), (2, top), (top + 5, top + 6)]
