@@ -32,7 +32,7 @@ SETTLES: Mapping[str, Mapping[str, Phrase]] = {
     REVIEW: {
         "paper-accepted": phrase("The paper was seen, and it holds"),
         "paper-refused": phrase("The paper does not hold"),
-        "person-at-risk": phrase("The person could come to harm. Nobody acts on any paper of theirs"),
+        "person-at-risk": phrase("The person could come to harm. Whoever says this acts for them no more"),
     },
     DEATH: {
         "death-confirmed": phrase("The death is confirmed"),
