@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from database.context import knowing, widen
 from notifications.channels.twilio_webhook import InboundText
 from notifications.keywords import understand
+from notifications.mail import is_mail_address
 from notifications.numbers import read_number
 from notifications.tables import ContactPoint, InboundMessage
 from notifications.texting import Texting, record_wish, texts_wanted
@@ -82,6 +83,24 @@ def receive_text(texting: Texting, inbound: InboundText, now: datetime) -> Reply
     return Reply(understood.meaning, render(answer, language, texting.programme) if answer else None)
 
 
+def stop_for(texting: Texting, typed: str, by: str, why: str, now: datetime) -> int:
+    """Somebody told us, on the phone or at a desk, that nothing may come to this number or mail address any more
+    (SMS-03, "any reasonable manner"): how many people had given it. `by` and `why` are kept with each no.
+    """
+    value = typed.strip()
+    mail = is_mail_address(value)
+    index = texting.address_index(f"email:{value.lower()}") if mail else texting.number_index(_written(value))
+    proof = json.dumps({"means": "staff", "by": by, "why": why[:500], "at": now.isoformat()})
+    with texting.database.begin(knowing(index)) as session:
+        locked = select(ContactPoint).where(ContactPoint.value_index == index).order_by(ContactPoint.id)
+        contacts = list(session.scalars(locked.with_for_update()))
+        widen(session, knowing(index, persons=tuple({contact.person_id for contact in contacts})))
+        for contact in contacts:
+            record_wish(session, texting, contact, "no", "staff", proof.encode(), now)
+    log.info("stopped_by_staff", count=len(contacts))
+    return len(contacts)
+
+
 def _written(sender: str) -> str:
     """The sender as we file numbers; whoever texts us, from anywhere, may say STOP."""
     try:
@@ -106,7 +125,7 @@ def _take_effect(
     """STOP holds for everyone who uses this number; START only where the number had been proven."""
     proof = json.dumps({"means": "text", "sid": inbound.sid, "words": inbound.body[:200], "at": now.isoformat()})
     for contact in contacts:
-        if meaning == "stop" and contact.state in ("confirmed", "unconfirmed"):
+        if meaning == "stop":
             record_wish(session, texting, contact, "no", "text", proof.encode(), now)
         elif meaning == "start" and contact.state == "confirmed":
             record_wish(session, texting, contact, "yes", "text", proof.encode(), now)

@@ -43,7 +43,9 @@ STOP_PHRASES = (
     "stop texting", "stop sending", "stop messaging", "stop all", "stop it", "no more texts", "no more messages",
     "no more text", "do not text", "dont text", "do not contact", "dont contact", "do not message", "dont message",
     "leave me alone", "unsubscribe", "opt out", "opt me out", "take me off", "remove me", "delete my number",
-    "wrong number",
+    "wrong number", "no texts", "no messages", "dont want texts", "dont want messages", "dont want these",
+    "dont want any more", "dont want any texts", "dont want any messages", "do not want texts", "do not want messages",
+    "do not want these", "do not want any more", "no longer want",
     "no mas", "no quiero", "ya no quiero", "dejen de", "deje de", "deja de", "no me escriban", "no me escriba",
     "no me envien", "no me envie", "no me manden", "no me mande", "darme de baja", "dar de baja", "numero equivocado",
 )  # fmt: skip
@@ -69,6 +71,20 @@ _POLITE = frozenset(
     }
 )
 _SHORT = 5
+# "Quit texting me", "I want to cancel these messages": a word for ending, first, and soon after it what is to end.
+_ENDING = frozenset(
+    {"quit", "cancel", "end", "revoke", "discontinue", "cease", "cancelen", "cancele", "quiten", "terminen", "paren"}
+)
+_ENDED = frozenset(
+    {
+        "text", "texts", "texting", "message", "messages", "messaging", "sms", "sending", "contacting", "bothering",
+        "consent", "permission", "subscription", "mensaje", "mensajes", "texto", "textos", "consentimiento", "permiso",
+    }
+)  # fmt: skip
+_LEAD_IN = frozenset(
+    {"i", "id", "want", "wish", "to", "would", "like", "can", "could", "just", "must", "quiero", "que"}
+)
+_SOON = 4
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,10 @@ def _is_stop(words: list[str], core: list[str]) -> bool:
         return True
     if any(f" {phrase} " in spoken for phrase in STOP_PHRASES):
         return True
-    return words[:1] == ["stop"] or ("stop" in words and len(words) <= _SHORT)
+    if words[:1] == ["stop"] or ("stop" in words and len(words) <= _SHORT):
+        return True
+    asked = [word for word in words if word not in _LEAD_IN and word not in ("please", "pls", "you", "por", "favor")]
+    return asked[:1] != [] and asked[0] in _ENDING and not _ENDED.isdisjoint(asked[1:_SOON])
 
 
 def _words(body: str) -> list[str]:

@@ -16,7 +16,16 @@ from uuid import UUID
 from notifications.mail import as_html, as_text, domain_of
 from notifications.mails import MAIL_KINDS, render_mail
 from notifications.neutral_words import names_illness, tells_something
-from notifications.texts import KINDS, LANGUAGES, ONE_SEGMENT, Programme, is_gsm7, render, segments
+from notifications.texts import (
+    KINDS,
+    LANGUAGES,
+    ONE_SEGMENT,
+    STARTED_BY_SERVICE,
+    Programme,
+    is_gsm7,
+    render,
+    segments,
+)
 
 CODE = "123456"
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,7 +65,7 @@ def findings(programme: Programme, mail_sender: str | None = None) -> list[Findi
     found = [Finding(where, problem) for where, problem in _envelope(programme, mail_sender)]
     for one in measured(programme):
         where = f"text {one.kind} ({one.language})"
-        found += [Finding(where, problem) for problem in _wrong(one.words, programme)]
+        found += [Finding(where, problem) for problem in (*_wrong(one.words, programme), *_lacks(one, programme))]
         if one.segments > 1:
             found.append(Finding(where, f"is {one.segments} segments: {one.length} characters, {ONE_SEGMENT} fit"))
     for language in LANGUAGES:
@@ -77,7 +86,8 @@ def findings(programme: Programme, mail_sender: str | None = None) -> list[Findi
 def _envelope(programme: Programme, mail_sender: str | None) -> Iterator[tuple[str, str]]:
     """Sender name, link and domain: they stand on a lock screen and in the list of a mail program."""
     host = urlsplit(programme.link).hostname or ""
-    for where, words in (("name", programme.name), ("link", host), ("mail sender", mail_sender or "")):
+    of_ours = {"name": programme.name, "link": host, "help number": programme.contact, "mail sender": mail_sender or ""}
+    for where, words in of_ours.items():
         if bad := names_illness(words):
             yield where, f"names an illness ({bad})"
     parts = urlsplit(programme.link)
@@ -85,6 +95,14 @@ def _envelope(programme: Programme, mail_sender: str | None) -> Iterator[tuple[s
         yield "link", "carries more than the address of the first page"
     if mail_sender and domain_of(mail_sender).count(".") < 1:
         yield "mail sender", "has no domain of its own"
+
+
+def _lacks(one: Measured, programme: Programme) -> Iterator[str]:
+    """Each text says who sends it; what the service starts says how to reach us, too (SMS-07)."""
+    if not one.words.startswith(f"{programme.name}: "):
+        yield "does not begin with the sender's name"
+    if one.kind in STARTED_BY_SERVICE and programme.link not in one.words and programme.contact not in one.words:
+        yield "names no way to reach us"
 
 
 def _wrong(words: str, programme: Programme) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""`portal messages`: every text as this installation would send it, what it costs, the budget, and letters to post."""
+"""`portal messages`: every text as this installation would send it, what it costs, the budget, letters to post, and a
+stop that somebody told us by other means."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 
 from database.context import as_nobody
+from notifications.inbound import stop_for
 from notifications.lint import findings, measured
 from notifications.spend import spent
 from notifications.texting import Texting
@@ -21,7 +23,7 @@ from patient_portal.wiring import now, wire
 
 @click.group()
 def messages() -> None:
-    """Look at what is sent to people: words, lengths, budget; print the letters that wait."""
+    """Look at what is sent to people: words, lengths, budget; print the letters that wait; enter a stop."""
 
 
 @messages.command("list")
@@ -67,6 +69,22 @@ def letters(folder: Path | None) -> None:
             return
         for one in waiting_letters(texting, now()):
             click.echo(f"{one.id}  {one.topic:16} since {one.since:%Y-%m-%d}")
+
+
+@messages.command()
+@click.option("--by", prompt="Your name", help="Who enters it; kept with the no.")
+@click.option("--why", prompt="How they told us", help="Such as: by phone today; name no illness. Kept with the no.")
+def stop(by: str, why: str) -> None:
+    """Send nothing more to a number or mail address whose owner told us so, by whatever means (SMS-03).
+
+    It is asked for, so that it stands in no history of commands. Nothing else about these people changes.
+    """
+    if not by.strip() or not why.strip():
+        raise click.ClickException("say who enters it and how they told us")
+    typed = click.prompt("Number or mail address")
+    with _parts() as texting:
+        people = stop_for(texting, typed, by.strip(), why.strip(), now())
+    click.echo(f"Noted: nothing more goes there. People who had given it: {people}.")
 
 
 @contextmanager

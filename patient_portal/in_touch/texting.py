@@ -42,6 +42,7 @@ log = structlog.get_logger()
 
 LOOK_EVERY = 1.0
 CURSOR = "texts"
+_BY_MEANS = {"network": ActorKind.SYSTEM, "staff": ActorKind.STAFF}
 _BY_STAFF = text(
     "SELECT id, practice_id FROM decision WHERE person_id = :person AND recorded_at = :moment AND actor_kind = :staff"
     " ORDER BY version LIMIT 1"
@@ -73,7 +74,7 @@ def programme_of(settings: Settings) -> Programme:
 
 
 def _note(actor: Actor | None, session: Session, person: UUID, event: Event, means: str, moment: datetime) -> None:
-    kind = actor.kind if actor else ActorKind.SYSTEM if means == "network" else ActorKind.PATIENT
+    kind = actor.kind if actor else _BY_MEANS.get(means, ActorKind.PATIENT)
     account = actor.account_id if actor else None
     write_audit(session, moment, Audited(person, event, "U", kind.value, account, detail={"means": means}))
 

@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from database.context import as_persons
 from notifications.channels.twilio_webhook import InboundText
 from notifications.confirmations import confirm_decision
-from notifications.contact import contact_of
-from notifications.inbound import receive_text
+from notifications.contact import confirm_number, contact_of
+from notifications.inbound import receive_text, stop_for
 from notifications.tables import ContactConsent
-from tests.parts.notifications.conftest import NOON, NUMBER, Desk
+from tests.parts.notifications.conftest import AGREED, NOON, NUMBER, Desk
 
 _sids = itertools.count(1)
 
@@ -126,3 +126,24 @@ def test_reply_is_in_the_persons_language(desk: Desk) -> None:
     reply = say(desk, "ALTO")
     assert reply is not None
     assert "mensajes" in reply
+
+
+def test_a_stop_that_staff_enter(desk: Desk) -> None:
+    """SMS-03, X-02: told by phone: everyone on the number, at once, with who entered it as proof; START still works;
+    a number put aside keeps its STOP, too."""
+    people = [desk.confirmed(), desk.confirmed()]
+    confirm_decision(desk.worker, people[0], "d1", now=NOON)
+    assert stop_for(desk.worker, "(617) 555-0150", "Kim", "By phone", NOON) == 2
+    assert stop_for(desk.worker, "nobody@mail.example.org", "Kim", "By phone", NOON) == 0
+    desk.send()
+    assert len(desk.texts()) == 4
+    assert [texts_on(desk, person) for person in people] == [False, False]
+    say(desk, "START")
+    assert texts_on(desk, people[0])
+    contact = desk.add(people[0], "+16175550151")
+    desk.send()
+    assert confirm_number(desk.web, people[0], contact, desk.code(), AGREED, NOON) == "right"
+    before = wishes(desk, people[0])
+    say(desk, "STOP")
+    assert wishes(desk, people[0]) == before + 1
+    assert texts_on(desk, people[0])

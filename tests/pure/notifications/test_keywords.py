@@ -14,6 +14,9 @@ STOP = [
     "no more texts please", "Don't text me", "don’t contact me again", "leave me alone", "take me off this list",
     "PARAR", "Parar por favor", "ALTO", "alto!", "BASTA", "no mas", "No más", "¡NO MÁS!", "no mas mensajes",
     "ya no quiero mensajes", "no me manden mensajes", "dejen de escribirme", "quiero darme de baja", "ＳＴＯＰ",
+    "Quit texting me", "please cancel these texts", "I want to end all messages", "I revoke my consent", "can you quit "
+    "bothering me", "I don’t want these texts", "no texts please", "Cancelen los mensajes", "quiero que terminen los "
+    "mensajes por favor",
     "Stop Stop", "just stop", "you have the wrong number",
 ]  # fmt: skip
 NOT_STOP = [
@@ -21,6 +24,8 @@ NOT_STOP = [
     ("Sí", "start"), ("HELP", "help"), ("info", "help"), ("Ayuda", "help"), ("¿AYUDA?", "help"),
     ("please don't stop", "other"), ("do not stop", "other"), ("no paren", "other"), ("thank you", "other"),
     ("when is my appointment", "other"), ("", "other"), ("👍", "other"), ("yes but call me first", "other"),
+    ("cancel my visit on Monday", "other"), ("the end of your message is missing", "other"),
+    ("I want to know who texts me", "other"), ("don't cancel my texts", "other"),
     ("restart my phone", "other"), ("weekend", "other"), ("the end of the month is fine", "other"),
     ("how do I start texts from you again", "other"),
 ]  # fmt: skip

@@ -31,6 +31,8 @@ def test_nothing_we_send_tells_anything() -> None:
         (replace(USUAL, link="https://mycancer.example.org"), SENDER, "link"),
         (replace(USUAL, link="https://portal.example.org/p?id=7"), SENDER, "link"),
         (USUAL, "news@oncology.example.org", "mail sender"),
+        (USUAL, "news@localhost", "mail sender"),
+        (replace(USUAL, contact="1-800-CANCER1"), SENDER, "help number"),
         (replace(USUAL, name="Registro de Salud y Apoyo de la Región"), SENDER, "text"),
     ],
 )
@@ -54,6 +56,25 @@ def test_the_linter_finds_what_is_planted(words: str, language: str, monkeypatch
     for planted in ((words, "You have an update."), ("You have an update", f"{words}.")):
         monkeypatch.setitem(mails._MAILS[language], "update", planted)
         assert any(found.where == f"mail update ({language})" for found in findings(USUAL, SENDER))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "problem"),
+    [
+        ("late", "Something takes longer. Sign in: {link}", "sender"),
+        ("late", "{program}: Something takes longer than it should.", "no way to reach us"),
+        ("news", "{program}: There is news. {link} " + "x" * 160, "segments"),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_text_lacks_is_found(
+    kind: texts.Kind, words: str, problem: str, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SMS-07: a text without its sender, without a way to reach us, or of more than one segment, in each language."""
+    monkeypatch.setitem(texts._TEMPLATES[language], kind, words)
+    [found] = findings(USUAL, SENDER)
+    assert found.where == f"text {kind} ({language})"
+    assert problem in found.problem
 
 
 def test_a_code_in_a_subject_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
