@@ -29,7 +29,8 @@ from fhir_bridge.connections import HeldTokens, OpenConnection
 from fhir_bridge.course import FINISHED as FINISHED
 from fhir_bridge.course import Course, OfferedMemory, course_of
 from fhir_bridge.fewer_collections import fewer_collections
-from fhir_bridge.keep_record import NOTHING_SAID, Keeper
+from fhir_bridge.keep_outcomes import keep_outcomes
+from fhir_bridge.keep_record import Keeper
 from fhir_bridge.person_ciphers import cipher_of
 from fhir_bridge.providers import Provider
 from fhir_bridge.retrieve.asking import Clock
@@ -162,8 +163,8 @@ class _Run:
             for item in items:
                 if isinstance(item, FetchedFile):
                     self.keeper.keep_file(session, item, now)
-                elif isinstance(item, TypeOutcome):
-                    self.keeper.keep_outcome(session, item, self.course.said.get(item.type, NOTHING_SAID))
+            outcomes = [item for item in items if isinstance(item, TypeOutcome)]
+            keep_outcomes(self.keeper, session, outcomes, self.course.said)
             marks = [item for item in items if isinstance(item, Mark)]
             if marks:
                 self.keeper.keep_marks(session, marks)

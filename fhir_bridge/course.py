@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from database.context import as_persons
 from database.unit_of_work import Database
-from fhir_bridge.keep_record import COMPLETE, FILE_KIND, Keeper, Said, notices_place, version_place
+from fhir_bridge.keep_outcomes import COMPLETE, Said, notices_place
+from fhir_bridge.keep_record import FILE_KIND, Keeper, version_place
 from fhir_bridge.retrieve.beside import FILE_TYPE
 from fhir_bridge.retrieve.chain import Mark
 from fhir_bridge.retrieve.offered import NOTHING, Offered

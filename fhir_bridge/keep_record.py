@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
 from database.keyring import KeyRing
@@ -24,16 +24,15 @@ from fhir_bridge.named_in_entry import code_of, targets_of, writers_of
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.kinds import kind_of
 from fhir_bridge.reading.line import sort_date
+from fhir_bridge.reading.shape import profiles
 from fhir_bridge.reading.standing import is_mistake
 from fhir_bridge.retrieve.beside import FILE_TYPE
 from fhir_bridge.retrieve.chain import Mark
 from fhir_bridge.retrieve.files import FetchedFile
 from fhir_bridge.retrieve.page import Received
-from fhir_bridge.retrieve.states import State, TypeOutcome
-from fhir_bridge.tables import RecordEntry, ResourceVersion, Retrieval, RetrievalSearch
+from fhir_bridge.tables import Retrieval, RetrievalSearch
 
 FILE_KIND = "file"
-COMPLETE = {State.OK, State.EMPTY}
 
 # Constant statements, whatever the number of rows, and few large parameters: building statements anew cost more than
 # running them, and writing lists of bytes as text as much. What has one length stands end to end in one value.
@@ -84,29 +83,8 @@ _MARKS = text(
     " FROM unnest(CAST(:searches AS bytea[]), CAST(:sealed AS bytea[])) AS page (search, sealed)"
     " ON CONFLICT (retrieval_id, search_index) DO UPDATE SET sealed = excluded.sealed"
 )
-MOST_NAMED = 200
+MOST_REMEMBERED = 5_000
 _NO_CODE = bytes(32)
-_OUTCOME = text(
-    "INSERT INTO retrieval_type (retrieval_id, type, person_id, state, count, notices_sealed, updated_at)"
-    " VALUES (:retrieval, :type, :person, :state, :count, :sealed, :at) ON CONFLICT (retrieval_id, type) DO UPDATE SET"
-    " state = excluded.state, count = excluded.count, notices_sealed = excluded.notices_sealed,"
-    " updated_at = excluded.updated_at"
-)
-_VANISHED = text(
-    "DELETE FROM record_entry WHERE person_id = :person AND provider_id = :provider AND type = :type"
-    " AND retrieval_id <> :retrieval RETURNING version_id"
-)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What was said about a type at an earlier fetch, in the form in which it is kept."""
-
-    notices: Sequence[list[Any]] = ()
-    dropped: Sequence[list[str]] = ()
-
-
-NOTHING_SAID = Said()
 
 
 @dataclass(frozen=True)
@@ -146,7 +124,7 @@ class Keeper:
         if spoken_of:
             targets, provenances = zip(*spoken_of, strict=True)
             session.execute(
-                _PROVENANCE, self._own | {"targets": list(targets), "provenances": list(provenances)}
+                _PROVENANCE, self.own | {"targets": list(targets), "provenances": list(provenances)}
             )  # fmt: skip
 
     def keep_file(self, session: Session, file: FetchedFile, now: datetime) -> None:
@@ -177,47 +155,6 @@ class Keeper:
         """A mark as it was kept."""
         return self.cipher.open(sealed, self._mark_place)
 
-    def keep_outcome(self, session: Session, outcome: TypeOutcome, earlier: Said = NOTHING_SAID) -> None:
-        """Keep how one type fared. Entries of a complete type that were not seen again are no longer shown, and named;
-        of a type that was only asked for changes all others stand, with what was said of them `earlier`."""
-        dropped = [[one.type, one.id, one.reason] for one in outcome.dropped[:MOST_NAMED]]
-        notices = [[notice.severity, notice.code, notice.text[:500], notice.incomplete] for notice in outcome.notices]
-        count, state = outcome.count, outcome.state
-        # A file stays with the entry that names it, which may not have been seen this time.
-        if outcome.whole and state in COMPLETE and not outcome.dropped and outcome.type != FILE_TYPE:
-            dropped += [[outcome.type, identity, "vanished"] for identity in self._vanished(session, outcome.type)]
-        elif not outcome.whole and state in COMPLETE:
-            count = self._held(session, outcome.type)
-            state = State.OK if count else state
-            dropped = [*dropped, *(one for one in earlier.dropped if one not in dropped)][:MOST_NAMED]
-            notices += [one for one in earlier.notices if one not in notices]
-        said = {"notices": notices, "dropped": dropped, "stopped_by": outcome.stopped_by}
-        row = {
-            "retrieval": self.retrieval, "type": outcome.type, "person": self.cipher.person, "state": state.value,
-            "count": count, "at": outcome.at,
-            "sealed": self.cipher.seal(orjson.dumps(said), notices_place(self.retrieval, outcome.type)),
-        }  # fmt: skip
-        session.execute(_OUTCOME, row)
-
-    def _vanished(self, session: Session, of: str) -> list[str]:
-        """Take out what a whole, complete type no longer holds; the ids of the first of them."""
-        named = self._own | {"type": of, "retrieval": self.retrieval}
-        gone = session.scalars(_VANISHED, named).all()
-        versions = select(ResourceVersion.fhir_id_index, ResourceVersion.content_sealed)
-        rows = session.execute(versions.where(ResourceVersion.id.in_(sorted(gone)[:MOST_NAMED]))) if gone else ()
-        return [
-            str(orjson.loads(self.cipher.open(sealed, version_place(of, index))).get("id")) for index, sealed in rows
-        ]
-
-    def _held(self, session: Session, of: str) -> int:
-        return session.scalar(
-            select(func.count()).where(
-                RecordEntry.person_id == self.cipher.person,
-                RecordEntry.provider_id == self.provider_id,
-                RecordEntry.type == of,
-            )
-        ) or 0  # fmt: skip
-
     def finish(self, session: Session, state: str, now: datetime) -> None:
         session.execute(update(Retrieval).where(Retrieval.id == self.retrieval).values(state=state, finished_at=now))
         session.execute(delete(RetrievalSearch).where(RetrievalSearch.retrieval_id == self.retrieval))
@@ -227,7 +164,11 @@ class Keeper:
         return self._index_of(f"{kind}/{identity}")
 
     @cached_property
-    def _own(self) -> dict[str, Any]:
+    def _kinds(self) -> dict[bytes, tuple[str, bytes]]:
+        return {}
+
+    @cached_property
+    def own(self) -> dict[str, Any]:
         return {"person": self.cipher.person, "provider": self.provider_id}
 
     @cached_property
@@ -245,10 +186,24 @@ class Keeper:
         return self.ring.blind_index("search", f"{self.retrieval}\x00{query}")
 
     def _of(self, one: Received) -> _Kept:
-        when = sort_date(date_of(one.resource))
-        code = code_index(self.ring, self.cipher.person, code_of(one.resource)) if one.type == "Observation" else None
-        kind, mistake = kind_of(one.resource).value, is_mistake(one.resource)
+        kind, code = self._kind_and_code(one)
+        when, mistake = sort_date(date_of(one.resource)), is_mistake(one.resource)
         return _Kept(one.type, self.fhir_index(one.type, one.id), one.raw, kind, when, mistake, code)
+
+    def _kind_and_code(self, one: Received) -> tuple[str, bytes | None]:
+        """What a measurement is and what was measured, read once for each way in which a record writes it."""
+        if one.type != "Observation":
+            return kind_of(one.resource).value, None
+        try:
+            written = orjson.dumps([one.resource.get("code"), one.resource.get("category"), profiles(one.resource)])
+        except (orjson.JSONEncodeError, RecursionError):
+            written = one.raw
+        known = self._kinds.get(written)
+        if known is None:
+            known = kind_of(one.resource).value, code_index(self.ring, self.cipher.person, code_of(one.resource))
+            if len(self._kinds) < MOST_REMEMBERED:
+                self._kinds[written] = known
+        return known
 
     def _keep(self, things: Iterable[_Kept], session: Session, now: datetime) -> None:
         """New versions, the current entries, and the manifest; of the same thing twice the last counts."""
@@ -263,7 +218,7 @@ class Keeper:
                 }
             )  # fmt: skip
             at += len(content)
-        values = self._own | {
+        values = self.own | {
             "rows": orjson.dumps(rows).decode(),
             "indexes": b"".join(one.index for one in page),
             "macs": b"".join(self.ring.content_mac(one.content) for one in page),
@@ -281,8 +236,3 @@ def code_index(ring: KeyRing, person: UUID, code: str) -> bytes:
 def version_place(kind: str, fhir_id_index: bytes) -> str:
     """What binds a version's ciphertext to its row."""
     return f"resource_version:content:{kind}:{fhir_id_index.hex()}"
-
-
-def notices_place(retrieval: UUID, of: str) -> str:
-    """What binds what was said of a type to its row."""
-    return f"retrieval_type:notices:{retrieval}:{of}"

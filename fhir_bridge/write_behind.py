@@ -9,20 +9,23 @@ from typing import Any
 
 MOST_WAITING = 2_000
 MOST_AT_ONCE = 1_000
+ENOUGH, PATIENCE_SECONDS = 400, 0.05
 
 
 class WriteBehind:
     """A thread that calls `keep(items)` with what was put, until `close`.
 
     Not more than MOST_WAITING of weight waits: who brings more has to wait too, so that a long record passes through
-    and never stands in memory. What `keep` raises is raised by the next `put` and by `close`.
+    and never stands in memory. What comes first is kept at once, to be seen; later it may wait PATIENCE_SECONDS for
+    more, until it is ENOUGH: each call costs as much as keeping dozens of resources. What `keep` raises is raised by
+    the next `put` and by `close`.
     """
 
     def __init__(self, keep: Callable[[list[Any]], None]) -> None:
         self._keep = keep
         self._items: deque[tuple[int, Any]] = deque()
         self._weight = 0
-        self._closed = False
+        self._closed = self._begun = False
         self._error: BaseException | None = None
         lock = threading.Lock()
         self._more, self._room = threading.Condition(lock), threading.Condition(lock)
@@ -38,7 +41,8 @@ class WriteBehind:
                 raise self._error
             self._items.append((weight, item))
             self._weight += weight
-            self._more.notify()
+            if len(self._items) == 1 or self._is_enough():
+                self._more.notify()
 
     def close(self) -> None:
         """Wait until all is kept."""
@@ -68,6 +72,9 @@ class WriteBehind:
         with self._more:
             while not self._items and not self._closed:
                 self._more.wait()
+            if self._begun:
+                self._more.wait_for(self._is_enough, PATIENCE_SECONDS)
+            self._begun |= self._weight > 1
             batch: list[tuple[int, Any]] = []
             size = 0
             while self._items and (not batch or size + self._items[0][0] <= MOST_AT_ONCE):
@@ -75,3 +82,6 @@ class WriteBehind:
                 batch.append((weight, item))
                 size += weight
             return batch
+
+    def _is_enough(self) -> bool:
+        return self._closed or self._weight >= ENOUGH

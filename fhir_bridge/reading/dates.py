@@ -61,9 +61,23 @@ def read_date(value: Any) -> FhirDate | None:
     match = _DATE.fullmatch(given)
     if match is None:
         return FhirDate(given, Precision.UNKNOWN, None)
-    parts = match.groupdict()
+    return _quickly(given) or _with_care(given, match.groupdict())
+
+
+def _quickly(given: str) -> FhirDate | None:
+    """A day or a moment as nearly every one is written; None for all others."""
     try:
-        day = date(int(parts["y"]), int(parts["m"] or 1), int(parts["d"] or 1))
+        if len(given) == 10:
+            return FhirDate(given, Precision.DAY, date.fromisoformat(given))
+        moment = datetime.fromisoformat(given) if len(given) >= 20 else None
+    except ValueError:
+        return None
+    return FhirDate(given, Precision.INSTANT, moment) if moment is not None and moment.tzinfo is not None else None
+
+
+def _with_care(given: str, parts: dict[str, str | None]) -> FhirDate:
+    try:
+        day = date(int(parts["y"] or 0), int(parts["m"] or 1), int(parts["d"] or 1))
         if parts["H"] is None:
             precision = Precision.DAY if parts["d"] else Precision.MONTH if parts["m"] else Precision.YEAR
             return FhirDate(given, precision, day)

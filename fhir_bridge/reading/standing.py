@@ -20,7 +20,9 @@ _UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
 
 def is_mistake(resource: Resource) -> bool:
     """Whether the provider withdrew the entry (`entered-in-error`), which is then never a fact."""
-    return "entered-in-error" in {text(resource.get("status")), *codes(resource.get("verificationStatus"))}
+    return text(resource.get("status")) == "entered-in-error" or (
+        "verificationStatus" in resource and "entered-in-error" in codes(resource["verificationStatus"])
+    )
 
 
 def is_refuted(resource: Resource) -> bool:

@@ -139,6 +139,28 @@ def test_a_caller_may_not_name_another_host(listen: Listen) -> None:
         way_to(server.url).request("GET", server.url, headers={"Host": "evil.example"})
 
 
+def test_what_is_not_a_request_is_not_sent(listen: Listen) -> None:
+    """SEC-05: a line end in a header or a space in a method would make two requests of one."""
+    server = listen()
+    client = way_to(server.url)
+    for headers in (
+        {"X-Note": "a\r\nX-More: b"},
+        {"X-Note\r\nX-More": "b"},
+        {"X-Note": "a\n folded"},
+        {"X-Note": "中"},
+    ):
+        with pytest.raises(OutboundRefused, match="request-form"):
+            client.request("GET", server.url, headers=headers)
+    with pytest.raises(OutboundRefused, match="request-form"):
+        client.request("GET / HTTP/1.1\r\nX: y\r\n\r\nGET", server.url)
+    assert server.heads == []
+    asked = client.request("POST", f"{server.url}/?a=1", params={"b": "ü &"}, form={"code": "x y"})
+    assert asked.status == 200
+    assert server.heads[0].startswith(b"POST /?a=1&b=%C3%BC+%26 HTTP/1.1\r\n")
+    assert b"Content-Type: application/x-www-form-urlencoded\r\n" in server.heads[0]
+    assert b"Content-Length: 8\r\n" in server.heads[0]
+
+
 def test_no_address_reaches_a_log(
     listen: Listen, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_bridge.reading.dates import Precision, date_of, read_date
+from fhir_bridge.reading.dates import _DATE, Precision, _quickly, _with_care, date_of, read_date
 from fhir_bridge.reading.entry import read_entry
 from fhir_bridge.reading.line import read_line, sort_date
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, reference_range, unit_text, value_said
@@ -35,6 +35,21 @@ def test_precision_is_kept(text: str, precision: Precision, value: Any) -> None:
     found = read_date(text)
     assert found is not None
     assert (found.text, found.precision, found.value) == (text, precision, value)
+
+
+@given(st.from_regex(_DATE, fullmatch=True))
+def test_a_date_read_quickly_is_the_same_date(text: str) -> None:
+    """FHIR-18: the short way reads what the long one does, or leaves it to it."""
+    quick, match = _quickly(text), _DATE.fullmatch(text)
+    assert match is not None
+    careful = _with_care(text, match.groupdict())
+    assert quick is None or (quick == careful and quick.sort == careful.sort)
+
+
+@pytest.mark.parametrize("text", ["2024-02-30", "2024-01-01T24:00:00Z", "2024-01-01T10:00:60Z", "2024-01-01T10:00:00"])
+def test_what_is_unusual_is_read_with_care(text: str) -> None:
+    """FHIR-18: no such day, no such hour, a leap second, no zone."""
+    assert _quickly(text) is None
 
 
 def test_time_without_zone_says_so() -> None:
