@@ -6,9 +6,11 @@ Beside them the hospital sends the person's own shots, which must be there whate
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from random import Random
 from typing import Any
 
 import orjson
@@ -17,6 +19,8 @@ from flask import Response
 
 from sandbox.hospital import faults
 from sandbox.hospital.records import Chart
+from tests.mutations.trials import corpus
+from tests.mutations.ways import spoiled
 from tests.parts.patient_portal.test_record import lines_of, shown
 from tests.support.portal import Client, Portal, signed_in_client
 from tests.support.testdata import testdata
@@ -250,6 +254,25 @@ def test_s09_half_an_answer_is_no_answer(portal: Portal, answers: Callable[..., 
     assert f"{kind} We could not get these. You can try again." in shown(client, "/record/progress")
     assert kind not in {one["resourceType"] for one in downloaded(client)}
     assert not portal.rows("SELECT 1 FROM record_entry WHERE type = :kind", kind=kind)
+
+
+def test_spoiled_entries_break_no_page(portal: Portal, answers: Callable[..., None]) -> None:
+    """FHIR-13, SEC-10, Issue 4 (bad input): entries changed at random, of every type that is shown in a way of its own,
+    from the hospital's answer to every list, page and file; the person's own shots are there."""
+    random, bodies = Random(23), {}
+    for kind in ("Observation", "Condition", "MedicationRequest", "DiagnosticReport", "Procedure", "DocumentReference"):
+        whole = [one for one in corpus() if one["resourceType"] == kind]
+        rows = [spoiled(random.choice(whole), random) | {"id": f"{kind}-{number}"} for number in range(4)]
+        for one in rows:
+            one["subject"] = {"reference": f"Patient/{PATIENT}"}
+        sent = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": one} for one in rows]}
+        bodies[kind] = json.dumps(sent).encode()
+    arrive(portal)
+    answers(**bodies)
+    client, counts = come_in(portal)
+    assert sum(counts.values()) > 15
+    for path in ("test-results/tests", "test-results/find?q=a", "problems/find?q=cancer", "medicines/find?q=a"):
+        visited(client, f"/record/kind/{path}")
 
 
 def condition(identity: str | None, **more: Any) -> dict[str, Any]:

@@ -99,8 +99,13 @@ def test_nothing_in_a_record_runs(portal: Portal, playwright: Playwright) -> Non
     assert loud == []
 
 
+C_CDA = """<?xml version="1.0"?><!DOCTYPE ClinicalDocument [<!ENTITY x SYSTEM "file:///etc/passwd">]>
+<ClinicalDocument xmlns="urn:hl7-org:v3"><title>Summary &x;</title></ClinicalDocument>\r\n"""
+
+
 def test_files_are_saved_and_never_opened(portal: Portal) -> None:
-    """FHIR-11, FHIR-14: an attachment, a sandbox policy, a name that tells nothing, and the bytes that were sent."""
+    """FHIR-11, FHIR-14, DL-04: an attachment, a sandbox policy, a name that tells nothing, and the bytes that were
+    sent, of a C-CDA too."""
     chart = portal.chart("rv-p06")
     add(chart, note(
         "files", {"contentType": "text/html", "title": "Smith, John: HIV.html", "data": data(f"<p>x</p>{SCRIPT}")},
@@ -108,6 +113,7 @@ def test_files_are_saved_and_never_opened(portal: Portal) -> None:
         {"contentType": "image/svg+xml\r\nX-Evil: 1", "data": data("<svg onload=alert(1)>")},
         {"contentType": "application/pdf", "url": "http://elsewhere.example/steal"},
         {"contentType": "application/pdf", "data": "%%% not base64"},
+        {"contentType": "application/hl7-cda+xml", "data": data(C_CDA)},
     ))  # fmt: skip
     client = signed_in_client(portal, "rv-p06")
     entry = entry_saying(client, "notes-and-reports", "files")
@@ -115,8 +121,10 @@ def test_files_are_saved_and_never_opened(portal: Portal) -> None:
         ("text/html", "document-1.html", b"<p>x</p>" + SCRIPT.encode()),
         ("application/pdf", "document-2.pdf", b"%PDF-1.4"),
         ("application/octet-stream", "document-3.bin", b"<svg onload=alert(1)>"),
+        ("application/hl7-cda+xml", "document-6.xml", C_CDA.encode()),
     )
-    for index, (kind, name, body) in enumerate(expected):
+    for kind, name, body in expected:
+        index = int(name[9]) - 1
         response = client.get(f"{entry}/file/{index}")
         assert (response.status_code, response.data) == (200, body)
         assert response.mimetype == kind
@@ -130,7 +138,8 @@ def test_files_are_saved_and_never_opened(portal: Portal) -> None:
     assert "Its content is not what your hospital said." in page
     assert "We could not get this file." in page
     assert "This file cannot be read." in page
-    for index in (3, 4, 5, 99999999999999999999):
+    assert "root:" not in page
+    for index in (3, 4, 6, 99999999999999999999):
         assert client.get(f"{entry}/file/{index}").status_code == 404
 
 

@@ -10,12 +10,19 @@ from tests.support.portal import Portal, signed_in_client
 
 
 def test_a_test_over_time_and_what_to_open_with_my_doctor(portal: Portal) -> None:
-    """MC-06, FHIR-19: each lab has a page of its own; what was set stays closed, is in the page, and opens again."""
+    """MC-06, FHIR-19, LANG-01: each lab has a page of its own; trusted pages for the topic of a list, words explained
+    in place; what was set stays closed, is in the page, and opens again."""
     client = signed_in_client(portal, "rv-p01")
     page = client.get("/record").text
     assert 'role="img"' in page
     assert '<details class="later">' not in page
+    links = client.get("/record/kind/test-results").text.partition("Read more from sources we trust")[2]
+    assert "MedlinePlus, National Library of Medicine" in links
+    assert "listed here November 22, 2026" in links
+    assert 'rel="noopener noreferrer external"' in links
+    assert "Finding a doctor and who is on a care team" in client.get("/record/kind/care-team").text
     entry = next(one for one in lines_of(client, "test-results") if "/over-time" in client.get(one).text)
+    assert "What some words here mean" in client.get(lines_of(client, "procedures")[0]).text
     course = client.get(entry + "/over-time")
     assert course.status_code == 200
     assert 'role="img"' in course.text

@@ -56,8 +56,11 @@ def decrypted(token: str, key: str) -> tuple[dict[str, Any], bytes]:
 def test_the_published_links_are_read_as_ours_are() -> None:
     """SHL-01, SHL-03: links and files that others published, read by the same reader that the tests below use."""
     folder = testdata("smart/health-links")
-    link = (folder / "IPS_IG-bundle-01-shl.txt").read_text().strip()
-    payload = orjson.loads(unbase64url(link.rpartition("shlink:/")[2]))
+    for name in ("CARIN_INS_CD-bundle-01", "IPS_IG-bundle-01"):
+        link = (folder / f"{name}-shl.txt").read_text().strip()
+        payload = orjson.loads(unbase64url(link.rpartition("shlink:/")[2]))
+        told = orjson.loads((folder / f"{name}-shl-details.json").read_bytes())
+        assert payload == told.get("shlinkJsonPayload", told)
     header, content = decrypted((folder / "IPS_IG-bundle-01-enc.txt").read_text().strip(), payload["key"])
     assert (header["alg"], header["enc"]) == ("dir", "A256GCM")
     assert orjson.loads(content) == orjson.loads((folder / "IPS_IG-bundle-01.json").read_bytes())

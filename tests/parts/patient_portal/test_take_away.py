@@ -89,8 +89,9 @@ def test_the_paper_and_the_pack(portal: Portal, client: Client) -> None:
     assert "record-to-read.pdf" in pack["README.txt"].decode()
 
 
-def test_some_kinds_and_some_years(client: Client) -> None:
-    """DL-05: only what was chosen, who the person is, and the file says that it is a part."""
+def test_some_kinds_and_some_years(portal: Portal, client: Client) -> None:
+    """DL-05: only what was chosen, who the person is, and the file says that it is a part. An hour after signing in,
+    nothing is handed out before the person signs in once more."""
     whole = resources_of(taken(client, Form.BUNDLE))
     bundle = orjson.loads(taken(client, Form.BUNDLE, kinds=["problems"], since="2020-01-01"))
     some = [one["resource"] for one in bundle["entry"]]
@@ -103,10 +104,6 @@ def test_some_kinds_and_some_years(client: Client) -> None:
     assert "The last day is before the first" in wrong.text
     assert client.post("/record/download", {"form": "pdf", "since": "soon"}).status_code == 422
     assert client.post("/record/download", {"form": "exe"}).status_code == 422
-
-
-def test_a_record_leaves_only_after_a_fresh_sign_in(portal: Portal, client: Client) -> None:
-    """DL-05: an hour after signing in, nothing is handed out before the person signs in once more."""
     with portal.database.maintenance.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE web_session SET created_at = created_at - interval '1 hour'")
     for path, form in (
