@@ -22,6 +22,7 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "decision.carried": frozenset({"choice", "effort", "answer", "version"}),
     "decision.voided": frozenset({"choice", "effort", "answer", "version"}),
     "decision.void-asked": frozenset({"version"}),
+    "decision.restored": frozenset({"version", "count"}),
     "decision.unchanged": frozenset({"choice", "effort", "answer"}),
     "texts.on": frozenset({"means"}),
     "texts.off": frozenset({"means"}),

@@ -1,7 +1,8 @@
-"""`portal ledger verify`: is the ledger what was recorded, and what was published."""
+"""`portal ledger`: is the ledger what was recorded and what was published; and decisions put back from paper."""
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,20 +11,23 @@ import click
 import orjson
 
 from consent.ledger_verify import Report, verify_ledger
+from consent.person_identity import Alias
 from consent.published_heads import PublishedHead, read_published_heads
+from consent.restore_paper import papers_in, restore_from_paper
 from consent.seal import head_keys
 from database.keyring import KeyRing
 from database.unit_of_work import Database
-from patient_portal.settings import read_text
+from patient_portal.settings import read_settings, read_text
+from patient_portal.wiring import now
 from vocabulary.config_file import ConfigError
-from vocabulary.errors import Invalid
+from vocabulary.errors import Conflict, Invalid
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
 def ledger() -> None:
-    """Audit the ledger of decisions."""
+    """Audit the ledger of decisions, and put back what stands on paper."""
 
 
 @ledger.command()
@@ -53,6 +57,60 @@ def verify(start: int, heads: Path | None, keys_file: Path | None, as_json: bool
     _print(report, as_json)
     if report.findings:
         raise SystemExit(1)
+
+
+@ledger.command()
+@click.argument("codes", type=FILE)
+@click.option("--patient", nargs=3, metavar="PROVIDER SYSTEM VALUE", help="How the hospital knows the person.")
+@click.option("--practice", help="The practice at which VALUE counts, where the hospital has several.")
+@click.option("--write", is_flag=True, help="Put the decisions into the ledger; without it they are only shown.")
+@click.option("--by", default=getpass.getuser, help="Who does this, for the audit.  [default: your login]")
+def restore(codes: Path, patient: tuple[str, str, str] | None, practice: str | None, write: bool, by: str) -> None:
+    """Read decisions back from their paper: CODES holds the scanned codes of one person's pages, one a line.
+
+    Shows each; with --write it puts them back as they were, each under its own version, so that stores that know them
+    already are told nothing new. Give all pages of the person at once. No page has a name: look at who brings it, and
+    say by --patient how their hospital knows them.
+    """
+    try:
+        twins = papers_in(filter(str.strip, codes.read_text(encoding="utf-8").splitlines()), _public_keys(None))
+    except (Invalid, UnicodeDecodeError) as error:
+        why = error.reason if isinstance(error, Invalid) else "paper-unreadable"
+        raise click.ClickException(f"Nothing was read: {RESTORE_SAYS.get(why, why)}") from None
+    for decision in sorted((twin.decision for twin in twins), key=lambda each: each.version):
+        about = decision.effort or decision.choice.value
+        when = decision.recorded_at.strftime("%Y-%m-%d %H:%M:%SZ")
+        click.echo(f"version {decision.version}: {about} {decision.answer.value}, {when}, {decision.id}")
+    if not write:
+        click.echo("Shown only. Put them back with --write.")
+        return
+    alias = Alias(*patient, practice) if patient else None
+    settings = read_settings(os.environ)
+    database = Database(settings.database_url_worker, pool_size=1, application_name="portal-restore")
+    try:
+        done = restore_from_paper(database, KeyRing.load(settings.keys), twins, alias, by, now())
+    except (Conflict, Invalid) as error:
+        raise click.ClickException(f"Nothing was put back: {RESTORE_SAYS.get(error.reason, error.reason)}") from None
+    finally:
+        database.close()
+    there = sum(each.was_there for each in done)
+    click.echo(f"{len(done) - there:,} put back, {there:,} stood there already.")
+
+
+RESTORE_SAYS = {
+    "paper-unreadable": "a line is not a code of such a page.",
+    "paper-part-missing": "a code of a page is missing: scan every code of it.",
+    "paper-parts-of-two": "codes of one page do not belong together.",
+    "paper-not-signed-by-us": "this service did not sign it.",
+    "paper-row-differs": "what it holds does not agree with itself.",
+    "papers-of-two-persons": "these are pages of more than one person; give those of one at a time.",
+    "ledger-says-otherwise": "the ledger holds a decision of this id that says something else.",
+    "newer-version-stands": "a newer decision of this person stands already; record what the page says with"
+    " them, as a new one.",
+    "alias-of-another-person": "that record number belongs to another person here by now; record what the page says"
+    " with them, as a new one.",
+    "practice-or-effort-unknown": "its practice or study is not known here yet; start the feed once, then try again.",
+}
 
 
 def _public_keys(file: Path | None) -> dict[str, bytes]:

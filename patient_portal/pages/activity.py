@@ -22,6 +22,7 @@ SAYS: dict[str, Phrase] = {
     "decision.recorded": phrase("A choice was recorded"),
     "decision.denied": phrase("A choice was refused"),
     "decision.carried": phrase("A choice was carried over to a newly known name of yours"),
+    "decision.restored": phrase("A choice was put back from its page on paper"),
     "decision.unchanged": phrase("An answer was given that stood already, so nothing changed"),
     "texts.on": phrase("Text messages were turned on"),
     "texts.off": phrase("Text messages were turned off"),
