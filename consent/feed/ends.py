@@ -6,7 +6,10 @@ against each other. What begins on a date stays with the rule itself.
 
 from __future__ import annotations
 
+import secrets
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,6 +21,7 @@ from database.unit_of_work import Database
 from vocabulary.time_ordered_id import EPOCH
 
 AT_ONCE = 5_000
+AT_A_TIME = 2
 _PATIENCE = text("SELECT set_config('statement_timeout', '15min', true)")
 _SAME = "{0}.person_id = d.person_id AND {0}.choice = d.choice AND {0}.effort_id IS NOT DISTINCT FROM d.effort_id"
 # The stores were told yes last; and it governs: nothing that the person decided later about the same has begun.
@@ -53,17 +57,20 @@ _ROW = "|| ',' ||".join(
         ("version", "d.new_version"),
     )
 )
-# The id is `time_ordered_id`; the salt has the 244 random bits of two random UUIDs.
+# The id is `time_ordered_id`. What is random in it and the salt come from a seed of 256 random bits that nobody keeps:
+# PostgreSQL asks the system for each random number, which took longer than the row's leaf.
 _END = text(
     "WITH ended AS MATERIALIZED (SELECT d.*, 'expiry-' || d.id AS key,"  # noqa: S608 - constants
-    "  uuid_send(gen_random_uuid()) AS chance, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) AS pepper,"
+    "  sha256(CAST(:seed AS bytea) || uuid_send(d.id) || '\\x01') AS chance,"
+    "  sha256(CAST(:seed AS bytea) || uuid_send(d.id)) AS pepper,"
     "  (SELECT max(version) FROM decision m WHERE m.person_id = d.person_id)"
     "   + row_number() OVER (PARTITION BY d.person_id ORDER BY d.version) AS new_version"
     f"  FROM (SELECT id, person_id, version, choice, effort_id, language, text_id, text_version, practice_id,"
     "   confirmed_by_person, asked_at FROM decision d WHERE d.person_id = ANY (:persons)"
     f"   AND {_ENDED}) d),"
     " made AS MATERIALIZED (SELECT *, CAST(encode(substring(int8send(CAST(:milliseconds AS bigint)) FROM 3)"
-    "  || set_byte(substring(chance FROM 7), 0, get_byte(chance, 6) & 15 | 112), 'hex') AS uuid) AS new_id FROM ended),"
+    "  || set_byte(set_byte(substring(chance FROM 7 FOR 10), 0, get_byte(chance, 6) & 15 | 112), 2,"
+    "   get_byte(chance, 8) & 63 | 128), 'hex') AS uuid) AS new_id FROM ended),"
     " added AS (INSERT INTO decision (id, person_id, version, choice, effort_id, answer, categories, sensitive,"
     "  actor_kind, means, language, text_id, text_version, practice_id, reason, confirmed_by_person, asked_at,"
     "  recorded_at, idempotency_key, salt) SELECT new_id, person_id, new_version, choice, effort_id, 'no', '{}', '{}',"
@@ -81,20 +88,28 @@ _END = text(
 def add_ends(database: Database, since: datetime, now: datetime) -> int:
     """Add a row for each yes that ran out after `since` and by `now`, and of which no store was told; returns how many.
 
-    `database` is the worker's login. Each transaction locks some persons and ends what has ended for them; a kill costs
-    the one under way. Whom it concerns is read as a stream, so memory does not grow with their number.
+    `database` is the worker's login. Each transaction locks some persons and ends what has ended for them, AT_A_TIME of
+    them side by side, each with persons of its own; a kill costs those under way. Whom it concerns is read as a stream,
+    so memory does not grow with their number.
     """
-    made = 0
-    with database.begin(as_propagation()) as reading:
+    made, begun = 0, deque[Future[int]]()
+    with database.begin(as_propagation()) as reading, ThreadPoolExecutor(AT_A_TIME, "ends") as pool:
         reading.execute(_PATIENCE)
         found = reading.execute(_PERSONS, {"since": since, "now": now}, execution_options={"yield_per": AT_ONCE})
         for persons in found.scalars().partitions():
-            made += _end(database, persons, now)
-    return made
+            begun.append(pool.submit(_end, database, persons, now))
+            if len(begun) > AT_A_TIME:
+                made += begun.popleft().result()
+        return made + sum(one.result() for one in begun)
 
 
 def _end(database: Database, persons: Sequence[UUID], now: datetime) -> int:
-    bound = {"persons": list(persons), "now": now, "milliseconds": (now - EPOCH) // timedelta(milliseconds=1)}
+    bound = {
+        "persons": list(persons),
+        "now": now,
+        "milliseconds": (now - EPOCH) // timedelta(milliseconds=1),
+        "seed": secrets.token_bytes(32),
+    }
     with database.begin(as_propagation()) as session:
         session.execute(LOCK, {"persons": bound["persons"]})
         added = session.execute(_END, bound)
