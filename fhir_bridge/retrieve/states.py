@@ -74,9 +74,9 @@ class TypeOutcome:
 
 _WORDS = {
     State.OK: phrase("Brought in."),
-    State.EMPTY: phrase("Your provider has none of these for you."),
-    State.NOT_AUTHORIZED: phrase("You did not share these, or your provider does not let us see them."),
-    State.NOT_SUPPORTED: phrase("Your provider does not offer these."),
+    State.EMPTY: phrase("Your hospital has none of these for you."),
+    State.NOT_AUTHORIZED: phrase("You did not share these, or your hospital does not let us see them."),
+    State.NOT_SUPPORTED: phrase("Your hospital does not offer these."),
     State.FAILED: phrase("We could not get these. You can try again."),
     State.PARTIAL: phrase("We got only some of these. There may be more."),
 }
