@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
@@ -13,6 +14,7 @@ from notifications.campaigns import Progress, campaigns, move, plan, progress
 from notifications.texting import Texting
 from notifications.topics import TOPICS
 from patient_portal.in_touch.audiences import EVERYONE, audience_named
+from patient_portal.in_touch.effort_results import publish, read_news
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.settings import read_settings
 from patient_portal.wiring import now, wire
@@ -77,6 +79,22 @@ def resume(name: str) -> None:
     _move(name, "resume")
 
 
+@campaign.command("results")
+@click.argument("effort")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--by", prompt="Your name", help="Who publishes it; kept with the words.")
+def results(effort: str, name: str, file: Path, by: str) -> None:
+    """Publish what EFFORT found out, as NAME, from FILE, and tell those who take part and want to hear of it.
+
+    FILE is TOML with a table for each language (`[en]` has to be there), each with `title` and `words`. It is read at
+    “What research found out” after signing in. Published words are never changed: give other words another NAME.
+    """
+    with _parts() as (texting, per_second):
+        words = read_news(file.read_bytes(), read_settings(os.environ).languages)
+        _say(publish(texting, effort, name, words, by, now()), per_second)
+
+
 def _move(name: str, what: str) -> None:
     with _parts() as (texting, per_second):
         _say(move(texting, name, what, now()), per_second)
@@ -89,7 +107,8 @@ def _parts() -> Iterator[tuple[Texting, int]]:
     try:
         yield texting_of(wiring), settings.text_limits.per_second
     except (Conflict, Invalid, NotFound) as error:
-        raise click.ClickException(f"this cannot be done: {error.reason}") from None
+        places = "".join(f"; {place}: {wrong}" for place, wrong in getattr(error, "fields", {}).items())
+        raise click.ClickException(f"this cannot be done: {error.reason}{places}") from None
     finally:
         wiring.database.close()
 

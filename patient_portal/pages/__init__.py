@@ -18,6 +18,7 @@ from patient_portal.pages.close_account import blueprint as close_account
 from patient_portal.pages.connection import blueprint as connection
 from patient_portal.pages.died import blueprint as died
 from patient_portal.pages.donation import blueprint as donation
+from patient_portal.pages.effort_news import blueprint as effort_news
 from patient_portal.pages.family import blueprint as family
 from patient_portal.pages.get_record import blueprint as get_record
 from patient_portal.pages.health import blueprint as health
@@ -54,7 +55,7 @@ from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, record_find, record_reading, record_mine, record_pack, choices, donation, activity,
-    notifications, reaching, unsubscribe,
+    notifications, reaching, unsubscribe, effort_news,
     connection, care_team, care_team_panel, care_team_void, care_team_letters, care_team_list,
     papers, webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
     get_record, family, acting, died, leave, stay,

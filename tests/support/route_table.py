@@ -166,6 +166,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("added.delete", "POST"): Row(FOR_PERSON, 303, ids={"file_id": "file_id"}, ends=True),
     ("notifications.overview", "GET"): Row(PATIENT),
     ("notifications.change", "GET"): Row(PATIENT),
+    ("effort_news.overview", "GET"): Row(PATIENT),
     ("notifications.number", "POST"): Row(PATIENT, 422, form={"number": "not a number"}),
     ("notifications.code", "GET"): Row(PATIENT, 303),
     ("notifications.confirm", "POST"): Row(PATIENT, 303),

@@ -23,6 +23,7 @@ ABOUT_NOBODY = {
     "provider_brand": "names of hospitals",
     "effort": "catalogue",
     "effort_end": "catalogue",
+    "effort_result": "news for everyone who took part",
     "consent_text": "published texts",
     "tree_head": "hashes under random salts",
     "ledger_tile": "hashes under random salts",

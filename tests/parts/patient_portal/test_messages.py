@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
 from database.context import as_persons
@@ -22,21 +23,24 @@ from notifications.send import send_due
 from notifications.silence import fall_silent
 from notifications.tell import tell
 from notifications.texting import Texting
-from notifications.topics import TOPICS
+from notifications.topics import TOPICS, Way
+from patient_portal.cli import portal as command
 from patient_portal.in_touch.letters import letter_pdf, print_letters, waiting_letters
 from patient_portal.in_touch.telling import tell_of_new_entries, tell_of_new_sign_in
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now
+from tests.parts.patient_portal.test_cli import environment, logs_as_they_were
 from tests.support.pdf import Pdf
 from tests.support.people import add_person
-from tests.support.portal import Portal
+from tests.support.portal import Portal, signed_in_client
 
+__all__ = ["environment", "logs_as_they_were"]
 AGREED = Agreement("Yes, send me texts.", "en", "2026-11-22", True, "127.0.0.1", "Firefox")
 
 
-def someone(portal: Portal, way: str = "sms", value: str = "+16175550150") -> UUID:
-    """A person who has proven a number or address and wants what comes there."""
-    person, contact, texting = add_person(portal.database), uuid4(), texting_of(portal.worker)
+def someone(portal: Portal, way: str = "sms", value: str = "+16175550150", person: UUID | None = None) -> UUID:
+    """A person, made now unless given, who has proven a number or address and wants what comes there."""
+    person, contact, texting = person or add_person(portal.database), uuid4(), texting_of(portal.worker)
     engine = create_engine(sqlalchemy_url(portal.database.superuser_url))
     with engine.begin() as connection:
         connection.execute(
@@ -189,3 +193,35 @@ def test_another_account_that_signs_in_is_told(portal: Portal) -> None:
             told = tell_of_new_sign_in(session, portal.worker, person, connections[1], moment)
         assert told is not None
         assert (told.ways, told.new) == (("sms",), expected)
+
+
+@pytest.mark.usefixtures("environment")
+def test_what_research_found_is_published_told_and_read(portal: Portal, tmp_path: Path) -> None:
+    """Issue 5, an effort's results: from one command; told, once, to who gives data and wants to hear of it; read by
+    who takes or took part, in their language or in English; other words never take the place of published ones."""
+    asked, silent, outside = (signed_in_client(portal, f"rv-p0{number}", record=False) for number in (1, 2, 3))
+    for client, number in ((asked, 150), (silent, 151), (outside, 152)):
+        someone(portal, value=f"+1617555{number:04d}", person=client.person)
+        if client is not silent:
+            ticked: set[tuple[str, Way]] = {("results", "sms")}
+            save_topics(texting_of(portal.worker), client.person, ticked, AGREED, dict.fromkeys(TOPICS, ""), now())
+        if client is not outside:
+            form = {"answer": "yes", "form": uuid4().hex, "categories": "general", "signed_name": "Test Person"}
+            assert client.post("/choices/efforts/living-well", form, page="/choices").status_code == 303
+    file = tmp_path / "news.toml"
+    file.write_text('[en]\ntitle = "Tired less often"\nwords = "Walking helps.\\n\\nSo does sleep."\n', "utf-8")
+    words = ["campaign", "results", "living-well", "2026", str(file), "--by", "Kim"]
+    for _ in range(2):
+        said = CliRunner().invoke(command, words)
+        assert said.exit_code == 0, said.output
+        assert "results-living-well-2026: running, topic results" in said.output
+        assert "planned 1, released 0" in said.output
+    for client, sees in ((asked, True), (silent, True), (outside, False)):
+        page = client.get("/news?lang=es").text
+        assert ("Tired less often" in page) is sees
+        assert ('<p lang="en">So does sleep.</p>' in page) is sees
+    file.write_text('[en]\ntitle = "Tired less often"\nwords = "Walking does not help."\n', "utf-8")
+    assert "results-name-taken" in CliRunner().invoke(command, words).output
+    assert "audience" in CliRunner().invoke(command, ["campaign", "results", "no-such", *words[3:]]).output
+    file.write_text('[fr]\ntitle = "Moins"\n', "utf-8")
+    assert "fr: not-a-language-of-this-portal; en: missing" in CliRunner().invoke(command, words).output
