@@ -10,7 +10,7 @@ CLAIMED = {
     "X": range(1, 10),
     "SMART": [*range(1, 7), *range(10, 16), *range(20, 24), *range(30, 37), *range(40, 50), *range(60, 66)],
     "LIB": range(1, 7),
-    "FHIR": [*range(1, 15), 17, 18, 19],
+    "FHIR": range(1, 20),
     "MC": range(1, 13),
     "CON": range(1, 14),
     "SUB": [3, 4, 7, 8, 9, 10, 11],

@@ -84,7 +84,10 @@ TABLE: dict[str, tuple[str, ...]] = {
     ),
     "SMART-34": ("hospitals: what_is_not_shared_and_how_to_share_it", "sandbox: only_lab_tests_are_shared"),
     "SMART-35": ("scopes: what_is_asked_for", "command: a_hospital_is_added_and_found_sound"),
-    "SMART-36": ("scopes: what_is_asked_for", "launch: a_standalone_request_has_exactly_these_parameters"),
+    "SMART-36": (
+        "scopes: what_is_asked_for", "launch: a_standalone_request_has_exactly_these_parameters",
+        "hospitals: a_record_is_kept_current",
+    ),
     "SMART-40": ("fake: a_public_client_signs_in", "third: a_whole_launch"),
     "SMART-41": ("fake: a_symmetric_client_sends_its_secret_only_in_the_header", "third: a_whole_launch"),
     "SMART-42": (
