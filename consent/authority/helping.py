@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from consent.audit import Audited, by_actor, write_audit
 from consent.authority.tables import FilledIn, HelperRow, HelperVisit
 from consent.authority.typed import one_line
+from consent.tables import Person
 from database.context import knowing, widen
 from database.keyring import KeyRing
 from database.unit_of_work import Database
@@ -163,6 +164,8 @@ def come(database: Database, ring: KeyRing, token: str, passcode: str, now: date
         if right:
             session.flush()
             widen(session, knowing(index, persons=(row.person_id,)))
+            if _died(session, row.person_id):
+                raise NotFound("helper")
             line = Audited(row.person_id, "helper.came", "E", ActorKind.HELPER.value, actor_account=row.id)
             write_audit(session, now, line)
     if not right:
@@ -171,9 +174,12 @@ def come(database: Database, ring: KeyRing, token: str, passcode: str, now: date
 
 
 def still_works(session: Session, helper: UUID, now: datetime) -> bool:
-    """Whether a helper may go on; asked at each of their requests, so that an end counts at once."""
+    """Whether a helper may go on; asked at each of their requests, so that an end counts at once.
+
+    Who invited them had to be alive: after a confirmed death only the estate reads (45 CFR 164.502(g)(4)).
+    """
     row = session.get(HelperRow, helper)
-    return row is not None and _works(row, now)
+    return row is not None and _works(row, now) and not _died(session, row.person_id)
 
 
 def fill_in(
@@ -228,6 +234,10 @@ def count_working(session: Session, persons: Sequence[UUID], now: datetime) -> i
 
 def _works(row: HelperRow, now: datetime) -> bool:
     return row.ended_at is None and row.expires_at > now and row.attempts_left > 0
+
+
+def _died(session: Session, person: UUID) -> bool:
+    return session.scalar(select(Person.died_on).where(Person.id == person)) is not None
 
 
 def _name(ring: KeyRing, row: HelperRow) -> str:

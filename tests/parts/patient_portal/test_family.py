@@ -294,10 +294,16 @@ def test_after_a_confirmed_death_nobody_gives_anew(portal: Portal) -> None:
     own = signed_in_client(portal, "rv-p01", record=False)
     owner = Visitor(portal, "owner", own.browser, own.person)
     give_number(portal, own.person, DEATH["phone"])
+    token, passcode = invited(portal, owner)
+    helper = Visitor(portal, "helper", portal.app.test_client())
+    assert come(helper, token, passcode).status_code == 303
     Visitor(portal, "stranger", portal.app.test_client()).post("/someone-died", DEATH)
+    assert helper.get("/record").status_code == 200  # a report alone ends nothing
     with portal.wiring.database.begin(as_persons(own.person)) as session:
         (report,) = waiting(session, portal.wiring.keyring, (own.person,))
         settle_report(session, report.id, Outcome.CONFIRMED, by="staff", died_on=now().date(), now=now())
+    assert helper.get("/record").status_code == 403  # whoever invited them has died; now only an estate reads
+    assert come(helper, token, passcode).status_code == 422
     given = owner.post("/choices/efforts/living-well", YES | {"form": "after-the-death", "signed_name": "D J"})
     assert given.status_code == 403
     assert owner.post("/choices/cancerlinq", {"answer": "no", "form": "a-no-is-heard"}).status_code == 303
