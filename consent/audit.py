@@ -41,6 +41,8 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "patients.listed": frozenset({"provider", "what", "count"}),
     "record.read": frozenset({"type"}),
     "record.downloaded": frozenset({"format"}),
+    "record.brought-in": frozenset({"provider", "state"}),
+    "record.wrong-person": frozenset({"provider", "count"}),
     "record.disconnected": frozenset({"provider"}),
     "record.erased": frozenset(),
     "receipt.downloaded": frozenset(),

@@ -57,6 +57,14 @@ RENEW_BEFORE = timedelta(seconds=60)
 PATIENCE = timedelta(hours=6)
 
 
+Audit = Callable[[Session, UUID, str, Mapping[str, object]], None]
+"""Writes (person, event, detail) into the audit, in the transaction that makes it so."""
+
+
+def _no_audit(_session: Session, _person: UUID, _event: str, _detail: Mapping[str, object]) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Parts:
     """What bringing in needs from the process it runs in."""
@@ -66,6 +74,7 @@ class Parts:
     smart: SmartClient
     http: OutboundClient
     now: Callable[[], datetime]
+    audit: Audit = _no_audit
 
 
 def ask_for_record(session: Session, *, person: UUID, connection: UUID, provider_id: str, now: datetime) -> UUID:
@@ -120,6 +129,7 @@ class _Run:
         self.tokens: HeldTokens | None = None
         self.ended: str | None = None
         self.later: Unavailable | None = None
+        self.strangers = 0
 
     def go(self) -> str:
         self.tokens = self._current_tokens()
@@ -127,7 +137,7 @@ class _Run:
         if self.tokens is None:
             return self._without_token(plan)
         retrieved = self._retrieve(plan)
-        self._alarm_wrong_patient(retrieved)
+        self._alarm_strangers(retrieved)
         if self.ended or retrieved.token_refused or (self.later and retrieved.token_ended):
             return self._without_token(plan)
         with self.parts.database.begin(as_persons(self.cipher.person)) as session:
@@ -186,6 +196,7 @@ class _Run:
         now = self.parts.now()
         with self.parts.database.begin(as_persons(self.cipher.person)) as session:
             self.keeper.finish(session, state, now)
+            self._audit(session, state)
             if state in (NEEDS_RECONNECT, STOPPED):
                 reason = connections.STOPPED if state == STOPPED else connections.RECONNECT
                 connections.drop_tokens(session, self.connection.id, reason, now)
@@ -241,9 +252,17 @@ class _Run:
             connections.keep_refreshed(session, self.cipher, self.connection.id, fresh, self.parts.now())
             return HeldTokens(fresh.expires_at, held.turn + 1, fresh.access_token, fresh.refresh_token)
 
-    def _alarm_wrong_patient(self, retrieved: Retrieved) -> None:
-        if retrieved.wrong_patient:
-            log.error("wrong-patient", provider=self.provider.id, count=len(retrieved.wrong_patient))
+    def _alarm_strangers(self, retrieved: Retrieved) -> None:
+        """Entries about somebody else (FHIR-17): for the operator now, in the audit when the retrieval ends."""
+        self.strangers = len(retrieved.wrong_patient)
+        if self.strangers:
+            log.error("wrong-patient", provider=self.provider.id, count=self.strangers)
+
+    def _audit(self, session: Session, state: str) -> None:
+        person, provider = self.cipher.person, {"provider": self.provider.id}
+        self.parts.audit(session, person, "record.brought-in", provider | {"state": state})
+        if self.strangers:
+            self.parts.audit(session, person, "record.wrong-person", provider | {"count": self.strangers})
 
 
 def current_resources(session: Session, cipher: PersonCipher, types: tuple[str, ...]) -> Iterator[Resource]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
 import procrastinate
 from procrastinate import JobContext
+from sqlalchemy.orm import Session
 
+from consent.audit import Audited, write_audit
 from consent.overdue_tasks import keep_overdue_tasks
 from consent.practice_counts import count_practices
 from database.context import as_nobody, as_persons, as_propagation
@@ -39,13 +42,23 @@ def wiring_of(context: JobContext) -> Wiring:
     return found
 
 
+def parts_of(wiring: Wiring) -> Parts:
+    """What bringing a record in needs; each fetch stands in the audit, and what was about somebody else (FHIR-17)."""
+
+    def audit(session: Session, person: UUID, event: str, detail: Mapping[str, object]) -> None:
+        refused = event == "record.wrong-person" or detail.get("state") != FINISHED
+        line = Audited(person, event, "C", "system", outcome="4" if refused else "0", detail=detail)
+        write_audit(session, now(), line)
+
+    return Parts(wiring.database, wiring.keyring, SmartClient(wiring.http), wiring.http, now, audit)
+
+
 @JOBS.task(name="bring-in-record", pass_context=True, retry=CappedWait())
 def bring_in_record(context: JobContext, *, person: str, retrieval: str, provider: str) -> None:
     """Bring a person's record in from one hospital."""
     wiring = wiring_of(context)
     hospital = wiring.provider(provider)
-    parts = Parts(wiring.database, wiring.keyring, SmartClient(wiring.http), wiring.http, now)
-    if bring_in(parts, hospital, person=UUID(person), retrieval=UUID(retrieval)) == FINISHED:
+    if bring_in(parts_of(wiring), hospital, person=UUID(person), retrieval=UUID(retrieval)) == FINISHED:
         learn_aliases(wiring, hospital, UUID(person), now())
         record_came_in(wiring, UUID(person))
         tell_of_new_entries(wiring, UUID(person), UUID(retrieval), now())

@@ -40,6 +40,8 @@ SAYS: dict[str, Phrase] = {
     "choices.read-by-program": phrase("A data store or an auditor read your choices"),
     "record.read": phrase("Your record was opened"),
     "record.downloaded": phrase("A copy of your record was downloaded"),
+    "record.brought-in": phrase("We asked a hospital for your record"),
+    "record.wrong-person": phrase("A hospital sent something about another person; we did not keep it"),
     "record.disconnected": phrase("A hospital was disconnected"),
     "record.erased": phrase("The copy of your record was deleted and your account closed"),
     "receipt.downloaded": phrase("A receipt was downloaded"),

@@ -29,14 +29,13 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
 from database.unit_of_work import sqlalchemy_url
-from fhir_bridge.bring_in import Parts, bring_in
-from fhir_bridge.smart.client import SmartClient
+from fhir_bridge.bring_in import bring_in
 from outbound.client import OutboundClient
 from patient_portal.app import create_app
 from patient_portal.demo.outside import STORES
-from patient_portal.jobs import JOBS
+from patient_portal.jobs import JOBS, parts_of
 from patient_portal.settings import read_settings
-from patient_portal.wiring import Wiring, allow_list, now
+from patient_portal.wiring import Wiring, allow_list
 from sandbox.hospital.configuration import HospitalConfig
 from sandbox.hospital.records import Chart
 from sandbox.hospital.server import RunningHospital, start
@@ -113,7 +112,7 @@ class Portal:
 
     def bring_in_all(self) -> list[str]:
         """Do every retrieval that waits, as the worker's job does; returns their final states."""
-        parts = Parts(self.worker.database, self.worker.keyring, SmartClient(self.worker.http), self.worker.http, now)
+        parts = parts_of(self.worker)
         waiting = self.rows("SELECT * FROM retrieval WHERE state = 'waiting' ORDER BY started_at")
         return [
             bring_in(parts, self.worker.provider(one.provider_id), person=one.person_id, retrieval=one.id)
