@@ -87,7 +87,7 @@ MOST_REMEMBERED = 5_000
 _NO_CODE = bytes(32)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Kept:
     """One thing to keep: its content as received, and what stands in plain beside it for paging and counting."""
 

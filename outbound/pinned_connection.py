@@ -20,8 +20,9 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolKey
 from urllib3.response import BaseHTTPResponse
-from urllib3.util import Timeout
+from urllib3.util import Retry, Timeout
 
 from outbound.addresses import Resolver, usable_addresses
 from outbound.destinations import AllowList, Origin, Target
@@ -30,6 +31,7 @@ from outbound.limits import Deadline, Limits
 # urllib3 writes each path and query to its debug log; a query of ours names a patient (SEC-07).
 logging.getLogger("urllib3.connectionpool").disabled = True
 
+_NEVER = Retry(False, redirect=False)
 _BUFFER = 65536
 """Bytes read at once: an answer of a usual size comes with one call of the system."""
 
@@ -154,6 +156,7 @@ class PinnedTransport(HTTPAdapter):
     def __init__(self, dialer: Dialer, pool_size: int) -> None:
         super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0)
         self.dialer = dialer
+        self._keys: dict[tuple[Origin, str | None], tuple[PoolKey, dict[str, Any]]] = {}
         self.poolmanager.pool_classes_by_scheme = {
             "http": partial(_HttpPool, dialer=dialer),
             "https": partial(_HttpsPool, dialer=dialer),
@@ -166,15 +169,14 @@ class PinnedTransport(HTTPAdapter):
 
         The same as `HTTPAdapter.send`, without what sessions need: that took longer than the request itself.
         """
-        origin = target.origin
-        trusted = {"cert_reqs": "CERT_REQUIRED", "ca_certs": ca_bundle or DEFAULT_CA_BUNDLE_PATH}
-        pool = self.poolmanager.connection_from_host(origin.host.strip("[]"), origin.port, origin.scheme, trusted)
+        key, context = self._pool_key(target.origin, ca_bundle)
+        pool = self.poolmanager.connection_from_pool_key(key, dict(context))
         answered: BaseHTTPResponse = pool.urlopen(
             method,
             target.path + target.query,
             body=body,
             headers=dict(headers),
-            retries=False,
+            retries=_NEVER,
             redirect=False,
             assert_same_host=False,
             timeout=Timeout(connect=limits.connect_seconds, read=limits.read_seconds),
@@ -182,3 +184,15 @@ class PinnedTransport(HTTPAdapter):
             decode_content=False,
         )
         return answered
+
+    def _pool_key(self, origin: Origin, ca_bundle: str | None) -> tuple[PoolKey, dict[str, Any]]:
+        """By what the kept connections to an origin are found; worked out once, since there are few origins."""
+        known = self._keys.get((origin, ca_bundle))
+        if known is None:
+            manager = self.poolmanager
+            context = {
+                **manager.connection_pool_kw, "scheme": origin.scheme, "host": origin.host.strip("[]"),
+                "port": origin.port, "cert_reqs": "CERT_REQUIRED", "ca_certs": ca_bundle or DEFAULT_CA_BUNDLE_PATH,
+            }  # fmt: skip
+            known = self._keys[origin, ca_bundle] = manager.key_fn_by_scheme[origin.scheme](dict(context)), context
+        return known
