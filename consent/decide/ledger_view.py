@@ -34,16 +34,18 @@ _TOP = "(SELECT coalesce(max(position) + 1, 0) FROM position), pg_snapshot_xmin(
 _NO = "NULL::text, NULL::text, NULL::text, NULL::bytea"  # what most kinds leave empty
 
 HEAD = f"SELECT {_TOP}"
-# The six kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key. What is new is
-# found first, by its index, and joined after: a plan made for any parameter would begin at a whole table.
+# The six kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key; decisions, which are
+# most of it, as lines of one text, for a row of eight columns costs more to carry than it says. What is new is found
+# first, by its index, and joined after: a plan made for any parameter would begin at a whole table.
+_LINE = f"p.person_no || ' ' || d.version || ' ' || {_TEXT}"
 NEWS = (
     "WITH q AS MATERIALIZED (SELECT decision_id, person_id FROM position WHERE position >= %(position)s),"  # noqa: S608 - constants; values are bound
     " l AS MATERIALIZED (SELECT * FROM person_link WHERE added_xid >= %(xid)s),"
     " a AS MATERIALIZED (SELECT * FROM person_alias WHERE added_xid >= %(xid)s),"
     " c AS MATERIALIZED (SELECT * FROM store_subject WHERE added_xid >= %(xid)s) "
-    f"SELECT 'd', p.person_no, d.version::bigint, {_TEXT}, {_NO} FROM q"
+    f"SELECT 'd', 0::bigint, 0::bigint, string_agg({_LINE}, E'\\n'), {_NO} FROM q"
     " JOIN decision d ON d.id = q.decision_id JOIN person p ON p.id = q.person_id"
-    f" UNION ALL SELECT 'd', p.person_no, d.version::bigint, {_TEXT}, {_NO} FROM unsequenced u"
+    f" UNION ALL SELECT 'd', 0, 0, string_agg({_LINE}, E'\\n'), {_NO} FROM unsequenced u"
     " JOIN decision d ON d.id = u.decision_id JOIN person p ON p.id = u.person_id"
     " UNION ALL SELECT 'l', p.person_no, o.person_no, l.linked::text, l.id::text, NULL, NULL, NULL FROM l"
     " JOIN person p ON p.id = l.person_id JOIN person o ON o.id = l.other_person_id"
@@ -131,11 +133,9 @@ class LedgerView:
         """What was committed since; the head of an older database (restored) is below `since`."""
         rows = self._rows(NEWS, {"position": since.position, "xid": since.xid})
         head = next(Head(row[1], row[2]) for row in rows if row[0] == "h")
-        if len(rows) == 1:
-            return News(head, (), (), (), ())
         return News(
             head,
-            sorted((row[1], row[2], row[3]) for row in rows if row[0] == "d"),
+            sorted(_decided(line) for row in rows if row[0] == "d" and row[3] for line in row[3].split("\n")),
             [(int(row[4]), row[1], row[2], row[3] == "true") for row in rows if row[0] == "l"],
             [(row[1], Name(row[3], row[4], row[5]), bytes(row[7])) for row in rows if row[0] == "n"],
             [(row[1], row[3], row[4]) for row in rows if row[0] == "c"],
@@ -208,6 +208,12 @@ class LedgerView:
             _set(connection, _LOOKING)
             self._connection = connection
         return self._connection
+
+
+def _decided(line: str) -> tuple[int, int, str]:
+    """Person, version and text of a decision."""
+    person, version, text = line.split(" ", 2)
+    return int(person), int(version), text
 
 
 def _set(connection: psycopg.Connection[Any], values: Mapping[str, str]) -> None:
