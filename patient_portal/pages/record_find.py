@@ -72,11 +72,12 @@ def tests(kind: str) -> str:
 def shown_list(asked: Asked, page: EntryPage, beside: Aside, errors: dict[str, str] | None = None) -> str:
     """A list as a page: what is missing of its kind first, then the form to find something, then the entries."""
     kind = asked.kind
-    gap = gap_of(kind, page.total or len(page.entries), beside.sources)
+    count = 1 if asked.narrows else page.total  # that nothing was found says nothing of what the hospital has
+    gap = gap_of(kind, count, beside.sources)
     return render_template(
         "record/kind.html", kind=kind, name=KIND_NAMES[kind], page=page, asked=asked, errors=errors or {},
         groups=runs(page.groups) if kind is Kind.MEDICINES else [Run(one) for one in page.groups],
-        names=provider_names(), gap=gap, words=gap_words(gap, page.total), refuted=REFUTED,
+        names=provider_names(), gap=gap, words=gap_words(gap, count), refuted=REFUTED,
         asks_of=asks_of_line(beside.own.later), has_tests=_has_tests(kind),
         finds=asked.narrows or bool(errors) or page.total > WORTH_FINDING_IN,
         links=links_of_kind(kind.value, language_code()),

@@ -154,6 +154,9 @@ def _finds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     assert dated
     assert set(dated) < {*by_name, *dated}
     assert found("test-results", "since=2099-01-01") == found("problems", "q=no%20such%20words") == []
+    nothing = shown(client, "/record/kind/problems/find?q=no%20such%20words")
+    assert "Nothing found." in nothing
+    assert "none of these" not in nothing
     colon = found("problems", "q=COLON+cancer")
     assert colon
     for days, wrong in (
