@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from notifications.status import Remedy
 from notifications.tables import ContactPoint, Message
-from notifications.texting import Texting, record_wish, texts_wanted
+from notifications.texting import Event, Texting, record_wish, texts_wanted
 
 log = structlog.get_logger()
 
@@ -23,6 +23,7 @@ def apply_remedy(session: Session, texting: Texting, message: Message, remedy: R
         record_wish(session, texting, contact, "no", "network", proof, now)
     if contact is not None and remedy is Remedy.NUMBER_INVALID:
         contact.state = "invalid"
-        texting.note(session, contact.person_id, "number.removed", "network", now)
+        event: Event = "number.removed" if contact.channel == "sms" else "address.removed"
+        texting.note(session, contact.person_id, event, "network", now)
     if remedy in (Remedy.ALERT, Remedy.STOP_ALL):
         log.error("text_alarm", message=str(message.id), code=message.error_code, remedy=remedy.value)

@@ -175,7 +175,7 @@ def _not_accepted(
     message.error_code = failed.code
     if failed.doubtful:
         return  # stays `calling` until the lease is over, and is then looked up
-    remedy = remedy_for(failed.code) if failed.code.isdecimal() else Remedy.NONE
+    remedy = remedy_for(failed.code) if failed.code.isdecimal() or "smtp-" in failed.code else Remedy.NONE
     pause = PAUSES[min(message.attempts, len(PAUSES)) - 1]
     if remedy is Remedy.STOP_ALL:
         report.held = True

@@ -68,9 +68,14 @@ _REMEDIES = {
 
 
 def remedy_for(code: str | int | None) -> Remedy:
-    """The remedy for one of Twilio's error codes; an unknown code is alarmed, no code needs nothing."""
+    """The remedy for one of Twilio's error codes; an unknown code is alarmed, no code needs nothing.
+
+    Of our own words for other troubles only a mail address that is nobody's needs one (RFC 3463, 5.1.x).
+    """
     if code is None or code == "":
         return Remedy.NONE
+    if str(code).startswith("smtp-"):
+        return Remedy.NUMBER_INVALID if "-5.1." in str(code) else Remedy.NONE
     try:
         return _REMEDIES.get(int(code), Remedy.ALERT)
     except ValueError:

@@ -6,6 +6,7 @@ the standard library's. Nothing is sent in plain but to a server on this machine
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -31,6 +32,8 @@ from vocabulary.errors import Refused, Unavailable
 log = structlog.get_logger()
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 NO_SERVER = "no-mail-server"
+# RFC 3463: the fault is with the address. A 550 alone may as well be the server's mood, or about us.
+_NO_SUCH_ADDRESS = re.compile(rb"5\.1\.(?:1|2|3|6|10)\b")
 
 
 @dataclass(frozen=True)
@@ -185,8 +188,9 @@ def _handed_over(session: smtplib.SMTP, message: EmailMessage, mail: Mail) -> Ac
     try:
         session.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
-        code = next(iter(error.recipients.values()))[0]
-        return Failed(f"smtp-{code}", retry=code < 500)
+        code, words = next(iter(error.recipients.values()))
+        nobody = _NO_SUCH_ADDRESS.match(words) if isinstance(words, bytes) else None
+        return Failed(f"smtp-{code}" + (f"-{nobody.group().decode()}" if nobody else ""), retry=code < 500)
     except smtplib.SMTPDataError as error:
         return Failed(_code(error), retry=error.smtp_code < 500)
     except smtplib.SMTPResponseException:

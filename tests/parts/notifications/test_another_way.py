@@ -68,9 +68,12 @@ def test_a_number_that_is_dead_is_followed_by_mail_and_by_a_letter(desk: Desk, a
     view = contact_of(desk.web, person)
     assert view is not None
     assert view.state == "invalid"
-    desk.channel.answers = [Failed("smtp-550", retry=False)]
+    desk.channel.answers = [Failed("smtp-550-5.1.1", retry=False)]
     desk.send()
     assert ways(desk, person) == [("sms", "undelivered"), ("email", "failed")]
+    mail = contact_of(desk.web, person, "email")
+    assert mail is not None
+    assert mail.state == "invalid"
     assert asked == [(person, "d1")]
     fail(desk, person, "30006")
     assert len(asked) == 1

@@ -128,6 +128,8 @@ def test_without_tls_nothing_leaves_this_machine_in_plain(office: Office) -> Non
         ("CONNECT", "554 not today", Failed("smtp-554", retry=True)),
         ("MAIL", "550 not from you", Failed("smtp-550", retry=True)),
         ("RCPT", "550 privacy@store.example is unknown", Failed("smtp-550", retry=False)),
+        ("RCPT", "550 5.1.1 unknown", Failed("smtp-550-5.1.1", retry=False)),
+        ("RCPT", "550 5.7.1 not from your network", Failed("smtp-550", retry=False)),
         ("RCPT", "450 later", Failed("smtp-450", retry=True)),
         ("DATA", "554 no", Failed("smtp-554", retry=False)),
         (".", "552 too large", Failed("smtp-552", retry=False)),

@@ -77,7 +77,7 @@ def test_unknown_status_is_kept_but_ends_nothing() -> None:
         ("30006", Remedy.NUMBER_INVALID), ("30007", Remedy.ALERT), ("30008", Remedy.RETRY_ONCE),
         ("30034", Remedy.STOP_ALL), ("21211", Remedy.NUMBER_INVALID), ("21614", Remedy.NUMBER_INVALID),
         ("21408", Remedy.ALERT), ("20429", Remedy.RETRY_LATER), ("99999", Remedy.ALERT), ("no-answer", Remedy.ALERT),
-        (None, Remedy.NONE), ("", Remedy.NONE),
+        (None, Remedy.NONE), ("", Remedy.NONE), ("smtp-550", Remedy.NONE), ("smtp-550-5.1.1", Remedy.NUMBER_INVALID),
     ],
 )  # fmt: skip
 def test_errors_and_remedies(code: str | None, remedy: Remedy) -> None:
