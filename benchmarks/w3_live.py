@@ -32,11 +32,12 @@ from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
 
 A_SECOND = 100
+# With ids that begin with their time, as the product's do.
 _CHANGE = (
     "WITH who AS (SELECT p.id, (SELECT max(version) + 1 FROM decision d WHERE d.person_id = p.id) AS version"
     " FROM person p WHERE person_no = ANY (%(numbers)s)), made AS (INSERT INTO decision (id, person_id, version,"
     " choice, answer, categories, sensitive, actor_kind, means, language, confirmed_by_person, asked_at, recorded_at,"
-    " idempotency_key, salt) SELECT gen_random_uuid(), id, version, 'cancerlinq', 'no', '{}', '{}', 'patient', 'web',"
+    " idempotency_key, salt) SELECT uuidv7(), id, version, 'cancerlinq', 'no', '{}', '{}', 'patient', 'web',"
     " 'en', true, now(), now(), gen_random_uuid()::text, '\\x00' FROM who RETURNING id, person_id, version)"
     " INSERT INTO unsequenced (decision_id, person_id, version, leaf) SELECT id, person_id, version, '\\x00' FROM made"
 )

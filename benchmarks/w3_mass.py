@@ -36,7 +36,7 @@ _WRITTEN = "SELECT count(*) FROM unsequenced u JOIN decision d ON d.id = u.decis
 _RAW = (
     "WITH made AS (INSERT INTO decision (id, person_id, version, choice, answer, categories, sensitive, actor_kind,"  # noqa: S608 - constants
     " means, language, reason, confirmed_by_person, asked_at, recorded_at, idempotency_key, salt)"
-    " SELECT gen_random_uuid(), person_id, version + 1, choice, 'no', '{}', '{}', 'system', 'expiry', language,"
+    " SELECT uuidv7(), person_id, version + 1, choice, 'no', '{}', '{}', 'system', 'expiry', language,"
     f" 'expired', confirmed_by_person, asked_at, now(), 'expiry-' || id, '\\x00' FROM decision"
     f" WHERE (person_id, version) IN ({_ENDED}) RETURNING id, person_id, version)"
     " INSERT INTO unsequenced (decision_id, person_id, version, leaf) SELECT id, person_id, version, '\\x00' FROM made"
