@@ -19,6 +19,7 @@ from notifications.quiet_hours import ANY_HOUR, Hours, next_allowed
 from notifications.tables import Campaign, Message
 from notifications.texting import Texting
 from notifications.topics import TOPICS
+from vocabulary.errors import Invalid
 
 log = structlog.get_logger()
 
@@ -79,7 +80,12 @@ def release_campaigns(
                 campaign.state, campaign.changed_at = "done", now
                 log.info("campaign_done", campaign=campaign.id, count=campaign.released)
                 continue
-            made = _release(session, campaign, audience_named(campaign.audience), now, per_second)
+            try:
+                audience = audience_named(campaign.audience)
+            except Invalid:  # such as a text that is not shipped any more
+                log.error("campaign_for_nobody", campaign=campaign.id)  # noqa: TRY400 - the reason is known
+                continue
+            made = _release(session, campaign, audience, now, per_second)
             if made is not None:
                 return made
     return 0

@@ -10,8 +10,9 @@ from tests.support.running_demo import RunningDemo
 
 # One page of each family: shell and lists, forms, tables and charts, long texts; `*` is opened by a link of the page.
 PAGES = (
-    "faq", "choices", "choices/cancerlinq", "choices/efforts/living-well", "activity", "notifications", "connection",
-    "record/download", "record/share", "record/mine", "access/new", "get-your-record", "account/close",
+    "faq", "choices", "choices/cancerlinq", "choices/efforts/living-well", "activity", "notifications", "news",
+    "connection",
+    "record/download", "record/share", "record/mine", "record/added", "access/new", "get-your-record", "account/close",
 )  # fmt: skip
 # Words of different elements must not share room: two boxes of text that overlap by more than a hair.
 ON_TOP = """() => {
@@ -47,9 +48,10 @@ def test_arabic_pages(running_demo: RunningDemo, visit: Visit, examine: Examiner
     layla.open("/record/kind/test-results")
     examine(layla, "kind")
     _looks(layla)
-    layla.page.locator("main ul.entries > li", has=layla.page.locator(".number", has_text="g/dL")).first.locator(
-        "a"
-    ).first.click()
+    layla.open("/record/kind/test-results/find?q=718-7")
+    examine(layla, "found")
+    _looks(layla)
+    layla.page.locator("main ul.entries > li a").first.click()
     layla.follow("All values over time")
     examine(layla, "course")
     assert layla.page.locator("figure.chart svg[role=img]").count() == 1

@@ -169,14 +169,17 @@ def with_address(desk: Desk, person: UUID, address: str) -> None:
 
 
 def test_a_campaign_that_waits_holds_none_back(desk: Desk, database: TestDatabase) -> None:
-    """Issue 5: an older one whose people all wait for their morning leaves the pace to the next."""
+    """Issue 5: an older one whose people all wait for their morning, or whom nobody can find any more, leaves the pace
+    to the next."""
     asleep, awake = desk.confirmed(zone="Pacific/Guam"), desk.confirmed("+16175550151")
 
     def only(name: str) -> Audience:
+        if name == str(UUID(int=7)):
+            raise Invalid("audience")  # known when it was planned, and not any more
         return Audience(name, "c.person_id = :only", {"only": UUID(name)})
 
-    for person in (asleep, awake):
-        plan(desk.worker, f"for {person}", "late", only(str(person)), NOON, lasts=WEEK)
+    for person, audience in ((asleep, None), (UUID(int=7), Audience(str(UUID(int=7)))), (awake, None)):
+        plan(desk.worker, f"for {person}", "late", audience or only(str(person)), NOON, lasts=WEEK)
         move(desk.worker, f"for {person}", "start", NOON)
     later = NOON + timedelta(seconds=2)
     assert release_campaigns(desk.worker, only, later, 5) == 1

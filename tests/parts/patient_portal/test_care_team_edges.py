@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from consent.sequencer import sequence_once
 from database.context import as_persons
 from notifications.tables import ContactConsent, ContactPoint
 from notifications.texting import TEXTS
 from patient_portal.care_team.chart import tell_person
+from patient_portal.in_touch.texting import confirm_new_decisions, texting_of
 from tests.support.portal import Portal, token_in
 from tests.support.staff import callback_of, chart_of, open_chart
 
@@ -63,28 +65,33 @@ def test_no_name_no_screen(portal: Portal) -> None:
     assert portal.rows("SELECT id FROM person") == []
 
 
-@pytest.mark.parametrize("texts", [True, False])
-def test_the_patient_is_told_by_a_way_that_is_not_the_staffs_own(portal: Portal, texts: bool) -> None:
-    """Abuse 10: as many notices as actions: a text where one can go, else a task for staff to write, once each."""
+@pytest.mark.parametrize("way", ["sms", "letter", ""])
+def test_the_patient_is_told_by_a_way_that_is_not_the_staffs_own(portal: Portal, way: str) -> None:
+    """Abuse 10: as many notices as actions: a text where one can go, else a letter of ours to the address they gave,
+    else a case for staff to write one; never two letters."""
     staff = open_chart(portal, PATIENT)
     person = portal.rows("SELECT id FROM person")[0].id
-    if texts:
-        add_proven_number(portal, person)
-    staff.opt_out()
+    if way:
+        add_proven(portal, person, way)
+    done = staff.opt_out().headers["Location"]
     (decision,) = portal.rows("SELECT * FROM decision")
     tell_person(portal.worker.database, person, decision.id, decision.practice_id, datetime.now(UTC))
+    sequence_once(portal.worker.database, datetime.now(UTC))
+    confirm_new_decisions(texting_of(portal.worker), datetime.now(UTC))
     tasks = portal.rows("SELECT kind, practice_id FROM staff_task")
-    assert [tuple(task) for task in tasks] == ([] if texts else [("tell-the-person", "riverside-main")])
+    assert [tuple(task) for task in tasks] == ([] if way else [("tell-the-person", "riverside-main")])
+    assert [row.channel for row in portal.rows("SELECT channel FROM message")] == ([way] if way else [])
+    assert ("The letter to print (PDF)" in staff.get(done).text) is not bool(way)
 
 
-def add_proven_number(portal: Portal, person: uuid.UUID) -> None:
-    """A number that the patient proved and said yes to, as the pages of text messages leave it."""
+def add_proven(portal: Portal, person: uuid.UUID, way: str) -> None:
+    """A number that the patient proved, or an address that they gave, with a yes to it."""
     number, long_ago = uuid.uuid4(), datetime(2026, 1, 2, tzinfo=UTC)
     with portal.wiring.database.begin(as_persons(person)) as session:
         index, sealed = number.bytes, b"not read here"
         session.add(
             ContactPoint(
-                id=number, person_id=person, channel="sms", value_index=index, value_sealed=sealed, language="en",
+                id=number, person_id=person, channel=way, value_index=index, value_sealed=sealed, language="en",
                 zone=None, state="confirmed", code_hash=None, code_expires_at=None, code_tries=0,
                 created_at=long_ago, confirmed_at=long_ago,
             )
