@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, func, or_, select, text, tuple_
 from sqlalchemy.orm import aliased
 
+from fhir_bridge.named_in_entry import code_of
 from fhir_bridge.reading.kinds import TYPES_OF_KIND, Kind
 from fhir_bridge.reading.line import LineView, read_line
 from fhir_bridge.reading.said import Said
@@ -44,7 +45,8 @@ _TESTS = text(
     " UNION ALL SELECT s.person_id, (SELECT r.code_index FROM record_entry r WHERE r.person_id = s.person_id"
     "  AND r.code_index > s.code ORDER BY r.code_index LIMIT 1) FROM seen s WHERE s.code IS NOT NULL)"
     " SELECT e.id, e.person_id, e.provider_id, e.type, e.kind, e.fhir_id_index, e.retrieval_id, e.code_index,"
-    " v.content_sealed, v.received_at, k.wrapped FROM (SELECT * FROM seen WHERE code IS NOT NULL LIMIT :most) t"
+    " e.clinical_date, v.content_sealed, v.received_at, k.wrapped"
+    " FROM (SELECT * FROM seen WHERE code IS NOT NULL LIMIT :most) t"
     " CROSS JOIN LATERAL (SELECT * FROM record_entry r WHERE r.person_id = t.person_id AND r.code_index = t.code"
     "  AND NOT r.mistake ORDER BY r.clinical_date DESC, r.id DESC LIMIT 1) e"
     " CROSS JOIN LATERAL (SELECT * FROM resource_version r WHERE r.id = e.version_id LIMIT 1) v"
@@ -80,11 +82,12 @@ class ListedEntry:
 
 @dataclass(frozen=True)
 class EachTest:
-    """A test of the record: its newest result, of which `resource` is the whole, and its keyed index."""
+    """A test of the record: its newest result, of which `resource` is the whole, and its keyed indexes (the same test
+    has one for each person whose records were joined)."""
 
     listed: ListedEntry
     resource: Resource
-    code_index: bytes
+    indexes: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,8 @@ class EntryPage:
     mistakes: they stand in the list, struck out. `groups` are the entries with those alike from other hospitals under
     them, wherever in the kind those stand; what stands under an entry of another page is in no group of this one.
 
-    `newer` and `older` are the entries to page from, None where nothing is there. `looked_through`: how many entries
-    were opened to find these, when words were asked for.
+    `newer` and `older` are the entries to page from, None where nothing is there. `stopped`: words were asked for, and
+    the entries after `older` were not looked at, though this page is not full.
     """
 
     entries: tuple[ListedEntry, ...]
@@ -103,7 +106,7 @@ class EntryPage:
     withdrawn: int
     newer: UUID | None
     older: UUID | None
-    looked_through: int = 0
+    stopped: bool = False
 
 
 def page_of(record: OwnRecord, asked: Asked, now: datetime) -> tuple[EntryPage, Aside]:
@@ -129,8 +132,9 @@ def found_in(record: OwnRecord, asked: Asked, say: Say) -> EntryPage:
     query = _paged(record, asked).limit(WINDOW + 1)
     if "Observation" in TYPES_OF_KIND[asked.kind]:
         tests = every_test(record)
-        named = [one.code_index for one in tests if says(one.listed.line, one.resource, asked.words, say)]
-        if len(tests) < MOST_TESTS:
+        hit = (one for one in tests if says(one.listed.line, one.resource, asked.words, say))
+        named = [index for one in hit for index in one.indexes]
+        if sum(len(one.indexes) for one in tests) < MOST_TESTS:
             index = RecordEntry.code_index
             query = query.where(or_(index.in_([*named, NO_CODE]), index.is_(None)))
     rows = record.session.execute(query).all()
@@ -146,19 +150,23 @@ def found_in(record: OwnRecord, asked: Asked, say: Say) -> EntryPage:
             break
     looked = place + 1 if opened else 0
     older = opened[looked - 1].id if looked < len(rows) else None
-    return EntryPage(tuple(found), tuple(folded(found)), len(found), 0, None, older, looked)
+    stopped = older is not None and len(found) < PAGE_SIZE
+    return EntryPage(tuple(found), tuple(folded(found)), len(found), 0, None, older, stopped)
 
 
 def every_test(record: OwnRecord, kind: Kind | None = None) -> list[EachTest]:
     """Each test of the record once, by its newest result, MOST_TESTS at most: one query, however long the record is."""
     asked = {"persons": list(record.persons), "none": NO_CODE, "most": MOST_TESTS}
-    found = []
-    for row in record.session.execute(_TESTS, asked):
+    rows = record.session.execute(_TESTS, asked).all()
+    found: dict[str, EachTest] = {}
+    for row in sorted(rows, key=lambda one: one.clinical_date, reverse=True):
         if kind is None or row.kind == kind:
             resource = record.opened(row).resource
-            listed = ListedEntry(row.id, row.provider_id, read_line(resource))
-            found.append(EachTest(listed, resource, row.code_index))
-    return found
+            name, before = code_of(resource), found.get(code_of(resource))
+            listed = before.listed if before else ListedEntry(row.id, row.provider_id, read_line(resource))
+            indexes = (*(before.indexes if before else ()), bytes(row.code_index))
+            found[name] = EachTest(listed, before.resource if before else resource, indexes)
+    return list(found.values())
 
 
 def says(line: LineView, resource: Resource, words: str, say: Say) -> bool:

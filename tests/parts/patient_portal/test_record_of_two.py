@@ -51,6 +51,11 @@ def test_two_hospitals_one_record(portal: Portal, maria: Client, monkeypatch: py
     assert len(beside) == 1
     assert pages == len(lines) + len(beside)
     assert set(Counter(lines + beside).values()) == {1}
+    once = re.findall(r'/over-time">(?:<bdi>)?([^<]+)', maria.get("/record/kind/test-results/tests").text)
+    assert len(once) == len(set(once)) > 10
+    monkeypatch.undo()
+    found = maria.get("/record/kind/test-results/find?q=718-7")
+    assert {"Riverside", "Lakeside"} <= set(re.findall(r"Riverside|Lakeside", found.text))
     asked: list[str] = []
     count_statements(portal.wiring.database.engine, asked)
     maria.get("/record/kind/problems")
