@@ -6,22 +6,24 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
+from subprocess import PIPE
 from uuid import UUID
 
 import psycopg
 
 from benchmarks.harness.arms import Outcome
 from benchmarks.harness.postgres import BenchDatabase
-from benchmarks.w1_world import World, hospital
+from benchmarks.w1_world import World, hospital, quiet
 from database.keyring import KeyRing
 from database.unit_of_work import Database
 
 OPAQUE, SPLITTING = 8, 16
+WORKERS = 2
 LONGEST, LONGEST_SPLIT = 18, 1
 Run = Callable[[World, int], Outcome]
 
@@ -70,17 +72,46 @@ def troubled(world: World, _turn: int) -> Outcome:
 
 
 def sixteen(world: World, _turn: int) -> Outcome:
-    """16 patients at once, in 16 threads of one process."""
+    """16 patients at once, in two worker processes for two cores, as the runbook says to run them."""
     patients = [f"p{number}" for number in range(2 if world.small else 16)]
     world.manner(dates=True)
-    began, cpu = time.perf_counter(), time.process_time()
-    with ThreadPoolExecutor(16) as pool:
-        people = list(pool.map(lambda patient: world.fetched_quietly(patient), patients))
-    seconds, spent = time.perf_counter() - began, time.process_time() - cpu
+    with at_work(world, [patients[number::WORKERS] for number in range(WORKERS)]) as workers:
+        began = time.perf_counter()
+        told = [line for worker in workers for line in tell(worker)]
+        seconds = time.perf_counter() - began
+    people = [UUID(line) for line in told if "-" in line]
+    spent = sum(float(line) for line in told if "-" not in line)
     assert world.counts()["most_at_once"] <= SPLITTING * len(patients)
-    assert {entries_of(world, person) for person in people} == {world.expected.count}
+    assert [entries_of(world, person) for person in people] == [world.expected.count] * len(patients)
     figures = {"records_per_second": len(patients) / seconds, "cpu_per_record": spent / len(patients)}
     return Outcome(world.expected.count, world.expected.sha256, figures)
+
+
+@contextmanager
+def at_work(world: World, shares: list[list[str]]) -> Iterator[list[subprocess.Popen[str]]]:
+    """Workers that have come up, each with its share of the patients, and wait for a line to begin."""
+    started = [
+        subprocess.Popen([*argv_of(world, world.port), *share], stdin=PIPE, stdout=PIPE, text=True) for share in shares
+    ]
+    try:
+        for worker in started:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n"
+        for worker in started:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        yield started
+    finally:
+        for worker in started:
+            worker.terminate()
+            worker.communicate(timeout=30)
+
+
+def tell(worker: subprocess.Popen[str]) -> list[str]:
+    """What a worker says at its end: the people whose records it brought in, and its processor seconds."""
+    assert worker.stdout is not None
+    return worker.stdout.read().split()
 
 
 def entries_of(world: World, person: UUID) -> int:
@@ -117,17 +148,41 @@ def peak_mb(world: World, resources: int) -> float:
     return _peak_mb(world.database.urls.worker, str(world.ring_file), resources)
 
 
+def argv_of(world: World, port: int) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.w1_ours", world.database.urls.worker, str(world.ring_file), str(port)]
+
+
 def main() -> None:
-    """Bring one record in and say the peak memory in MB."""
-    url, ring_file, port = sys.argv[1:]
-    with closing(Database(url)) as database:
+    """A worker of its own. Without patients: bring one record in and say the peak memory in MB; with some: say when
+    it is ready, wait for a line, bring all of them in at once, and say who they are and the processor seconds."""
+    quiet()
+    url, ring_file, port, *patients = sys.argv[1:]
+    with closing(Database(url, pool_size=max(5, 2 * len(patients)))) as database:
         bench = BenchDatabase(None, "", database, database)  # type: ignore[arg-type]  # only the worker's login is used
         world = World(bench, KeyRing.load(Path(ring_file)), Path(ring_file), int(port), False)
-        world.manner(latency_ms=0, page=500)
-        world.fetched(known=True)
-    status = Path("/proc/self/status").read_text(encoding="ascii")  # getrusage counts what the parent had before exec
+        if patients:
+            _bring(world, patients)
+        else:
+            world.manner(latency_ms=0, page=500)
+            world.fetched(known=True)
+            sys.stdout.write(f"{peak_of_this_process():.1f}\n")
+
+
+def _bring(world: World, patients: list[str]) -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    cpu = time.process_time()
+    with ThreadPoolExecutor(len(patients)) as pool:
+        people = list(pool.map(world.fetched_quietly, patients))
+    sys.stdout.write("\n".join([*map(str, people), str(time.process_time() - cpu), ""]))
+
+
+def peak_of_this_process() -> float:
+    """In MB, by VmHWM: getrusage counts what the parent had before exec."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    sys.stdout.write(f"{int(peak.split()[1]) / 1024:.1f}\n")
+    return int(peak.split()[1]) / 1024
 
 
 if __name__ == "__main__":

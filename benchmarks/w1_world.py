@@ -209,10 +209,15 @@ def hospital(resources: int) -> Iterator[int]:
         process.communicate(timeout=30)
 
 
+def quiet() -> None:
+    """Log errors only."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
 @contextmanager
 def world(small: bool) -> Iterator[World]:
     """3,000 resources at 50 ms; small: the same record at 5 ms."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    quiet()
     with bench_server(SETTINGS) as server, hospital(3_000) as port:
         made = _made(server, port, small)
         try:
