@@ -1,7 +1,8 @@
 """What stands, for a long backfill: one statement joins all of it by hash and comes as a stream, a part at a time.
 
-A part is what one batch tells, each column as one text (`read_lines.NAMED_COLUMNS`); a thread of its own reads it and
-opens the names while the store takes the part before. It may be given up at any time: who asks then reads by keys.
+A part is what one batch tells at most, each column as one text (`read_lines.NAMED_COLUMNS`); a thread of its own reads
+it and opens the names while the store takes the part before. It may be given up at any time: who asks then reads by
+keys.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ class Standing:
         while self._parts.empty() and self._thread.is_alive() and time.monotonic() < until:
             time.sleep(0.002)
 
-    def take(self, start: int) -> tuple[Lines, int] | None:
-        """What is to be told from `start` on, and the position up to which (not with) that is all; None when it is not
-        there. Asked again it gives the same."""
+    def take(self, start: int, most: int) -> tuple[Lines, int] | None:
+        """What is to be told of up to `most` positions from `start` on, and the position up to which (not with) that is
+        all; None when it is not there. Asked again it gives the same."""
         while self._current is None or self._current[1] <= start:
             try:
                 self._current = self._parts.get_nowait()
@@ -84,7 +85,8 @@ class Standing:
         first, stop, lines = self._current
         if start < first:
             return None
-        return lines[bisect_left(lines.positions, start) :], stop
+        stop = min(stop, start + most)
+        return lines[bisect_left(lines.positions, start) : bisect_left(lines.positions, stop)], stop
 
     def give_up(self) -> None:
         self._given_up.set()

@@ -117,7 +117,7 @@ def next_batch(
     made, moved = _of_stream(session, ring, store, cursor, now, pace.batch, ahead)
     if made is not None or moved or not cursor.filling:
         return made
-    return _retold(session, store, cursor, next_of_backfill(session, ring, store, now, pace.backfill, ahead), now)
+    return _retold(session, store, cursor, next_of_backfill(session, ring, store, now, pace, ahead), now)
 
 
 def _of_stream(

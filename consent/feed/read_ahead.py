@@ -129,11 +129,11 @@ class ReadAhead:
                 self._standing[store.id] = found
         return found.comes and self._patience > 1
 
-    def take_standing(self, store: Store, start: int) -> tuple[Lines, int] | None:
-        """The part that begins at `start`, when it is read; see `Standing.take`."""
+    def take_standing(self, store: Store, start: int, most: int) -> tuple[Lines, int] | None:
+        """What begins at `start`, when it is read; see `Standing.take`."""
         with self._lock:
             standing = self._standing.get(store.id)
-        return standing.take(start) if standing is not None else None
+        return standing.take(start, most) if standing is not None else None
 
     def take(self, store: Store, start: int, stop: int) -> Lines | None:
         """The run, when it is read; None when nobody began it or it could not be read."""

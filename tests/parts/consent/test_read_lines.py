@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consent.backfill.standing import Standing
+from consent.backfill.standing import PARTS_AHEAD, Standing
 from consent.decision import CANCERLINQ, Answer, donation_to
 from consent.feed.read_ahead import ReadAhead, run_end
 from consent.feed.read_events import numbered, read_events, standing_positions
@@ -77,14 +77,34 @@ def test_what_stands_is_streamed_as_it_is_read_by_keys(world: World, kind: Kind,
     stream, start = Standing(world.database.worker, ring, store, (0, top), 2, only_no=only_no), 0
     while start < top:
         stream.wait(60)
-        part, stop = stream.take(start) or pytest.fail("nothing came")
-        assert stream.take(start) == (part, stop), "asked again"
-        assert list(stream.take(stop - 1)[0]) == [line for line in part if line.position == stop - 1]  # type: ignore[index]  # it is there
+        part, stop = stream.take(start, 9) or pytest.fail("nothing came")
+        assert stream.take(start, 9) == (part, stop), "asked again"
+        one_by_one = [stream.take(position, 1) for position in range(start, stop)]
+        assert [line for one, _ in one_by_one for line in one] == list(part)  # type: ignore[misc]  # it is there
+        assert [end for _, end in one_by_one] == list(range(start + 1, stop + 1))  # type: ignore[misc]
         told += part
         start = stop
     assert expected
     assert told == expected
     assert not stream.comes
+
+
+def test_a_backfill_holds_few_parts_however_many_there_are(world: World, monkeypatch: Any) -> None:
+    """G3.9: what is read and not yet taken is one part and the next, of a hundred: memory does not grow with people."""
+    made: list[int] = []
+
+    def parts(_: Standing) -> Any:
+        for place in range(100):
+            made.append(place)
+            yield place, place + 1, Lines.of([Line(place, 1, "", b"x")])
+
+    monkeypatch.setattr(Standing, "_stream", parts)
+    stream = Standing(world.database.worker, world.database.keyring, BY_LINES[0], (0, 100), 1, only_no=False)
+    for start in range(100):
+        while stream.take(start, 1) is None:
+            stream.wait(60)
+        assert len(made) <= start + 1 + PARTS_AHEAD + 1
+    assert made == list(range(100))
 
 
 def test_a_run_is_read_once_for_stores_told_alike(world: World) -> None:
