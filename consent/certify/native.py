@@ -14,6 +14,7 @@ from functools import singledispatchmethod
 from typing import Any
 
 from consent.certify import case as kinds
+from consent.certify.as_rows import as_rows
 from consent.certify.case import Case, Craft, Expect, Tell
 from consent.certify.forge import event_of, in_stream
 from consent.certify.outcome import Exchange, Outcome
@@ -164,7 +165,9 @@ class _Run:
             self._remember(events)
 
     def _deliver(self, batch: Batch, craft: Craft) -> Sequence[StoreReceipt]:
-        """In a stream each message is signed, and may be made wrong."""
+        """In a stream each message is signed, and may be made wrong; a warehouse is told by rows, as by the feed."""
+        if self.store.kind is Kind.SQL and craft is Craft.PLAIN:
+            batch = Batch(batch.message_id, (), lines=as_rows(batch.events))
         if not isinstance(self.adapter, TakesReceipts):
             return self.adapter.deliver(batch).receipts
         before, self.adapter.make = self.adapter.make, in_stream(craft)

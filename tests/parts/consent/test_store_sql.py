@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 from consent.backfill.begin import Backfill
 from consent.backfill.run import backfill
+from consent.certify.as_rows import as_rows
 from consent.decision import Answer
 from consent.feed.pace import Pace
-from consent.feed.read_lines import escaped
 from consent.feed.run import note_stores
 from consent.feed.sender import Step
 from consent.receipts import State
@@ -27,7 +27,6 @@ from consent.store_config import Kind, Store, Transport
 from consent.stores import warehouse as warehouse_module
 from consent.stores.adapter import Batch, NotDelivered
 from consent.stores.checked_host import CheckedHost
-from consent.stores.lines import Line, LineEvents, Lines
 from consent.stores.warehouse import WarehouseStore
 from consent.stores.warehouse_tables import ddl
 from consent.wire import StoreEvent
@@ -171,14 +170,7 @@ def test_one_row_it_will_not_take_is_parked_alone(world: World, joined: Warehous
 
 def rows(*told: StoreEvent) -> Batch:
     """The same events in the form in which a backfill tells them."""
-    made = []
-    for one in told:
-        columns = [escaped(one.system), escaped(one.value), "cancerlinq", "", one.answer.value, "{}"]
-        numbers = [str(one.version), str(one.position), one.decision.recorded_at.isoformat()]
-        row = "\t" + "\t".join([*columns, *numbers]) + "\n"
-        made.append(Line(one.position, one.version, str(one.person_id), row.encode()))
-    assert [one.number for one in told] == list(range(told[0].number, told[0].number + len(told)))
-    return Batch("m-rows", (), lines=LineEvents(told[0].number, Lines.of(made)))
+    return Batch("m-rows", (), lines=as_rows(told))
 
 
 def test_rows_of_a_backfill_do_what_events_do(warehouse: Warehouse) -> None:
