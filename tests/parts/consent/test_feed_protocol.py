@@ -13,6 +13,8 @@ from consent.decision import Answer
 from consent.donors import store_lags
 from consent.feed.sender import Step
 from consent.late_receipts import accept_late_receipts
+from consent.published_heads import head_of_header
+from consent.seal import Sealer, head_keys, is_genuine_head
 from consent.wire_signature import sign
 from database.context import as_propagation
 from tests.parts.consent.conftest import World
@@ -34,6 +36,18 @@ def lags(world: World) -> bool:
         return store_lags(session, "cancerlinq", world.clock(), CANCERLINQ_STORE.deadline)
 
 
+def carries_the_newest_head(world: World, store_id: str, receiver: Receiver) -> None:
+    """Issue 3, ledger: what goes out carries the newest signed head, and anybody with the public key can check it."""
+    sealer = Sealer(world.database.worker, world.database.keyring)
+    assert sealer.seal_once(world.clock()) is not None
+    sender = replace(world.sender(store_id), head=sealer.header)
+    while sender.step() is not Step.IDLE:
+        pass
+    head = head_of_header(receiver.headers[-1]["portal-tree-head"])
+    assert head.size == 2
+    assert is_genuine_head(head, head_keys(world.database.keyring))
+
+
 @pytest.mark.parametrize("template", [CANCERLINQ_STORE, TEMPUS], ids=["backport", "ndjson"])
 def test_greeted_before_the_first_event(world: World, template: Any) -> None:
     """SUB-02: requested, handshake, active; no event goes out before, and it is greeted once."""
@@ -49,7 +63,8 @@ def test_greeted_before_the_first_event(world: World, template: Any) -> None:
     world.clock.tick(5)
     world.drain(template.id)
     world.press(person(world.database, 2))
-    world.drain(template.id)
+    world.sequence()
+    carries_the_newest_head(world, template.id, receiver)
     assert [kind for kind, _ in receiver.greetings] == ["handshake", "handshake"]
     assert (channel(world).state, channel(world).last_error) == ("active", None)
     assert receiver.answers() == {"MRN-1": "no", "MRN-2": "no"}
