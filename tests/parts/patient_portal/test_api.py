@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from email.message import Message
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
+import yaml
 from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
+from clients.python import portal_decisions
 from consent.as_fhir import EFFORT_SYSTEM
 from consent.check_consent import check_consent
 from consent.decision import Answer, donation_to
@@ -28,6 +35,7 @@ from patient_portal.api.clients import MAY_HAVE, ApiClient, ClientRole
 from patient_portal.wiring import now
 from tests.parts.consent.people import RIVERSIDE, asked, person
 from tests.support.portal import Portal
+from tests.support.testdata import ROOT
 
 EC = ECKey.generate_key("P-384", {"kid": "one"}, private=True)
 RSA = RSAKey.generate_key(2048, {"kid": "two"}, private=True)
@@ -299,7 +307,7 @@ def test_the_statement_is_true(api: Api) -> None:
     assert smart["token_endpoint"] == api.aud
 
 
-def test_decisions_over_http(api: Api) -> None:
+def test_decisions_over_http(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Issue 3, decisions for pipelines: single, batch and the hook; only for the client's own stores."""
     database = api.portal.database
     decide(api, person(database, 1))
@@ -326,3 +334,29 @@ def test_decisions_over_http(api: Api) -> None:
     assert lines[2].detail["count"] == 3
     assert json_of(api, "/cds-services")["services"][0]["hook"] == "patient-consent-consult"
     assert api.post("/cds-services/patient-consent-consult", json={"hook": "x"}, headers=header).status_code == 400
+    asks_as_a_pipeline_does(api, monkeypatch)
+    described = yaml.safe_load((ROOT / "docs/openapi-decide.yaml").read_text(encoding="utf-8"))
+    served = {rule.rule: {way.lower() for way in rule.methods or ()} for rule in api.app.url_map.iter_rules()}
+    assert all(ways.keys() <= served[path] for path, ways in described["paths"].items()), "each described way is served"
+    flow = described["components"]["securitySchemes"]["backend"]["flows"]["clientCredentials"]
+    assert flow["tokenUrl"] in served
+
+
+def asks_as_a_pipeline_does(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python client, as it is handed out: one name, many, and what is refused is no answer."""
+
+    def opened(request: urllib.request.Request, **_: Any) -> io.BytesIO:
+        there = urlsplit(request.full_url)
+        answer = api.post(f"{there.path}?{there.query}", data=request.data, headers=dict(request.header_items()))
+        if answer.status_code >= 400:
+            raise urllib.error.HTTPError(request.full_url, answer.status_code, "", Message(), None)
+        return io.BytesIO(answer.data)
+
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", lambda _, *given, **_more: opened(*given))
+    client = portal_decisions.Decisions("https://portal.example", token=lambda: api.token("pipeline"))
+    names = [f"{RIVERSIDE}|MRN-{number}" for number in (1, 2, 3)]
+    one = client.ask("cancerlinq", "clinical", "operations", names[0])
+    assert (one.allowed, one.reason) == (False, "opted-out")
+    assert list(client.allowed("cancerlinq", "clinical", "operations", names)) == [names[1]]
+    with pytest.raises(portal_decisions.NotAnswered, match="404"):
+        client.ask("tempus", "clinical", "operations", names[0])

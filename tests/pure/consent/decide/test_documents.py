@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib.util
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import jsonschema_rs
 import orjson
 import pytest
 import yaml
@@ -15,6 +18,7 @@ import yaml
 from consent.decision import DataCategory, SensitiveClass
 from consent.duo.use import AIMS
 from consent.may_use import Purpose, Reason
+from patient_portal.choices.consent_hook import DISCOVERY
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -32,6 +36,35 @@ def test_the_description_has_every_word() -> None:
     assert set(schemas["DuoPurpose"]["enum"]) == {code.value for code in AIMS}
     told = (ROOT / "docs/decisions-api.md").read_text(encoding="utf-8")
     assert all(f"| `{reason.value}` |" in told for reason in Reason)
+
+
+def examples(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every example of the description, with the schema that stands beside it."""
+    if isinstance(node, dict):
+        schema = node.get("schema")
+        if schema is not None:
+            yield from ((one["value"], schema) for one in node.get("examples", {}).values())
+            yield from [(node["example"], schema)] if "example" in node else []
+        for each in node.values():
+            yield from examples(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from examples(each)
+
+
+def test_every_example_is_one() -> None:
+    """Issue 3, OpenAPI with examples: each request and answer has one, and it is what its schema says."""
+    described = yaml.safe_load((ROOT / "docs/openapi-decide.yaml").read_text(encoding="utf-8"))
+    found = list(examples(described["paths"])) + list(examples(described["components"]))
+    assert len(found) >= 15
+    for value, schema in found:
+        jsonschema_rs.validator_for({"components": described["components"], **schema}).validate(value)
+    for path, way in ((path, way) for path, ways in described["paths"].items() for way in ways.values()):
+        bodies = [way["responses"]["200"], *([way["requestBody"]] if "requestBody" in way else [])]
+        media = [each for body in bodies for each in body["content"].values()]
+        assert all({"example", "examples"} & each.keys() for each in media), path
+    discovery = described["paths"]["/cds-services"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert discovery["example"] == DISCOVERY
 
 
 @pytest.fixture
