@@ -351,27 +351,3 @@ def test_what_is_not_shared_and_how_to_share_it(portal: Portal) -> None:
     assert "none" not in page.split("<main")[1].lower().split("share more")[0]
     record = client.get("/record").text
     assert "You did not share these" in record
-
-
-def test_each_fetch_stands_in_the_audit(portal: Portal) -> None:
-    """FHIR-17, CON-13: that a record was brought in, and that a hospital sent what was about somebody else, which is
-    counted and not kept; the person reads both."""
-    portal.hospitals["riverside"].hospital.faults.set({"other_patient": "Condition"})
-    client = signed_in_client(portal, "rv-p06")
-    portal.hospitals["riverside"].hospital.faults.set({})
-    assert client.post("/record/again").status_code == 303
-    assert portal.bring_in_all() == ["finished"]
-    lines = portal.rows(
-        "SELECT event, action, outcome, actor_kind, detail FROM audit_event WHERE person_id = :person"
-        " AND event IN ('record.brought-in', 'record.wrong-person') ORDER BY id",
-        person=client.person,
-    )
-    done = {"provider": "riverside", "state": FINISHED}
-    assert [tuple(one) for one in lines] == [
-        ("record.brought-in", "C", "0", "system", done),
-        ("record.wrong-person", "C", "4", "system", {"provider": "riverside", "count": 1}),
-        ("record.brought-in", "C", "0", "system", done),
-    ]
-    page = client.get("/activity").text
-    assert page.count("We asked a hospital for your record") == 2
-    assert "A hospital sent something about another person; we did not keep it" in page

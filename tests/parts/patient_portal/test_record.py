@@ -112,7 +112,8 @@ def test_what_was_not_fetched_is_never_none(portal: Portal, monkeypatch: pytest.
 
 
 def test_another_patients_entry_is_left_out_and_named(portal: Portal) -> None:
-    """FHIR-17: an entry about another person is not kept; the progress page names it and says why."""
+    """FHIR-17, CON-13: an entry about another person is not kept; the progress page names it and says why. The fetch
+    and what was not kept stand in the audit, where the person reads them."""
     portal.hospitals["riverside"].hospital.faults.set({"other_patient": "Condition"})
     client = signed_in_client(portal, "rv-p06")
     progress = shown(client, "/record/progress")
@@ -120,6 +121,18 @@ def test_another_patients_entry_is_left_out_and_named(portal: Portal) -> None:
     assert found
     assert "It was about another person, so we did not keep it." in progress
     assert not [line for line in lines_of(client, "problems") if "stranger" in client.get(line + "/fhir").text]
+    lines = portal.rows(
+        "SELECT event, outcome, actor_kind, detail FROM audit_event WHERE person_id = :person"
+        " AND event IN ('record.brought-in', 'record.wrong-person') ORDER BY id",
+        person=client.person,
+    )
+    assert [tuple(one) for one in lines] == [
+        ("record.brought-in", "0", "system", {"provider": "riverside", "state": "finished"}),
+        ("record.wrong-person", "4", "system", {"provider": "riverside", "count": 1}),
+    ]
+    page = shown(client, "/activity")
+    assert "We asked a hospital for your record" in page
+    assert "A hospital sent something about another person; we did not keep it" in page
 
 
 def test_pages_of_a_list(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
