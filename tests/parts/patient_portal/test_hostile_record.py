@@ -28,7 +28,7 @@ from tests.support.testdata import testdata
 PATIENT = "rv-p06"
 BOM = b"\xef\xbb\xbf"
 GOOD = {"Immunization": 2}
-TILE = re.compile(r'<h3><a href="/record/kind/([a-z-]+)">[^<]*</a></h3>\s*<p>(\d+)')
+TILE = re.compile(r'<h3><a href="/record/kind/([a-z-]+)">[^<]*</a></h3>\s*<p>([\d,]*\d)')
 FILE = re.compile(r'href="(/record/entry/[0-9a-f-]{36}/file/\d+)"')
 
 
@@ -90,7 +90,7 @@ def answers(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
 def come_in(portal: Portal) -> tuple[Client, dict[str, int]]:
     """Sign in, bring the record in, open every page there is; returns how many entries of each kind are shown."""
     client = signed_in_client(portal, PATIENT)
-    counts = {kind: int(count) for kind, count in TILE.findall(visited(client, "/record"))}
+    counts = {kind: int(count.replace(",", "")) for kind, count in TILE.findall(visited(client, "/record"))}
     for path in ("/record/progress", "/record/download", *(f"/record/kind/{kind}" for kind in counts)):
         visited(client, path)
     for line in [line for kind in counts for line in lines_of(client, kind)]:

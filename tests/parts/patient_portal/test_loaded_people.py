@@ -45,10 +45,10 @@ from tests.support.testdata import TESTDATA, testdata
 
 LARGEST = "Curt_Lowe"
 ENTRY = re.compile(r'<li><span><a href="(/record/entry/[0-9a-f-]{36})"')
-TOTAL = re.compile(r'<p class="quiet">(\d+) (?:entry|entries), newest first')
+TOTAL = re.compile(r'<p class="quiet">([\d,]*\d) (?:entry|entries), newest first')
 REFERENCED = re.compile(f"(?:{'|'.join(REFERENCED_TYPES)})/[^/?]+")
 LACKING = re.compile(r"(\d+) parts? could not be fetched")
-TILE = re.compile(r'<h3><a href="/record/kind/([a-z-]+)">[^<]*</a></h3>\s*<p>(\d+)')
+TILE = re.compile(r'<h3><a href="/record/kind/([a-z-]+)">[^<]*</a></h3>\s*<p>([\d,]*\d)')
 
 
 def files_of_people() -> list[str]:
@@ -185,7 +185,7 @@ def tiles(client: Client, partial: set[str]) -> dict[str, int]:
     overview = client.get("/record")
     assert overview.status_code == 200
     assert [int(one) for one in LACKING.findall(overview.text)] == ([len(partial)] if partial else [])
-    return {kind: int(count) for kind, count in TILE.findall(overview.text)}
+    return {kind: int(count.replace(",", "")) for kind, count in TILE.findall(overview.text)}
 
 
 def by_type(names: Any) -> Counter[str]:
@@ -229,7 +229,7 @@ def read_closely(client: Client, shown: dict[str, int]) -> None:
     for kind, count in shown.items():
         page = client.get(f"/record/kind/{kind}")
         assert page.status_code == 200
-        assert [int(one) for one in TOTAL.findall(page.text)] == [count]
+        assert [int(one.replace(",", "")) for one in TOTAL.findall(page.text)] == [count]
         lines = walked(client, page.text) if count <= 200 else ENTRY.findall(page.text)
         assert len(lines) == count or count > 200
         met += lines
