@@ -54,11 +54,14 @@ def _read(visitor: Visitor, examine: Examiner) -> None:
     visitor.page.locator("main ul.kinds a").first.click()
     examine(visitor, "entry-note")
     visitor.open("/record/kind/test-results")
-    visitor.page.locator("main ul.kinds li", has=visitor.page.locator(".number", has_text="g/dL")).locator(
-        "a"
-    ).first.click()
+    visitor.fill("Find in this list", "718-7")
+    visitor.press("Find")
+    examine(visitor, "found")
+    visitor.page.locator("main ul.kinds a").first.click()
     visitor.follow("All values over time")
     examine(visitor, "course")
+    visitor.open("/record/kind/test-results/tests")
+    examine(visitor, "tests")
 
 
 def _set_and_add(visitor: Visitor, examine: Examiner) -> None:

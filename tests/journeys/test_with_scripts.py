@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.journeys import steps
 from tests.journeys.examination import Examiner
-from tests.support.browser import PATIENCE, Visit
+from tests.support.browser import PATIENCE, Visit, Visitor
 from tests.support.running_demo import RunningDemo
 
 LONG = PATIENCE * 1000
@@ -40,4 +40,24 @@ def test_pages_keep_themselves_current(running_demo: RunningDemo, visit: Visit, 
     said = samuel.page.evaluate("window.said")
     assert any("CancerLinQ platform (sandbox) confirmed" in each for each in said), said
     assert samuel.page.evaluate("window.stays"), "the page was loaded again"
+    _more_time(samuel, examine)
     samuel.press("Sign out")
+
+
+def _more_time(visitor: Visitor, examine: Examiner) -> None:
+    """SEC-02, A11Y-01 (2.2.1): asked two minutes before the end, by keyboard one press goes on, and what was typed is
+    there; left alone, the page shows nothing of a record any more."""
+    page, box = visitor.page, visitor.page.locator("#stay")
+    page.clock.install()
+    visitor.open("/record/mine")
+    visitor.fill("In your own words", "Half a sentence")
+    page.clock.run_for("13:00")
+    expect(box).to_be_visible(timeout=LONG)
+    examine(visitor, "still-there")
+    page.keyboard.press("Enter")
+    expect(box).to_be_hidden(timeout=LONG)
+    expect(page.locator("#words")).to_have_value("Half a sentence")
+    page.clock.run_for("15:00")
+    expect(page.locator("main form")).to_have_count(0, timeout=LONG)
+    page.clock.resume()
+    visitor.open("/record/mine")
