@@ -81,7 +81,7 @@ def test_what_stands_is_streamed_as_it_is_read_by_keys(world: World, kind: Kind,
         assert stream.take(start, 9) == (part, stop), "asked again"
         one_by_one = [stream.take(position, 1) for position in range(start, stop)]
         assert [line for one, _ in one_by_one for line in one] == list(part)  # type: ignore[misc]  # it is there
-        assert [end for _, end in one_by_one] == list(range(start + 1, stop + 1))  # type: ignore[misc]
+        assert [end for _, end in one_by_one] == list(range(start + 1, stop + 1))  # type: ignore[misc]  # it is there
         told += part
         start = stop
     assert expected
