@@ -131,6 +131,7 @@ def _a_list(doctor: Visitor, examine: Examiner) -> None:
     good = "LK-21822,1970-10-03,2026-10-03,patient,paper,Asked by letter\n"
     doctor.open("/care-team/list")
     examine(doctor, "care-team-list")
+    _in_spanish(doctor, examine, "care-team-list")
     for content, seen in (
         (title + good + "LK-21106,1987-08-25,2099-01-01,patient,owl,Asked\n", "What is not right"),
         (title + good, "Take 1 patient out of CancerLinQ?"),
@@ -140,7 +141,19 @@ def _a_list(doctor: Visitor, examine: Examiner) -> None:
         doctor.press("Look at the list")
         doctor.shows(seen)
         examine(doctor, f"care-team-{seen}")
+    doctor.shows("It stops collecting and removes what it holds that names you.")
+    _in_spanish(doctor, examine, "care-team-list-preview")
     doctor.page.get_by_role("button", name="Record it: take 1 patient out").click()
     doctor.sees("The list is recorded")
     doctor.until("a letter waits", lambda: "1 letter waits to be posted." in doctor.text, "Nothing")
     examine(doctor, "care-team-list-done")
+
+
+def _in_spanish(visitor: Visitor, examine: Examiner, name: str) -> None:
+    """The page before the visitor once more in Spanish, wide and at 320 px; then back."""
+    here = visitor.page.url
+    for language in ("es", "en"):
+        visitor.language = language
+        visitor.open(f"{here}?lang={language}")
+        if language == "es":
+            examine(visitor, name)
