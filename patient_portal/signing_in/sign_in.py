@@ -89,5 +89,5 @@ def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime
 
 def defer_bring_in(session: Session, person: UUID, retrieval: UUID, provider_id: str) -> None:
     """The job that brings a record in; one at a time for a person."""
-    ids = {"person": str(person), "retrieval": str(retrieval), "provider": provider_id}
-    defer(session, bring_in_record, lock=f"record:{person}", **ids)
+    lock = f"record:{person}"
+    defer(session, bring_in_record, lock=lock, person=str(person), retrieval=str(retrieval), provider=provider_id)
