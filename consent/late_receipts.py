@@ -17,13 +17,16 @@ from database.context import as_nobody
 from database.unit_of_work import Database
 from vocabulary.errors import Conflict, Invalid, NotFound, Refused
 
+# Batches of a store follow one another and share no event, so the last that begins at or before one is the one that
+# can hold it: by the index, where a range of both ends read every batch the store was ever told.
 _BATCH = text(
     "SELECT b.id, b.answered_at, r.state, coalesce(r.version, CAST(w.receipt ->> 'version' AS bigint), 1) AS version"
-    " FROM store_batch b LEFT JOIN LATERAL (SELECT state, version FROM receipt WHERE store_id = :store"
-    " AND event_number = :event ORDER BY id DESC LIMIT 1) r ON true"
+    " FROM (SELECT * FROM store_batch WHERE store_id = :store AND first_event <= :event"
+    " ORDER BY first_event DESC LIMIT 1) b LEFT JOIN LATERAL (SELECT state, version FROM receipt"
+    " WHERE store_id = :store AND event_number = :event ORDER BY id DESC LIMIT 1) r ON true"
     " LEFT JOIN LATERAL (SELECT detail -> 'receipts' -> CAST(:event - b.first_event AS int) AS receipt FROM receipt"
     " WHERE batch_id = b.id AND event_number IS NULL LIMIT 1) w ON true"
-    " WHERE b.store_id = :store AND b.first_event <= :event AND b.last_event >= :event"
+    " WHERE b.last_event >= :event"
 )
 
 

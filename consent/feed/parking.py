@@ -27,8 +27,8 @@ _DUE = text(
 _AGAIN = text("UPDATE parked_item SET attempts = attempts + 1, reason = :reason, next_try_at = :next WHERE id = :id")
 _RESOLVE = text("UPDATE parked_item SET resolved_at = :now WHERE id = :id AND resolved_at IS NULL")
 _BATCH = text(
-    "SELECT id, positions, first_event FROM store_batch WHERE store_id = :store"
-    " AND first_event <= :event AND last_event >= :event"
+    "SELECT id, positions, first_event FROM (SELECT * FROM store_batch WHERE store_id = :store"
+    " AND first_event <= :event ORDER BY first_event DESC LIMIT 1) b WHERE last_event >= :event"
 )
 
 

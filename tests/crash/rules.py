@@ -95,16 +95,27 @@ def _each_decision(verdict: Verdict, store: StoreSeen, told: Told, done: Sequenc
         verdict.of[kind] += len(expected)
     verdict.of["doubled"] += len(counted)
     newest = max(counted, default=0) if store.newest_only else 0
+    given = _given(store, expected, done)
     for version, answered in expected.items():
         if version not in counted:
             if version < newest:
                 continue  # told together with a later one, which stands
+            if answered.answer == "no" and (given is None or version < given):
+                continue  # a study hears nothing of who has not given it anything yet: they have no code there
             verdict.add("lost", store.id, told.name[1], f"version {version}")
         elif answers[version] != answered.answer:
             verdict.add("altered", store.id, told.name[1], f"version {version}")
     for version, times in counted.items():
         if times > 1:
             verdict.add("doubled", store.id, told.name[1], f"version {version}, {times} times")
+
+
+def _given(store: StoreSeen, expected: Mapping[int, Answered], done: Sequence[Effect]) -> int | None:
+    """The version from which on the store knows the person: the first yes to a study, any for all other stores."""
+    if store.subject == CANCERLINQ:
+        return 0
+    known = [(version, each.answer) for version, each in expected.items()] + [(one.version, one.answer) for one in done]
+    return min((version for version, answer in known if answer == "yes"), default=None)
 
 
 def _events(verdict: Verdict, store: StoreSeen) -> None:
@@ -128,7 +139,7 @@ def _order(verdict: Verdict, store: StoreSeen, told: Told, done: Sequence[Effect
 def _final(verdict: Verdict, store: StoreSeen, told: Told, done: Sequence[Effect]) -> None:
     """I4: the store goes by the person's newest decision, and holds nothing of who is out."""
     expected = {version: answered.answer for version, answered in _acknowledged(told, store.subject).items()}
-    if not expected:
+    if not expected or _given(store, _acknowledged(told, store.subject), done) is None:
         return
     verdict.of["not-final"] += 1
     newest = max(expected)

@@ -71,3 +71,20 @@ def test_every_planted_fault_is_named(seed: int) -> None:
 def test_every_kind_of_finding_is_planted() -> None:
     """Threats 5 (rules for figures): no rule of the checker is without a fault that it finds."""
     assert set(PLANTED.values()) == set(KINDS)
+
+
+def test_a_study_hears_nothing_of_who_never_gave() -> None:
+    """I1: a no to a study that never had anything from a person is nobody's business there; after a yes it is."""
+    name = ("urn:oid:1", "MRN-1")
+    told, key = Told(name), "MRN-1/1"
+    told.forms[key] = Form(key, EFFORT, "no")
+    told.answered.append(Answered(key, "decision-1", 1, EFFORT, "no"))
+    told.listed = ["decision-1"]
+    nobody = StoreSeen(EFFORT, EFFORT, (), held=0)
+    assert check(Evidence({name: told}, (nobody,))).violations == []
+    for version, answer in ((2, "yes"), (3, "no")):
+        told.forms[f"MRN-1/{version}"] = Form(f"MRN-1/{version}", EFFORT, answer)
+        told.answered.append(Answered(f"MRN-1/{version}", f"decision-{version}", version, EFFORT, answer))
+        told.listed.append(f"decision-{version}")
+    found = {(each.kind, each.detail) for each in check(Evidence({name: told}, (nobody,))).violations}
+    assert {("lost", "version 2"), ("lost", "version 3")} <= found
