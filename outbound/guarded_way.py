@@ -85,6 +85,8 @@ class GuardedWay:
                 return response, _read_body(response, limits.max_bytes)
             finally:
                 response.close()
+        except urllib3.exceptions.NewConnectionError:  # urllib3 counts it among the time-outs
+            raise OutboundFailed("connection") from None
         except (urllib3.exceptions.TimeoutError, TimeoutError):
             raise OutboundTimeout("timeout") from None
         except urllib3.exceptions.SSLError:

@@ -76,7 +76,7 @@ def test_the_install_steps_work_in_a_clean_environment(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     check = (
-        "import patient_portal, pathlib; from patient_portal import catalogs; from patient_portal.app import ROOT;"
+        "import patient_portal; from patient_portal.words import catalogs; from patient_portal.app import ROOT;"
         "from consent.authorization import load_texts; from database.migrate import newest_revision;"
         "assert 'site-packages' in patient_portal.__file__, patient_portal.__file__;"
         "assert (ROOT / 'templates/base.html').exists(), ROOT;"
