@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from fhir_bridge.reading.dates import FhirDate, Precision
 from fhir_bridge.reading.summary_model import Treatment
-from patient_portal.edge.page_context import say
+from patient_portal.edge.languages import direction_of
+from patient_portal.edge.page_context import language_code, say
 
 _BY_PRECISION = {Precision.YEAR: "y", Precision.MONTH: "yMMMM"}
 
@@ -74,6 +75,17 @@ def theirs(value: object) -> Markup:
     return Markup('<bdi lang="{}">{}</bdi>').format(HOSPITALS_LANGUAGE, value)
 
 
+def tongue(code: str) -> Markup:
+    """The attributes of an element whose words are in `code`, a BCP 47 tag: nothing where the page is in it, else its
+    language, and its direction where that differs from the page's (WCAG 3.1.2).
+    """
+    page = language_code()
+    if code == page:
+        return Markup("")
+    way = Markup(' dir="{}"').format(direction_of(code)) if direction_of(code) != direction_of(page) else ""
+    return Markup(' lang="{}"').format(code) + way
+
+
 def short(value: object) -> object:
     """The hospital's words at the length of a line; a phrase stays whole."""
     return value[:159].rstrip() + "…" if isinstance(value, str) and len(value) > 160 else value
@@ -86,6 +98,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "clinical_span": clinical_span,
     "told": told,
     "theirs": theirs,
+    "tongue": tongue,
     "short": short,
 }
 
