@@ -10,6 +10,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from consent.feed.keep_receipts import open_task, receipt_row
+from consent.kept_receipts import one_receipt
 from consent.receipts import MAX_ANSWER_BYTES, NotBelieved, StoreReceipt, read_late_receipts
 from consent.store_config import Store
 from consent.tables import Receipt
@@ -20,11 +21,11 @@ from vocabulary.errors import Conflict, Invalid, NotFound, Refused
 # Batches of a store follow one another and share no event, so the last that begins at or before one is the one that
 # can hold it: by the index, where a range of both ends read every batch the store was ever told.
 _BATCH = text(
-    "SELECT b.id, b.answered_at, r.state, coalesce(r.version, CAST(w.receipt ->> 'version' AS bigint), 1) AS version"
+    "SELECT b.id, b.answered_at, r.state, coalesce(r.version, CAST(w.receipt ->> 'version' AS bigint), 1) AS version"  # noqa: S608 - constants
     " FROM (SELECT * FROM store_batch WHERE store_id = :store AND first_event <= :event"
     " ORDER BY first_event DESC LIMIT 1) b LEFT JOIN LATERAL (SELECT state, version FROM receipt"
     " WHERE store_id = :store AND event_number = :event ORDER BY id DESC LIMIT 1) r ON true"
-    " LEFT JOIN LATERAL (SELECT detail -> 'receipts' -> CAST(:event - b.first_event AS int) AS receipt FROM receipt"
+    f" LEFT JOIN LATERAL (SELECT {one_receipt('detail', ':event - b.first_event', ':event')} AS receipt FROM receipt"
     " WHERE batch_id = b.id AND event_number IS NULL LIMIT 1) w ON true"
     " WHERE b.last_event >= :event"
 )

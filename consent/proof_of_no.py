@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from consent.decision import Decision
 from consent.history import Entry
+from consent.kept_receipts import ONE_RECEIPT
 from consent.leaf import leaf_of
 from consent.ledger_hashes import LedgerIncomplete, inclusion_path, inclusion_paths
 from consent.merkle import verify_inclusion
@@ -23,7 +24,7 @@ from consent.seal import SignedHead, first_head_covering, newest_head
 from vocabulary.errors import Conflict, Invalid
 
 _TOLD = text(
-    "SELECT b.store_id, b.id, b.first_event + at.place AS event, b.first_position, b.last_position, b.told_at,"
+    "SELECT b.store_id, b.id, b.first_event + at.place AS event, b.first_position, b.last_position, b.told_at,"  # noqa: S608 - constants
     " coalesce(one.detail, whole.detail) AS detail, coalesce(one.signature, whole.signature) AS signature,"
     " coalesce(one.received_at, whole.received_at) AS received_at"
     " FROM store_batch b"
@@ -31,7 +32,7 @@ _TOLD = text(
     "   WHERE p.position = :position ORDER BY i LIMIT 1) at ON true"
     " LEFT JOIN LATERAL (SELECT r.detail, r.signature, r.received_at FROM receipt r WHERE r.store_id = b.store_id"
     "   AND r.event_number = b.first_event + at.place ORDER BY r.id DESC LIMIT 1) one ON true"
-    " LEFT JOIN LATERAL (SELECT r.detail -> 'receipts' -> CAST(at.place AS int) AS detail, r.signature, r.received_at"
+    f" LEFT JOIN LATERAL (SELECT {ONE_RECEIPT} AS detail, r.signature, r.received_at"
     "   FROM receipt r WHERE r.batch_id = b.id AND r.event_number IS NULL LIMIT 1) whole ON true"
     " WHERE b.store_id = ANY (:stores) AND b.first_position <= :position AND b.last_position >= :position"
     " ORDER BY b.store_id, b.first_event"

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import chain
 from operator import lt
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, overload
 
 import msgspec
 import orjson
@@ -66,9 +66,25 @@ class StoreReceipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return dict(msgspec.to_builtins(self))
 
 
-def as_details(receipts: Sequence[StoreReceipt]) -> str:
-    """`as_detail` of many as JSON: `{"receipts": [...]}`."""
-    return msgspec.json.encode({"receipts": receipts}).decode()
+class AlikeReceipts(Sequence[StoreReceipt]):
+    """Receipts of many events that differ in nothing but the event and its version; `says` is any one of them."""
+
+    __slots__ = ("numbers", "says", "versions")
+
+    def __init__(self, numbers: Sequence[int], versions: Sequence[int], says: StoreReceipt) -> None:
+        self.numbers, self.versions, self.says = numbers, versions, says
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> StoreReceipt: ...
+    @overload
+    def __getitem__(self, place: slice) -> AlikeReceipts: ...
+    def __getitem__(self, place: int | slice) -> StoreReceipt | AlikeReceipts:
+        if isinstance(place, slice):
+            return AlikeReceipts(self.numbers[place], self.versions[place], self.says)
+        return msgspec.structs.replace(self.says, event=self.numbers[place], version=self.versions[place])
 
 
 class _Answer(msgspec.Struct):
@@ -92,28 +108,38 @@ class NotBelieved(Exception):
 MAX_ANSWER_BYTES = 4_000_000
 
 
+class Expected(NamedTuple):
+    """Of what events an answer must speak: those of the message, by rising number, and the version of each."""
+
+    numbers: Sequence[int]
+    versions: Sequence[int]
+
+    @classmethod
+    def of(cls, versions: Mapping[int, int]) -> Expected:
+        """From event number -> version."""
+        numbers = sorted(versions)
+        return cls(numbers, [versions[number] for number in numbers])
+
+
 def read_answer(
     store: Store,
     message_id: str,
-    told: Mapping[int, int],
+    told: Expected,
     status: int,
     headers: Mapping[str, str],
     body: bytes,
     now: datetime,
 ) -> tuple[StoreReceipt, ...]:
-    """The receipts of one delivery, in event order; NotBelieved when any part of the answer cannot be trusted.
-
-    `told`: event number -> version of every event sent in the message.
-    """
+    """The receipts of one delivery, in event order; NotBelieved when any part of the answer cannot be trusted."""
     if status != 200:
         raise NotBelieved(f"status-{status}")
     receipts = _signed_receipts(store, headers, body, now, message_id)
-    if [receipt.event for receipt in receipts] != sorted(told):  # most answer in the order of what they were told
+    if [receipt.event for receipt in receipts] != list(told.numbers):  # most answer in the order of what they were told
         found = {receipt.event: receipt for receipt in receipts}
-        if len(found) != len(receipts) or found.keys() != told.keys():
+        if len(found) != len(receipts) or found.keys() != set(told.numbers):
             raise NotBelieved("answers-other-events")
-        receipts = tuple(found[event] for event in sorted(found))
-    if any(map(lt, [receipt.version for receipt in receipts], [told[receipt.event] for receipt in receipts])):
+        receipts = tuple(found[event] for event in told.numbers)
+    if any(map(lt, [receipt.version for receipt in receipts], told.versions)):
         raise NotBelieved("answers-older-version")
     return receipts
 
@@ -144,10 +170,15 @@ def _flawless(store: Store, body: bytes) -> tuple[StoreReceipt, ...] | None:
         answer = _ANSWER.decode(body)
     except msgspec.DecodeError:
         return None
-    said = body.decode(errors="replace")
-    if answer.store != store.id or not (("\\" not in said and said.isprintable()) or _is_printable(answer.receipts)):
+    if answer.store != store.id or not (_is_plain(body) or _is_printable(answer.receipts)):
         return None
     return tuple(answer.receipts)
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether nothing in a JSON document can be unprintable: it has no control characters as they are (RFC 8259 section
+    7), but DEL, and escapes begin with a backslash."""
+    return body.isascii() and b"\\" not in body and b"\x7f" not in body
 
 
 def _is_printable(receipts: Sequence[StoreReceipt]) -> bool:
@@ -202,7 +233,3 @@ def _short(item: Mapping[str, object], key: str) -> str | None:
     if not isinstance(value, str) or len(value) > LONGEST_WORD or not value.isprintable():
         return None
     return value
-
-
-def by_event(receipts: Sequence[StoreReceipt]) -> dict[int, StoreReceipt]:
-    return {receipt.event: receipt for receipt in receipts}

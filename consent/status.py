@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from consent.coverage import KnownAs, stores_concerned, told_answer
 from consent.decision import Answer
 from consent.history import Entry
+from consent.kept_receipts import ONE_RECEIPT
 from consent.receipts import State
 from consent.status_words import cannot_undo, what_it_did
 from consent.store_config import Basis, Store
@@ -66,7 +67,7 @@ class _Newest:
 
 
 _LOOK = text(
-    "SELECT w.store_id, w.position, coalesce(f.next_position, c.position) AS cursor,"
+    "SELECT w.store_id, w.position, coalesce(f.next_position, c.position) AS cursor,"  # noqa: S608 - constants
     " CASE WHEN at.place IS NOT NULL THEN b.told_at END AS told_at,"
     " k.resolved_at AS unparked_at, k.id IS NOT NULL AS parked, coalesce(one.detail, whole.detail) AS detail,"
     " coalesce(one.received_at, whole.received_at) AS received_at"
@@ -81,7 +82,7 @@ _LOOK = text(
     "   WHERE p.position = w.position) at ON true"
     " LEFT JOIN LATERAL (SELECT r.detail, r.received_at FROM receipt r WHERE r.store_id = w.store_id"
     "   AND r.event_number = b.first_event + at.place ORDER BY r.id DESC LIMIT 1) one ON true"
-    " LEFT JOIN LATERAL (SELECT r.detail -> 'receipts' -> CAST(at.place AS int) AS detail, r.received_at FROM receipt r"
+    f" LEFT JOIN LATERAL (SELECT {ONE_RECEIPT} AS detail, r.received_at FROM receipt r"
     "   WHERE r.batch_id = b.id AND r.event_number IS NULL LIMIT 1) whole ON true"
 )
 

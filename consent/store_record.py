@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from consent.kept_receipts import STATES, one_receipt
 from database.context import as_propagation
 from database.unit_of_work import Database
 
@@ -33,21 +34,20 @@ EDGES = (
 
 # A batch's first whole receipt, and the first confirming receipt of a single event that the batch's did not confirm.
 _CONFIRMS = "('applied', 'nothing-held')"
+_WHOLE = one_receipt("w.detail", "p.event_number - p.first_event", "p.event_number")
 _COUNT = text(
     "WITH page AS MATERIALIZED (SELECT r.*, b.first_event, b.positions FROM receipt r"  # noqa: S608 - constants
     " JOIN store_batch b ON b.id = r.batch_id WHERE r.id > :after AND r.id <= :upto AND b.purpose = 'stream'),"
     " confirmed AS ("
-    " SELECT p.store_id, p.received_at, p.positions[(e ->> 'event')::bigint - p.first_event + 1] AS position"
-    "  FROM page p CROSS JOIN LATERAL jsonb_array_elements(p.detail -> 'receipts') e"
-    f"  WHERE p.event_number IS NULL AND e ->> 'state' IN {_CONFIRMS} AND NOT EXISTS (SELECT FROM receipt x"
+    f" SELECT p.store_id, p.received_at, e.position FROM page p CROSS JOIN LATERAL ({STATES}) e"
+    f"  WHERE p.event_number IS NULL AND e.state IN {_CONFIRMS} AND NOT EXISTS (SELECT FROM receipt x"
     "   WHERE x.batch_id = p.batch_id AND x.event_number IS NULL AND x.id < p.id)"
     " UNION ALL SELECT p.store_id, p.received_at, p.positions[p.event_number - p.first_event + 1]"
     f"  FROM page p WHERE p.event_number IS NOT NULL AND p.state IN {_CONFIRMS}"
     "  AND NOT EXISTS (SELECT FROM receipt x WHERE x.store_id = p.store_id AND x.event_number = p.event_number"
     f"   AND x.id < p.id AND x.state IN {_CONFIRMS})"
-    "  AND NOT EXISTS (SELECT FROM receipt w CROSS JOIN LATERAL jsonb_array_elements(w.detail -> 'receipts') e"
-    "   WHERE w.batch_id = p.batch_id AND w.event_number IS NULL AND w.id < p.id"
-    f"   AND (e ->> 'event')::bigint = p.event_number AND e ->> 'state' IN {_CONFIRMS})),"
+    "  AND NOT EXISTS (SELECT FROM receipt w WHERE w.batch_id = p.batch_id AND w.event_number IS NULL AND w.id < p.id"
+    f"   AND {_WHOLE} ->> 'state' IN {_CONFIRMS})),"
     " timed AS (SELECT c.store_id, c.received_at,"
     "  greatest(0, ceil(extract(epoch FROM c.received_at - d.recorded_at)))::bigint AS seconds FROM confirmed c"
     "  JOIN position q ON q.position = c.position JOIN decision d ON d.id = q.decision_id"

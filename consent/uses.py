@@ -17,6 +17,7 @@ from sqlalchemy import and_, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from consent.audit_tables import AuditEventRow
+from consent.kept_receipts import ONE_RECEIPT
 
 
 class By(StrEnum):
@@ -55,8 +56,8 @@ _BY_ACTOR: Mapping[str, By] = {
     "proxy": By.FAMILY, "helper": By.FAMILY,
 }  # fmt: skip
 _RECEIPTS = text(
-    "SELECT r.id, r.store_id, r.received_at, q.position, CASE WHEN r.event_number IS NULL"
-    "   THEN r.detail -> 'receipts' -> CAST(at.place AS int) ELSE r.detail END AS detail"
+    "SELECT r.id, r.store_id, r.received_at, q.position, CASE WHEN r.event_number IS NULL"  # noqa: S608 - constants
+    f"   THEN {ONE_RECEIPT} ELSE r.detail END AS detail"
     " FROM position q CROSS JOIN store s"
     " JOIN LATERAL (SELECT x.* FROM store_batch x WHERE x.store_id = s.id AND x.purpose = 'stream'"
     "   AND x.first_position <= q.position ORDER BY x.first_position DESC LIMIT 1) b ON b.last_position >= q.position"

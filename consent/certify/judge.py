@@ -11,7 +11,7 @@ import orjson
 
 from consent.certify.case import Expect
 from consent.certify.forge import Message
-from consent.receipts import NotBelieved, State, StoreReceipt, read_answer
+from consent.receipts import Expected, NotBelieved, State, StoreReceipt, read_answer
 from consent.store_config import Store
 from consent.wire_signature import is_genuine
 
@@ -73,7 +73,8 @@ def _miscounts(receipt: StoreReceipt, removed: int) -> bool:
 
 def _read(asked: Asked, answer: Answer, now: datetime) -> tuple[StoreReceipt, ...]:
     sent = asked.sent
-    return read_answer(asked.store, sent.id, sent.told, answer.status, answer.headers, answer.body, now)
+    told = Expected.of(sent.told)
+    return read_answer(asked.store, sent.id, told, answer.status, answer.headers, answer.body, now)
 
 
 def _same(asked: Asked, answer: Answer, now: datetime) -> Judged:

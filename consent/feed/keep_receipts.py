@@ -11,7 +11,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from consent.audit_tables import StaffTask
-from consent.receipts import State, StoreReceipt, as_details
+from consent.receipts import StoreReceipt
 from consent.store_config import Store
 from consent.stores.adapter import BatchAnswer
 from consent.stores.lines import LineEvent, LineEvents
@@ -61,7 +61,7 @@ def keep_receipts(
     `whole` False (a parked item at last taken): rows for its events only. What a store could not place opens a task.
     `waits`: the batch's own row is kept, and whether anything of this store waited to be confirmed then.
     """
-    open_still = _open_still(answer)
+    open_still = answer.open_still
     if waits is None:
         wait = bool(session.scalar(_BATCH, batch_receipt(store, batch_id, answer, now))) if whole else True
     else:
@@ -100,18 +100,14 @@ def _note_unconfirmed(
         session.execute(statement, bound)
 
 
-def _open_still(answer: BatchAnswer) -> list[StoreReceipt]:
-    return [one for one in answer.receipts if not (one.state is State.APPLIED or one.state is State.NOTHING_HELD)]
-
-
 def batch_receipt(store: Store, batch_id: UUID, answer: BatchAnswer, now: datetime) -> dict[str, Any]:
     """What KEEP_BATCH and WAITS are bound to."""
     return {
         "store": store.id,
         "batch": batch_id,
-        "state": "mixed" if _open_still(answer) else "applied",
-        "removed": sum([receipt.removed or 0 for receipt in answer.receipts]),
-        "detail": as_details(answer.receipts),
+        "state": "mixed" if answer.open_still else "applied",
+        "removed": answer.kept.removed,
+        "detail": answer.kept.as_json(),
         "signature": answer.signature,
         "now": now,
     }

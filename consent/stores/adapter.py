@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
+from consent.kept_receipts import Kept, kept
 from consent.receipts import StoreReceipt
 from consent.store_config import Store
 from consent.stores.lines import LineEvents
@@ -35,8 +37,20 @@ def batch_of(message_id: str, events: Sequence[StoreEvent] | LineEvents, headers
 class BatchAnswer:
     """A believed answer: one receipt for each event, in order, and the signature they came with."""
 
-    receipts: tuple[StoreReceipt, ...]
+    receipts: Sequence[StoreReceipt]
     signature: str
+
+    @cached_property
+    def kept(self) -> Kept:
+        """The receipts as they are kept."""
+        return kept(self.receipts)
+
+    @cached_property
+    def open_still(self) -> list[StoreReceipt]:
+        """Those that do not confirm."""
+        if all(state.confirms for state in self.kept.states):
+            return []
+        return [receipt for receipt in self.receipts if not receipt.state.confirms]
 
 
 class NotDelivered(Exception):

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import orjson
 
-from consent.receipts import MAX_ANSWER_BYTES, NotBelieved, read_answer
+from consent.receipts import MAX_ANSWER_BYTES, Expected, NotBelieved, read_answer
 from consent.store_config import Store, Transport
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
 from consent.stores.comparable import (
@@ -43,11 +43,11 @@ class WebhookStore:
     def deliver(self, batch: Batch) -> BatchAnswer:
         if batch.lines is not None:
             kind, body = lines_message(batch.lines)
-            told = dict(zip(batch.lines.numbers, batch.lines.versions, strict=True))
+            told = Expected(batch.lines.numbers, batch.lines.versions)
         else:
             kind, body = message(self.store, batch.events)
-            told = {event.number: event.version for event in batch.events}
-        headers = {"portal-positions": f"{min(told)}-{max(told)}", **batch.headers}
+            told = Expected.of({event.number: event.version for event in batch.events})
+        headers = {"portal-positions": f"{told.numbers[0]}-{told.numbers[-1]}", **batch.headers}
         answer = self._post(batch.message_id, kind, body, headers)
         try:
             receipts = read_answer(

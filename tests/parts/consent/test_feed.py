@@ -58,7 +58,7 @@ def test_told_and_confirmed(world: World, template: Any) -> None:
     assert one(world, "SELECT position FROM store_cursor") == 3
     (receipt,) = rows(world, "SELECT state, removed, detail, signature FROM receipt")
     assert (receipt.state, receipt.removed) == ("applied", 21)
-    assert receipt.detail["receipts"][1]["reference"] == "REF-1"
+    assert receipt.detail["each"]["reference"] == "REF-1"
     assert receipt.signature.startswith("v1,")
     assert world.drain(template.id) == [Step.IDLE]
 

@@ -119,7 +119,7 @@ def test_decisions_become_the_server_s_own_history(world: World, server: ThirdPa
         row = session.execute(text("SELECT state, signature, detail FROM receipt")).one()
     assert row.state == "applied"
     assert row.signature.startswith('unsigned: Consent W/"')
-    assert row.detail["receipts"][0]["reason"] == "not signed by the store"
+    assert row.detail["each"]["reason"] == "not signed by the store"
     _filled_again(world)
     assert versions(server.histories()["MRN-0"]) == [1, 2, 3, 3]
 

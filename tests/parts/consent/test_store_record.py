@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from sqlalchemy import text
 
+from consent.kept_receipts import STATES, kept, one_receipt
 from consent.late_receipts import accept_late_receipts
 from consent.operations import Operations, count_standing, read_operations
 from consent.overdue import Owed
+from consent.receipts import State, StoreReceipt
 from consent.seal import Sealer
 from consent.store_record import StoreRecord, count_confirmations, read_records, read_times
 from consent.wire_signature import sign
@@ -60,6 +63,28 @@ def test_each_confirmation_is_counted_once_with_its_time(world: World, platform:
     world.clock.tick(10 * 86_400)
     assert count(world) == 2
     assert seconds(world, "cancerlinq")[0] == 12, "the first receipt was counted again by hand, its copy was not"
+
+
+def test_a_kept_receipt_reads_as_it_was_signed(world: World) -> None:
+    """SUB-08: by column, and as a list, which is how batches of before have them."""
+    signed = [
+        StoreReceipt(5, 1, State.APPLIED, removed=2, reference="R,1", at="a"),
+        StoreReceipt(6, 12, State.APPLIED, removed=0, at="a"),
+        StoreReceipt(7, 1, State.NOT_FOUND, removed=3, stopped=True, at="a"),
+    ]
+    as_list = msgspec.json.encode({"receipts": signed}).decode()
+    states = text("SELECT position, state FROM (SELECT CAST(:detail AS jsonb) AS detail, CAST('{8,9,9}' AS bigint[]) AS"
+                  f" positions) p CROSS JOIN LATERAL ({STATES}) s WHERE state IS NOT NULL ORDER BY 1, 2")  # fmt: skip
+    one = text(f"SELECT {one_receipt('d.detail', 'place', 'place + 5')} FROM"
+               " (SELECT CAST(:detail AS jsonb) AS detail) d, generate_series(0, 2) place ORDER BY place")  # fmt: skip
+    with world.database.web.begin(as_nobody()) as session:
+        for detail in (kept(signed).as_json(), as_list):
+            assert session.scalars(one, {"detail": detail}).all() == [each.as_detail() for each in signed]
+            found = [tuple(row) for row in session.execute(states, {"detail": detail})]
+            assert found == [(8, "applied"), (9, "applied"), (9, "not_found")]
+        alike = kept(signed[:2] + signed[:1]).as_json()
+        assert [row.state for row in session.execute(states, {"detail": alike})] == ["applied"] * 3
+        assert session.scalars(one, {"detail": "{}"}).all() == [None] * 3
 
 
 def test_a_promise_counts_when_it_is_kept(world: World) -> None:

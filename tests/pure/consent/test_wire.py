@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook
 
 from consent.check_consent import check_consent
 from consent.decision import CANCERLINQ, Answer, donation_to
-from consent.receipts import NotBelieved, State, read_answer, read_late_receipts
+from consent.receipts import Expected, NotBelieved, State, read_answer, read_late_receipts
 from consent.wire import PROFILE, StoreEvent, bundle, message
 from consent.wire_signature import is_genuine, sign
 from sandbox.store.wire import read_events
@@ -127,7 +127,7 @@ def answer(**changes: Any) -> dict[str, Any]:
 
 def read(body: bytes, *, status: int = 200, secret: str = SECRET, message_id: str = "m-1", late: int = 0) -> Any:
     headers = sign([secret], message_id, body, NOW)
-    told = {7: 3, 8: 4}
+    told = Expected.of({7: 3, 8: 4})
     return read_answer(CANCERLINQ_STORE, "m-1", told, status, headers, body, NOW + timedelta(seconds=late))
 
 
