@@ -63,4 +63,6 @@ def _mac(secret: str, message_id: str, stamp: str, body: bytes) -> bytes:
     key = base64.b64decode(secret.removeprefix("whsec_") + "==")
     if not key:
         raise ValueError("a signing secret may not be empty")
-    return hmac.new(key, f"{message_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
+    made = hmac.new(key, f"{message_id}.{stamp}.".encode(), hashlib.sha256)
+    made.update(body)
+    return made.digest()

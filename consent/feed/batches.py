@@ -83,6 +83,13 @@ class MadeBatch:
         return self.events.positions if isinstance(self.events, LineEvents) else [one.position for one in self.events]
 
     @property
+    def listed(self) -> str:
+        """The positions as PostgreSQL writes an array."""
+        if isinstance(self.events, LineEvents):
+            return self.events.lines.listed
+        return "{" + ",".join(map(str, self.positions)) + "}"
+
+    @property
     def last_event(self) -> int:
         return self.first_event + len(self.events) - 1
 
@@ -177,7 +184,7 @@ def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
         "last_event": made.last_event,
         "first_position": made.first_position,
         "last_position": made.last_position,
-        "positions": "{" + ",".join(map(str, made.positions)) + "}",
+        "positions": made.listed,
         "made_at": now,
         "purpose": made.purpose.value,
     }

@@ -58,12 +58,19 @@ class Step(StrEnum):
 class _Flow:
     """What a sender goes on with while it is called again at once; to lose it costs a look. `batch`: how many positions
     the store is told at once, more when it is quick; `made`: the next batch, kept by the last one's transaction, and
-    when; `alone`: the next batch is to have a transaction of its own, since the last try of both together failed."""
+    when; `alone`: the next batch is to have a transaction of its own, since the last try of both together failed;
+    `idle_at`: when that transaction saw that nothing is left to do."""
 
     batch: int
     made: MadeBatch | None = None
     made_at: float = 0.0
     alone: bool = False
+    idle_at: float = float("-inf")
+
+    def is_idle(self) -> bool:
+        """Whether nothing was left to do just now; said once."""
+        seen_at, self.idle_at = self.idle_at, float("-inf")
+        return time.monotonic() - seen_at < FRESH_SECONDS
 
     def take(self) -> MadeBatch | None:
         made, self.made = self.made, None
@@ -107,6 +114,8 @@ class Sender:
         of this one.
         """
         try:
+            if self.flow.is_idle() and onward:
+                return Step.IDLE
             made = self.flow.take()
             return self._send(made, 0, onward) if made is not None else self._step(onward)
         except LostCursor:
@@ -150,8 +159,12 @@ class Sender:
 
     def _make_next(self, session: Session, seen: ToDo, now: datetime) -> None:
         """The next batch, in the transaction that keeps the receipts of the last; not when something comes first."""
-        if seen.behind and not (seen.paused or seen.parked):
+        if seen.paused or seen.parked:
+            return
+        if seen.behind:
             self.flow.made, self.flow.made_at = self._make(session, seen.cursor, now), time.monotonic()
+        else:
+            self.flow.idle_at = time.monotonic()
 
     def _greet(self, cursor: Cursor) -> bool:
         """The handshake that comes before the first event, and after the endpoint or a secret changed (SUB-02)."""
@@ -214,7 +227,7 @@ class Sender:
                 if onward:
                     self._make_next(session, to_do or read_state(session, self.store, now), now)
         except BaseException:
-            self.flow.made = None
+            self.flow.made, self.flow.idle_at = None, float("-inf")
             raise
         self.flow.alone = False
 

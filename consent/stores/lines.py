@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
+from threading import Lock
 from typing import NamedTuple, overload
 from uuid import UUID
 
@@ -41,14 +42,32 @@ class LineEvent(NamedTuple):
 
 
 class Lines(Sequence[Line]):
-    """Lines by rising position, each column a list of its own, all of one length."""
+    """Lines by rising position, each column a list of its own, all of one length. The newest body that was made of
+    them is kept: stores that are told alike are told the same bytes, as long as they count alike."""
 
-    __slots__ = ("persons", "positions", "rests", "versions")
+    __slots__ = ("_body", "_listed", "_lock", "persons", "positions", "rests", "versions")
 
     def __init__(
         self, positions: Sequence[int], versions: Sequence[int], persons: Sequence[str], rests: Sequence[bytes]
     ) -> None:
         self.positions, self.versions, self.persons, self.rests = positions, versions, persons, rests
+        self._body, self._listed, self._lock = (0, b""), "", Lock()
+
+    def body(self, first: int) -> bytes:
+        """The lines with dense numbers from `first`, each with its end."""
+        with self._lock:
+            if self._body[0] != first:
+                rests = zip(count(first), self.rests)
+                self._body = first, b"".join([b'{"event":%d%b\n' % pair for pair in rests])
+            return self._body[1]
+
+    @property
+    def listed(self) -> str:
+        """The positions as PostgreSQL writes an array."""
+        with self._lock:
+            if not self._listed:
+                self._listed = "{" + ",".join(map(str, self.positions)) + "}"
+            return self._listed
 
     @classmethod
     def of(cls, lines: Iterable[Line]) -> Lines:
@@ -132,8 +151,7 @@ class LineEvents(Sequence[LineEvent]):
 
 def lines_message(events: LineEvents) -> tuple[str, bytes]:
     """Content type and body of one delivery of lines, as `wire.message` makes it of `StoreEvent`s."""
-    rests = events.lines.rests
-    return "application/x-ndjson", b"".join([b'{"event":%d%b\n' % pair for pair in zip(count(events.first), rests)])
+    return "application/x-ndjson", events.lines.body(events.first)
 
 
 def rows_body(events: LineEvents) -> bytes:
