@@ -15,7 +15,8 @@ from database.keyring import KeyRing
 
 
 def fill(database: BenchDatabase, ring: KeyRing, changes: int) -> None:
-    """Three people of four decide once, the others twice; the order of positions is nobody's order of birth."""
+    """Three people of four decide once, the others twice. Decisions stand in the order in which they were made, under
+    ids that begin with their time, as the product leaves them; that order is nobody's order of birth."""
     people = changes * 4 // 5
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
@@ -26,18 +27,23 @@ def fill(database: BenchDatabase, ring: KeyRing, changes: int) -> None:
             [people],
         )
         _name(connection, ring)
+        connection.execute(
+            "CREATE TEMPORARY TABLE turn AS SELECT id, person_no, row_number() OVER (ORDER BY md5(id::text)) AS turn"
+            " FROM person"
+        )
         for version, where in ((1, "true"), (2, f"person_no <= {changes - people}")):
             connection.execute(
                 "INSERT INTO decision (id, person_id, version, choice, answer, categories, sensitive, actor_kind,"  # noqa: S608 - numbers of this file
                 " actor_account, means, language, provider_id, confirmed_by_person, asked_at, recorded_at,"
-                f" idempotency_key, salt) SELECT md5('d{version}-' || person_no)::uuid, id, {version}, 'cancerlinq',"
+                f" idempotency_key, salt) SELECT uuidv7(at - now()), id, {version}, 'cancerlinq',"
                 f" CASE WHEN (person_no + {version}) % 2 = 0 THEN 'yes' ELSE 'no' END, '{{}}', '{{}}', 'patient',"
                 f" md5('a' || person_no)::uuid, 'web', 'en', 'riverside', true, at, at, 'k{version}-' || person_no,"
                 f" sha256(CAST('s{version}-' || person_no AS bytea)) FROM (SELECT *, now() - interval '9 days'"
-                f" + {version} * interval '1 day' + person_no * interval '1.234 ms' AS at FROM person) p WHERE {where}"
+                f" + {version} * interval '1 day' + turn * interval '1.234 ms' AS at FROM turn) p WHERE {where}"
+                " ORDER BY turn"
             )
         connection.execute(
-            "INSERT INTO position SELECT row_number() OVER (ORDER BY version, md5(id::text)) - 1, id, person_id,"
+            "INSERT INTO position SELECT row_number() OVER (ORDER BY recorded_at) - 1, id, person_id,"
             " version, salt, recorded_at FROM decision"
         )
         connection.execute("VACUUM ANALYZE")

@@ -12,10 +12,12 @@ import socketserver
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
 
 from benchmarks.scale.world import PLATFORM
@@ -91,13 +93,13 @@ class Handler(socketserver.StreamRequestHandler):
         now = datetime.now(UTC)
         if not is_genuine(SECRETS, headers, body, now):
             return 401, {}, b""
-        receipts: list[dict[str, object]] = []
+        receipts: Sequence[object] = []
         if "portal-notification" not in headers:
             is_bundle = "fhir" in headers["content-type"]
             receipts = _receipts_of_bundle(body) if is_bundle else _receipts_of_lines(body)
             manner.taken.append((time.time(), is_bundle, body))
             manner.count += len(receipts)
-        answer = orjson.dumps({"store": store, "receipts": receipts})
+        answer = msgspec.json.encode({"store": store, "receipts": receipts})
         if manner.delay_ms:
             time.sleep(manner.delay_ms / 1000)
         return 200, {"content-type": "application/json", **sign(SECRETS, headers["webhook-id"], answer, now)}, answer
@@ -109,10 +111,20 @@ def _lines(body: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def _receipts_of_lines(body: bytes) -> list[dict[str, object]]:
-    return [
-        {"event": line["event"], "version": line["version"], "state": "applied", "removed": 1} for line in _lines(body)
-    ]
+class Receipt(msgspec.Struct, gc=False):
+    """What is read of a line, and the receipt that is answered for it."""
+
+    event: int
+    version: int
+    state: str = "applied"
+    removed: int = 1
+
+
+_RECEIPTS = msgspec.json.Decoder(Receipt)
+
+
+def _receipts_of_lines(body: bytes) -> list[Receipt]:
+    return _RECEIPTS.decode_lines(body)
 
 
 def _receipts_of_bundle(body: bytes) -> list[dict[str, object]]:
