@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_bridge.reading.clinical_document import is_clinical_document
 from fhir_bridge.reading.entry import EntryView, read_entry
 from fhir_bridge.reading.narrative import safe_html
 from fhir_bridge.reading.notes import Attachment, attachments, safe_file_name
@@ -62,6 +63,11 @@ class KeptFile:
         return (
             _as_part(safe_html(self._decoded())) if self.content_type in ("text/html", "application/xhtml+xml") else ""
         )
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is a clinical document (C-CDA), which has a page of its own."""
+        return self.body is not None and is_clinical_document(self.content_type, self.body)
 
     def _decoded(self) -> str:
         return (self.body or b"")[: 4 * LONGEST_SHOWN].decode("utf-8", "replace")[:LONGEST_SHOWN]

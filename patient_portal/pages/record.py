@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from fhir_bridge.bundle import MEDIA_TYPE
 from fhir_bridge.own_words import entry_with_choice
 from fhir_bridge.reading.cancers import SITE_NAMES
+from fhir_bridge.reading.clinical_document import NotShown, read_clinical_document
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.minimum import TOPIC_NAMES, missing_from
@@ -159,6 +160,27 @@ def file(entry: UUID, index: int) -> Response:
     if not found.file_name.endswith(".bin"):
         response.mimetype = found.content_type
     return response
+
+
+@blueprint.get("/record/entry/<uuid:entry>/file/<int:index>/read")
+@gate(Gate.READS)
+@limited("record-document", per_minute=30)
+def document(entry: UUID, index: int) -> str:
+    """A clinical document in its own words, inside a frame in which nothing can run (DL-04)."""
+    with own_record() as record:
+        stored, later = entry_with_choice(record, entry)
+        found = one_file(record, stored, index, _base_of(stored.provider_id))
+    if not found.is_document:
+        raise NotFound("document")
+    told, why, line = None, None, read_line(stored.resource)
+    try:
+        told = read_clinical_document(found.body or b"")
+    except NotShown as problem:
+        why = problem.words
+    return render_template(
+        "record/document.html", told=told, why=why, line=line, stored=stored, index=index,
+        question=asks_of_line(later)(line),
+    )  # fmt: skip
 
 
 def _attached(body: bytes | Iterator[bytes], media_type: str, name: str) -> Response:

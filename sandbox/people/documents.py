@@ -29,6 +29,10 @@ NOTES = {
 
 PATHOLOGY = concept((LOINC, "LP7839-6", "Pathology"))
 RADIOLOGY = concept((LOINC, "LP29684-5", "Radiology"))
+C_CDA = {
+    "system": "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode",
+    "code": "urn:hl7-org:sdwg:ccda-structuredBody:2.1", "display": "Documents following C-CDA 2.1 constraints",
+}  # fmt: skip
 _TYPES = {"pdf": "application/pdf", "html": "text/html", "text": "text/plain; charset=utf-8"}
 
 
@@ -58,16 +62,20 @@ def attach(chart: ChartBuilder, key: str, when: str, title: str, lines: list[str
 
 def note(
     chart: ChartBuilder, key: str, when: str, kind: str, lines: list[str], form: Format = "pdf",
-    attachment: dict[str, Any] | None = None, **extra: Any,
+    attachment: dict[str, Any] | None = None, document: bytes = b"", **extra: Any,
 ) -> Reference:  # fmt: skip
-    """Add a DocumentReference of one of the ten note types; `attachment` reuses a file of a report (FHIR-12)."""
+    """Add a DocumentReference of one of the ten note types; `attachment` reuses a file of a report (FHIR-12),
+    `document` is the same as a C-CDA, an alternative of its file (FHIR-11)."""
     code, title = NOTES[kind]
-    attachment = attachment or attach(chart, key, when, title, lines, form)
+    content = [{"attachment": attachment or attach(chart, key, when, title, lines, form)}]
+    if document:
+        inside = {"contentType": "application/xml", "data": base64.b64encode(document).decode(), "size": len(document)}
+        content.append({"attachment": inside, "format": C_CDA})
     return chart.add(
         "DocumentReference", f"note-{key}", when, US_CORE + "documentreference", status="current", docStatus="final",
         type=loinc(code, title), subject=chart.subject, date=f"{when}T18:00:00Z", author=[chart.doctor],
         category=[concept((DOCUMENT_CATEGORY, "clinical-note", "Clinical Note"))],
-        custodian=chart.organization, content=[{"attachment": attachment}], **extra,
+        custodian=chart.organization, content=content, **extra,
     )  # fmt: skip
 
 

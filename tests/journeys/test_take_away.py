@@ -51,8 +51,11 @@ def _read(visitor: Visitor, examine: Examiner) -> None:
     for kind in ("test-results", "medicines", "notes-and-reports"):
         visitor.open(f"/record/kind/{kind}")
         examine(visitor, f"kind-{kind}")
-    visitor.page.locator("main ul.kinds a").first.click()
+    visitor.follow("Note from a specialist visit")
     examine(visitor, "entry-note")
+    visitor.follow("Read it here")
+    assert visitor.page.frame_locator("iframe.document").locator("h2").count() == 3
+    examine(visitor, "document")
     visitor.open("/record/kind/test-results")
     visitor.fill("Find in this list", "718-7")
     visitor.press("Find")

@@ -254,6 +254,7 @@ def _things_of(owner: Visitor) -> dict[str, str]:
     connection = owner.portal.rows("SELECT id FROM connection WHERE person_id = :p ORDER BY created_at", p=owner.person)
     return {
         "entry": next(str(row.id) for row in notes if _has_a_file(owner, row.id)),
+        "document": next(str(row.id) for row in notes if _has_a_file(owner, row.id, "1/read")),
         "decision_id": out.headers["Location"].rsplit("/", 1)[1],
         "donation_id": donated.headers["Location"].rsplit("/", 1)[1],
         "connection_id": str(connection[0].id),
@@ -264,8 +265,8 @@ def _things_of(owner: Visitor) -> dict[str, str]:
     }
 
 
-def _has_a_file(owner: Visitor, entry: UUID) -> bool:
-    return owner.get(f"/record/entry/{entry}/file/0").status_code == 200
+def _has_a_file(owner: Visitor, entry: UUID, which: str = "0") -> bool:
+    return owner.get(f"/record/entry/{entry}/file/{which}").status_code == 200
 
 
 def _copy_asked_for(owner: Visitor) -> UUID:

@@ -66,6 +66,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("record.entry", "GET"): Row(READS, ids=ENTRY),
     ("record.fhir", "GET"): Row(READS, ids=ENTRY),
     ("record.file", "GET"): Row(READS, ids=ENTRY, plain={"index": 0}),
+    ("record.document", "GET"): Row(READS, ids={"entry": "document"}, plain={"index": 1}),
     ("reading.course", "GET"): Row(READS, 303, ids=ENTRY),
     ("reading.choose", "GET"): Row(PATIENT),
     ("reading.keep", "POST"): Row(PATIENT, 303),

@@ -29,6 +29,7 @@ from sandbox.people.cancer import (
     tnm,
 )
 from sandbox.people.chart_builder import ChartBuilder
+from sandbox.people.clinical_document import consultation_note
 from sandbox.people.codes import LEFT, NCIT, NEGATIVE, POSITIVE, RIGHT, concept, hl7, loinc, quantity, rxnorm, snomed
 from sandbox.people.documents import PATHOLOGY, attach, note, report, scan, specimen
 from sandbox.people.laboratory import blood_tests, months, smoking, vital_signs
@@ -93,8 +94,15 @@ def _breast_treatment(chart: ChartBuilder) -> None:
                     status="active")  # fmt: skip
     prescribe(chart, pill)
     dispense(chart, pill, list(months("2021-10", "2026-04", 3)), 90)
-    note(chart, "consult", "2021-03-10", "consult", ["New breast cancer, left side, 2.4 cm.", "Plan: operation, then "
-         "chemotherapy and radiation, then hormone pills for five years or more."])  # fmt: skip
+    words = ["New breast cancer, left side, 2.4 cm.", "Plan: operation, then chemotherapy and radiation, then hormone "
+             "pills for five years or more."]  # fmt: skip
+    note(chart, "consult", "2021-03-10", "consult", words, document=consultation_note(
+        chart.person, "2021-03-10", "Dana Whitfield, MD", [
+            ("10164-2", "History of Present illness", "History", words[:1]),
+            ("30954-2", "Relevant diagnostic tests", "Results", [
+                ("Estrogen receptor", "positive"), ("Progesterone receptor", "positive"), ("HER2", "negative")]),
+            ("51847-2", "Assessment and plan", "Assessment and plan", words[1:]),
+        ]))  # fmt: skip
     note(chart, "operation", "2021-04-01", "operation", ["Lumpectomy, left, with node biopsy.", "No problems."])
 
 

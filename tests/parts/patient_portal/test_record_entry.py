@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from typing import Any
 from uuid import uuid4
@@ -49,7 +50,7 @@ def test_another_persons_entry_is_like_no_entry(portal: Portal) -> None:
     theirs = lines_of(other, "notes-and-reports")[0]
     assert other.get(theirs).status_code == 200
     mine.get("/record")  # shows the greeting, which is said once
-    for ending in ("", "/fhir", "/fhir?save=1", "/file/0"):
+    for ending in ("", "/fhir", "/fhir?save=1", "/file/0", "/file/0/read"):
         answers = [mine.get(path + ending) for path in (theirs, f"/record/entry/{uuid4()}")]
         bodies = {re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text) for answer in answers}
         headers = {tuple(sorted(key for key, _ in answer.headers if key != "Set-Cookie")) for answer in answers}
@@ -62,12 +63,19 @@ def test_another_persons_entry_is_like_no_entry(portal: Portal) -> None:
     assert mine.get(f"/record/kind/notes-and-reports?older_than={mark}").status_code == 303
 
 
+A_DOCUMENT = f"""<ClinicalDocument xmlns="urn:hl7-org:v3"><title>{html.escape(NASTY)}</title>
+<component><structuredBody><component><section><title>What we found</title><text><table onclick="document.title='ran'">
+<tr><td>words {html.escape(NASTY)}</td><td>{SCRIPT}<img src="x" onerror="document.title='ran'"/></td></tr>
+</table></text></section></component></structuredBody></component></ClinicalDocument>"""
+
+
 def test_nothing_in_a_record_runs(portal: Portal, playwright: Playwright) -> None:
     """FHIR-14, threats 21 and 22: scripts in titles, narrative, notes and files are words or gone."""
     chart = portal.chart("rv-p06")
     add(chart, note(
         "nasty", {"contentType": "text/html", "title": NASTY, "data": data(f"<h1>Seen</h1><p>kept words</p>{NASTY}")},
         {"contentType": "text/plain", "title": "plain", "data": data(f"plain words {NASTY}")},
+        {"contentType": "text/xml", "title": "document", "data": data(A_DOCUMENT)},
         type={"text": NASTY}, description=NASTY, author=[{"display": NASTY}],
         text={"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">told {NASTY}</div>'},
     ))  # fmt: skip
@@ -90,8 +98,13 @@ def test_nothing_in_a_record_runs(portal: Portal, playwright: Playwright) -> Non
     tab.on("dialog", lambda dialog: loud.append(dialog.message))
     tab.on("console", lambda message: loud.append(message.text))
     tab.on("request", lambda request: loud.append(request.url) if not request.url.startswith(portal.url) else None)
-    for path in ("/record/kind/notes-and-reports", entry, entry + "/fhir", "/record"):
+    for path in ("/record/kind/notes-and-reports", entry, entry + "/fhir", entry + "/file/2/read", "/record"):
         tab.goto(portal.url + path)
+        if path.endswith("read"):
+            frame = tab.frame_locator("iframe.document")
+            assert frame.locator("h2").inner_text() == "What we found"
+            assert frame.locator("td").first.inner_text() == f"words {NASTY}"
+            assert frame.locator("td").first.evaluate("one => getComputedStyle(one).borderTopStyle") == "solid"
         tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         assert tab.title() != "ran"
         assert tab.url.endswith(path)
@@ -133,6 +146,8 @@ def test_files_are_saved_and_never_opened(portal: Portal) -> None:
         assert response.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
         assert response.headers["Cache-Control"] == "no-store"
         assert "X-Evil" not in response.headers
+    assert "just as your hospital sent it" in shown(client, f"{entry}/file/5/read")  # it is one, but damaged
+    assert [client.get(f"{entry}/file/{index}/read").status_code for index in (0, 1, 3, 6)] == [404] * 4
     page = shown(client, entry)
     assert "Its size is not what your hospital said." in page
     assert "Its content is not what your hospital said." in page
