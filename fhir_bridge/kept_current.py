@@ -17,6 +17,7 @@ from database.context import as_propagation
 from database.unit_of_work import Database
 from fhir_bridge.bring_in import ask_for_record
 from fhir_bridge.connections import ACTIVE, REFRESH_EVERY
+from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.tables import Connection, Retrieval
 
 AT_ONCE = 100
@@ -52,9 +53,16 @@ def due_connections(database: Database, now: datetime, most: int) -> list[Due]:
     return [Due(person, connection, provider, at) for person, connection, provider, at in rows if at is not None]
 
 
-def ask_when_due(session: Session, due: Due, now: datetime, *, known: bool) -> UUID | None:
+def representative_of(session: Session, due: Due) -> UUID | None:
+    """The account of whoever acts for the person by this connection; None when it is the person's own."""
+    by_proxy = Connection.id == due.connection, Connection.relation == LaunchRole.PROXY.value
+    return session.scalar(select(Connection.account_id).where(*by_proxy))
+
+
+def ask_when_due(session: Session, due: Due, now: datetime, *, may: bool) -> UUID | None:
     """Ask for the record and move the moment on, in the person's context. None when somebody else did, when it came in
-    within the day, or when the hospital is not `known` any more."""
+    within the day, or when we `may` not: the hospital is not known any more, or whoever connected it for the person may
+    not read the record today."""
     newest = session.scalar(
         select(func.max(Retrieval.started_at)).where(
             Retrieval.person_id == due.person, Retrieval.connection_id == due.connection
@@ -66,7 +74,7 @@ def ask_when_due(session: Session, due: Due, now: datetime, *, known: bool) -> U
     )
     next_at = newest + REFRESH_EVERY if newest is not None and is_fresh else now + REFRESH_EVERY
     moved = session.scalar(mine.values(refresh_at=next_at).returning(Connection.id))
-    if moved is None or is_fresh or not known:
+    if moved is None or is_fresh or not may:
         return None
     return ask_for_record(
         session, person=due.person, connection=due.connection, provider_id=due.provider_id, now=now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import procrastinate
@@ -11,6 +11,7 @@ from procrastinate import JobContext
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
+from consent.authority.stated import may_now
 from consent.overdue_tasks import keep_overdue_tasks
 from consent.practice_counts import count_practices
 from database.context import as_nobody, as_persons, as_propagation
@@ -18,7 +19,14 @@ from database.jobs import CappedWait, defer, sweep_stalled
 from fhir_bridge import login_attempts
 from fhir_bridge.bring_in import FINISHED, Parts, bring_in
 from fhir_bridge.export import jobs, shared_links
-from fhir_bridge.kept_current import BEHIND_PEOPLE, ask_when_due, due_connections, room_for
+from fhir_bridge.kept_current import (
+    BEHIND_PEOPLE,
+    Due,
+    ask_when_due,
+    due_connections,
+    representative_of,
+    room_for,
+)
 from fhir_bridge.smart.client import SmartClient
 from patient_portal.care_team import bulk as care_team_bulk
 from patient_portal.choices.donating import record_came_in
@@ -74,10 +82,17 @@ def keep_records_current(context: JobContext, timestamp: int) -> None:  # noqa: 
         room = room_for(session)
     for due in due_connections(wiring.database, moment, room):
         with wiring.database.begin(as_persons(due.person)) as session:
-            retrieval = ask_when_due(session, due, moment, known=due.provider_id in hospitals)
+            may = due.provider_id in hospitals and _may_read(session, wiring, due, moment)
+            retrieval = ask_when_due(session, due, moment, may=may)
             if retrieval is not None:
                 ids = {"person": str(due.person), "retrieval": str(retrieval), "provider": due.provider_id}
                 defer(session, bring_in_record, lock=f"record:{due.person}", priority=BEHIND_PEOPLE, **ids)
+
+
+def _may_read(session: Session, wiring: Wiring, due: Due, moment: datetime) -> bool:
+    """Whether the record may still be asked for by this connection: a representative's ends with their authority."""
+    account = representative_of(session, due)
+    return account is None or may_now(session, wiring.keyring, due.person, account, moment.date())[1].read
 
 
 @JOBS.task(name="make-record-copy", pass_context=True, retry=CappedWait())

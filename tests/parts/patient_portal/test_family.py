@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from database.unit_of_work import count_statements, sqlalchemy_url
 from notifications.contact import add_number
 from notifications.silence import is_silent
 from patient_portal.in_touch.texting import texting_of
+from patient_portal.jobs import keep_records_current
 from patient_portal.wiring import now
 from tests.support.actors import Visitor, allow, answer_of, begin
 from tests.support.portal import Portal, signed_in_client
@@ -94,7 +96,9 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
     tasks = portal.rows("SELECT kind FROM staff_task WHERE person_id = :p", p=mother.person)
     assert [row.kind for row in tasks] == ["authority-review"]
     assert "Hoa Tran" in mother.get("/activity").text
+    assert kept_current(portal) == 1
     confirm(portal, mother.person, Step.REFUSED)
+    assert kept_current(portal) == 0  # nothing is fetched on her word any more
     with pytest.raises(Refused, match="authority-ended"):  # let in a moment before, and ended since
         record_decision(portal.wiring.database, portal.wiring.keyring, as_the_mother(portal, mother.person), now())
     with pytest.raises(Conflict):
@@ -108,12 +112,81 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
     assert after[0].n == 2
 
 
+def kept_current(portal: Portal) -> int:
+    """How many records are asked for when each that is kept up to date is a day old."""
+    engine = create_engine(sqlalchemy_url(portal.database.superuser_url))
+    with engine.begin() as session:
+        session.execute(text("UPDATE retrieval SET state = 'finished', started_at = now() - interval '2 days'"))
+        session.execute(text("UPDATE connection SET refresh_at = now() - interval '1 minute'"))
+    engine.dispose()
+    context: Any = SimpleNamespace(additional_context={"wiring": portal.worker})
+    keep_records_current.func(context, 0)
+    return len(portal.rows("SELECT 1 FROM retrieval WHERE state = 'waiting'"))
+
+
 def as_the_mother(portal: Portal, person: UUID) -> Asked:
     """A no for her child, on the authority that she stated first."""
     (row,) = portal.rows("SELECT id, account_id FROM authority WHERE person_id = :p", p=person)
     actor = Actor(ActorKind.PROXY, row.account_id, person, (person,))
     evidence = {"authority": "parent", "authority_id": str(row.id)}
     return Asked(actor, person, CANCERLINQ, Answer.YES, "decided-too-late", "en", evidence=evidence)
+
+
+READ = {
+    "overview": "/record", "problems": "/record/kind/problems", "medicines": "/record/kind/medicines",
+    "found": "/record/kind/medicines/find?q=levonorgestrel", "mine": "/record/mine", "story": "/record/progress",
+    "download": "/record/download", "leaves": "/choices/efforts/living-well/leaves?sensitive=reproductive",
+}  # fmt: skip
+OWN_CARE = re.compile(r"birth control|contracepti|levonorgestrel", re.IGNORECASE)
+
+
+def unpacked(copy: bytes) -> str:
+    """A copy's words, out of its archive where it is one; a PDF's as poppler reads them."""
+    if copy.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(copy)) as archive:
+            return "".join(unpacked(archive.read(name)) for name in archive.namelist())
+    if not copy.startswith(b"%PDF"):
+        return copy.decode("utf-8", "replace")
+    return subprocess.run(["pdftotext", "-", "-"], input=copy, capture_output=True, check=True).stdout.decode()
+
+
+def test_a_minors_own_care_is_not_her_mothers_to_read(portal: Portal) -> None:
+    """HIP-15, 45 CFR 164.502(g)(3): not in lists, search, one entry, counts or copies; the girl herself has it all."""
+    mother = mother_of_linh(portal)
+    assert mother.post("/acting", STATEMENT).status_code == 303
+    assert portal.bring_in_all() == ["finished"]
+    own = signed_in_client(portal, "rv-p05", record=False)
+    linh = Visitor(portal, "linh", own.browser, own.person)
+    assert linh.person == mother.person
+    assert linh.post("/record/mine", {"topic": "other", "words": "I take birth control.", "day": ""}).status_code == 303
+    pages = {who.name: {name: who.get(path).text for name, path in READ.items()} for who in (linh, mother)}
+    told = {who: {name for name, page in each.items() if OWN_CARE.search(page)} for who, each in pages.items()}
+    assert told["linh"] >= {"overview", "problems", "medicines", "found", "mine", "leaves"}
+    assert told["mother"] == {"found"}  # her own word, in the field where she typed it
+    assert "Nothing found." in pages["mother"]["found"]
+    assert "somebody who is not of age" in pages["mother"]["overview"]
+    assert "somebody who is not of age" not in pages["linh"]["overview"]
+    whole, apart = (_in_all(pages[who]["download"]) for who in ("linh", "mother"))
+    assert whole - apart == 2
+    lists = pages["linh"]["problems"] + pages["linh"]["medicines"]
+    entries = {one for one, line in re.findall(r"/record/entry/([0-9a-f-]{36})(.{,60})", lists) if OWN_CARE.search(line)}
+    assert len(entries) == 2
+    for entry in entries:
+        for path in ("", "/fhir", "/fhir?save=1", "/over-time"):
+            assert mother.get(f"/record/entry/{entry}{path}").status_code == 404
+        assert linh.get(f"/record/entry/{entry}").status_code == 200
+    assert mother.post("/record/appointment", {}).status_code == 200
+    for form in ("fhir-bundle", "csv", "ips", "pdf", "transfer-pack"):
+        words = unpacked(mother.post("/record/download", {"form": form}).data)
+        assert not OWN_CARE.search(words), form
+        assert "leukemia" in words.lower(), form
+    assert OWN_CARE.search(unpacked(linh.post("/record/download", {"form": "fhir-bundle"}).data))
+
+
+def _in_all(page: str) -> int:
+    found = re.search(r"Your record holds ([0-9,]+) entries", page)
+    assert found
+    return int(found.group(1).replace(",", ""))
 
 
 def test_what_is_the_persons_alone(portal: Portal) -> None:
