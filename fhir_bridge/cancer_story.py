@@ -19,7 +19,7 @@ from fhir_bridge.tables import CancerSummaryRow, RecordEntry, ResourceVersion
 
 STORY_TYPES = (
     "Condition", "Observation", "Procedure", "MedicationRequest", "MedicationAdministration", "MedicationDispense",
-    "Medication",
+    "MedicationStatement", "Medication",
 )  # fmt: skip
 ROWS_AT_ONCE = 500
 

@@ -38,7 +38,7 @@ def is_uncertain(resource: Resource) -> bool:
 
 
 def was_not_done(resource: Resource) -> bool:
-    return text(resource.get("status")) in ("not-done", "cancelled", "abandoned", "rejected") or (
+    return text(resource.get("status")) in ("not-done", "not-taken", "cancelled", "abandoned", "rejected") or (
         resource.get("notGiven") is True
     )
 
@@ -101,6 +101,8 @@ _STATUS: dict[str, Phrase] = {
     "planned": phrase("planned"),
     "preparation": phrase("being prepared"),
     "not-done": phrase("not done"),
+    "not-taken": phrase("not taken"),
+    "intended": phrase("planned"),
     "unknown": phrase("not known"),
     "final": phrase("final"),
     "preliminary": phrase("early result, may change"),

@@ -12,7 +12,7 @@ from fhir_bridge.reading.dates import FhirDate, read_date
 from fhir_bridge.reading.said import Said, said_from_json, said_to_json
 from vocabulary.phrase import Phrase
 
-SUMMARY_VERSION = 2
+SUMMARY_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class Treatment:
 
     `kind`: surgery, radiation, chemotherapy, chemo-radiation, hormone-therapy, targeted-therapy, immunotherapy,
     bone-protection, support, transplant. `names` are the medicines. `times` counts doses or sessions, 0 when unknown.
-    `ongoing`: an order is still marked active in the record, which is not proof that it is being taken.
+    `ongoing`: an order is still marked active in the record, which is not proof that it is being taken. `told`: nobody
+    there ordered or gave it; it was written down that it was taken, and this says on whose word.
     """
 
     kind: str
@@ -110,6 +111,7 @@ class Treatment:
     reason_stopped: Said
     site: str
     keys: tuple[str, ...]
+    told: Phrase | None = None
 
 
 @dataclass(frozen=True)

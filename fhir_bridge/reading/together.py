@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from fhir_bridge.reading.dates import FhirDate
-from fhir_bridge.reading.summary_model import Cancer, CancerSummary, Finding, MarkerTrend
+from fhir_bridge.reading.summary_model import Cancer, CancerSummary, Finding, MarkerTrend, Treatment
 
 Told = TypeVar("Told")
 
@@ -132,7 +132,20 @@ def _findings(lists: Sequence[Any]) -> tuple[Any, ...]:
 
 def _treatments(lists: Sequence[Any]) -> tuple[Any, ...]:
     said = _once(lists, lambda one: (one.kind, str(one.title), one.names, one.start and one.start.text[:10]))
-    return tuple(sorted(said, key=lambda one: _day(one.start)))
+    done = [one for one in said if one.told is None]
+    kept = [one for one in said if one.told is None or not any(_is_of(one, each) for each in done)]
+    return tuple(sorted(kept, key=lambda one: _day(one.start)))
+
+
+def _is_of(told: Treatment, done: Treatment) -> bool:
+    """Whether one hospital was told of what another one ordered or gave: the same medicines, in times that meet."""
+    if not set(told.names) <= set(done.names):
+        return False
+    if told.start is None or done.start is None:
+        return True
+    begins_after = not done.ongoing and _day(told.start) > _day(done.end or done.start)
+    over_before = not told.ongoing and _day(told.end or told.start) < _day(done.start)
+    return not begins_after and not over_before
 
 
 def _trends(lists: Sequence[Sequence[MarkerTrend]]) -> tuple[MarkerTrend, ...]:

@@ -55,6 +55,9 @@ REASONS: dict[str, Phrase] = {
     "77386006": phrase("of pregnancy"),
 }
 
+TOLD_BY_YOU = phrase("as you told your hospital")
+WRITTEN_DOWN = phrase("written down as taken")
+
 _SESSION_GAP = timedelta(days=75)
 
 
@@ -77,7 +80,7 @@ def treatments_from(
         if one.get("resourceType") == "Procedure":
             kind = _procedure_kind(one, cancer_keys, sites)
             procedures += [(kind, one)] if kind is not None and is_fact(one) else []
-        elif is_fact(one):
+        elif is_fact(one) and text(one.get("status")) != "intended":
             doses += _doses(one, cancer_keys, find)
     found = _procedure_treatments(procedures) + [_medicine_treatment(one) for one in medicine_courses(doses)]
     return tuple(sorted(found, key=lambda one: (one.start is None, one.start.sort.isoformat() if one.start else "")))
@@ -186,9 +189,23 @@ def _doses(resource: Resource, cancer_keys: set[str], find: Callable[[str], Reso
             intent=intent_of(resource),
             reason=reason_of(resource),
             key=key(resource),
+            told=told_of(resource),
         )
         for drug in drugs
     ]
+
+
+def told_of(resource: Resource) -> Phrase | None:
+    """Who said that a medicine is taken, when nobody there ordered or gave it: a MedicationStatement, or an order that
+    is only a report of one (US Core MedicationRequest `reported[x]`). None for what was ordered or given there."""
+    by: object
+    if resource.get("resourceType") == "MedicationStatement":
+        by = resource.get("informationSource")
+    elif resource.get("reportedBoolean") is True or resource.get("reportedReference"):
+        by = resource.get("reportedReference")
+    else:
+        return None
+    return TOLD_BY_YOU if any(key_of(one).startswith("Patient/") for one in references(by)) else WRITTEN_DOWN
 
 
 def _span(resource: Resource) -> tuple[FhirDate | None, FhirDate | None]:
@@ -225,6 +242,7 @@ def _medicine_treatment(course: list[Dose]) -> Treatment:
         reason_stopped=next((dose.reason for dose in course if dose.reason), ""),
         site="",
         keys=tuple(dict.fromkeys(dose.key for dose in course))[:50],
+        told=course[0].told,
     )
 
 

@@ -102,7 +102,8 @@ def _person(story: CancerSummary, later: Collection[Delicate], tongues: Sequence
 def _treatment(one: Treatment, tongues: Sequence[str]) -> str:
     names = ", ".join(one.names)
     when = " – ".join(filter(None, dict.fromkeys((_day(one.start, tongues[-1:]), _day(one.end, tongues[-1:])))))
-    return " · ".join(filter(None, (_both(one.title, tongues), names, when)))
+    told = _both(one.told, tongues) if one.told else ""
+    return " · ".join(filter(None, (_both(one.title, tongues), names, when, told)))
 
 
 def _asked(missing: Sequence[Topic], code: str) -> str:

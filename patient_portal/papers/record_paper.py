@@ -96,10 +96,14 @@ def _of_cancer(cancer: Cancer, say: Say) -> list[tuple[str, str]]:
 def _treatments(treatments: Sequence[Treatment], say: Say) -> Part:
     columns = [say(each) for each in (phrase("From"), phrase("To"), phrase("Treatment"), phrase("Medicines"))]
     rows = [
-        (day_of(one.start), day_of(one.end), say(one.title), ", ".join(one.names) or one.clinical)
+        (day_of(one.start), day_of(one.end), _title(one, say), ", ".join(one.names) or one.clinical)
         for one in treatments[-MOST_ROWS:]
     ]
     return table(columns, [tuple(cell[:LONGEST] for cell in row) for row in rows], (1.6, 1.6, 3, 4))
+
+
+def _title(one: Treatment, say: Say) -> str:
+    return f"{say(one.title)} ({say(one.told)})" if one.told else say(one.title)
 
 
 def _kind(name: Phrase, rows: list[tuple[str, ...]], count: int, say: Say) -> list[Part]:

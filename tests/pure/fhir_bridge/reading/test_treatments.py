@@ -93,3 +93,44 @@ def test_a_course_of_radiation_and_an_operation() -> None:
     surgery = read_entry(example("Procedure-cancer-related-surgical-procedure-lobectomy"), lambda _name: None)
     said = {str(fact.label) for fact in surgery.facts}
     assert {"What it is for", "Where on the body", "Why"} & said
+
+
+def statement(identity: str, drug: str, start: str | None, **more: Any) -> dict[str, Any]:
+    """Somebody said that a medicine is or was taken."""
+    said = medicine(identity, drug, "2024", "MedicationStatement", **more)
+    said.pop("authoredOn", None)
+    said.pop("effectiveDateTime", None)
+    return said | ({"effectivePeriod": {"start": start}} if start else {}) | {"dateAsserted": "2026-01-01"}
+
+
+def test_what_was_told_is_said_to_be_told() -> None:
+    """MC-08, FHIR-03: a medicine that nobody there ordered is a treatment on the word of who told it."""
+    by_you = statement("s1", "letrozole", "2019-02-01", informationSource={"reference": "Patient/p"}, status="active")
+    by_others = statement("s2", "docetaxel", "2015-02-01", status="completed")
+    reported = medicine("r", "tamoxifen", "2017-01-01", "MedicationRequest", reportedBoolean=True)
+    found = {one.names[0]: one for one in summarise([by_you, by_others, reported]).treatments}
+    assert {name: str(one.told) for name, one in found.items()} == {
+        "letrozole": "as you told your hospital", "docetaxel": "written down as taken",
+        "tamoxifen": "written down as taken",
+    }  # fmt: skip
+    assert found["letrozole"].ongoing
+    assert found["letrozole"].start is not None
+    assert found["letrozole"].start.text == "2019-02-01"
+
+
+@pytest.mark.parametrize("start", [None, "2020-01-15", "2019-06-01"])
+def test_what_was_told_is_never_told_twice(start: str | None) -> None:
+    """MC-08: beside an order of the same medicine of the same time a statement adds nothing; what lies years before
+    does."""
+    ordered = medicine("m", "anastrozole", "2020-01-01", "MedicationRequest")
+    (one,) = summarise([statement("s", "anastrozole", start), ordered]).treatments
+    assert one.told is None
+    assert one.keys == ("MedicationRequest/m",)
+    before = summarise([statement("s", "anastrozole", "2009"), ordered]).treatments
+    assert [each.told is None for each in before] == [False, True]
+
+
+@pytest.mark.parametrize("status", ["not-taken", "intended", "entered-in-error"])
+def test_what_was_not_taken_is_no_treatment(status: str) -> None:
+    """FHIR-13: a medicine that was only meant, or not taken, is none that was."""
+    assert summarise([statement("s", "letrozole", "2019-02-01", status=status)]).treatments == ()
