@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_bridge.reading.answers import answer_said, result_said
 from fhir_bridge.reading.dates import FhirDate, read_date
 from fhir_bridge.reading.labels import CODE_WORDS, CODED_ELEMENTS, label_of
 from fhir_bridge.reading.quantity import (
@@ -16,7 +17,6 @@ from fhir_bridge.reading.quantity import (
     number_text,
     quantity_text,
     reference_range,
-    value_said,
 )
 from fhir_bridge.reading.radiation import treatment_facts
 from fhir_bridge.reading.said import Said
@@ -68,7 +68,13 @@ def _worded(element: str, values: list[Said | FhirDate]) -> list[Said | FhirDate
     """Codes that stand for themselves said in words, where we have them."""
     if element not in CODED_ELEMENTS:
         return values
-    return [CODE_WORDS.get(value.lower(), value) if isinstance(value, str) else value for value in values]
+    return [_code_words(element, value) if isinstance(value, str) else value for value in values]
+
+
+def _code_words(element: str, value: str) -> Said:
+    """By code or by the standard's own name for it: "problem-list-item", "Problem List Item"."""
+    code = value.lower().replace(" ", "-")
+    return CODE_WORDS.get(f"{element}:{code}") or CODE_WORDS.get(code) or value
 
 
 def _is_absent(resource: Resource, name: str) -> bool:
@@ -77,7 +83,7 @@ def _is_absent(resource: Resource, name: str) -> bool:
 
 def _result_facts(resource: Resource) -> list[Fact]:
     found: list[Fact] = []
-    value, limits, flag = value_said(resource), reference_range(resource), flag_of(resource)
+    value, limits, flag = result_said(resource), reference_range(resource), flag_of(resource)
     if value:
         found.append(Fact(label_of("value"), value))
     if limits is not None:
@@ -88,7 +94,7 @@ def _result_facts(resource: Resource) -> list[Fact]:
         found.append(Fact(label_of("interpretation"), without_tag(said)))
     for part in objects(resource.get("component")):
         name = title_of({"resourceType": "Observation", "code": part.get("code")}).plain
-        found.append(Fact(name, value_said(part) or NOT_RECORDED))
+        found.append(Fact(name, answer_said(part) or NOT_RECORDED))
     found += _answers(resource.get("item"))
     return found
 
@@ -98,7 +104,7 @@ def _answers(items: Any, depth: int = 0) -> list[Fact]:
     for item in objects(items) if depth < 8 else []:
         question: Said = text(item.get("text")) or text(item.get("linkId"))
         for answer in objects(item.get("answer")):
-            found.append(Fact(question, value_said(answer) or NOT_RECORDED))
+            found.append(Fact(question, answer_said(answer) or NOT_RECORDED))
             found += _answers(answer.get("item"), depth + 1)
         found += _answers(item.get("item"), depth + 1)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fhir_bridge.reading.answers import answer_said, result_said
 from fhir_bridge.reading.dates import FhirDate, Precision, date_of
 from fhir_bridge.reading.delicate import Delicate, topics_of
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, value_said
@@ -89,7 +90,7 @@ _BLOOD_PRESSURE_PARTS = ("8480-6", "8462-4")
 def _value(resource: Resource) -> Said:
     type_name = resource.get("resourceType")
     if type_name == "Observation":
-        own = value_said(resource)
+        own = result_said(resource)
         if own and own != NOT_RECORDED:
             return own
         return _components(resource) or own
@@ -118,7 +119,7 @@ def _components(resource: Resource) -> Said:
     upper, lower = (value_said(by_code.get(code)) for code in _BLOOD_PRESSURE_PARTS)
     if upper and lower and isinstance(upper, str) and isinstance(lower, str):
         return f"{upper.split(' ')[0]}/{lower}"
-    said = [one for one in (value_said(part) for part in parts) if one]
+    said = [one for one in (answer_said(part) for part in parts) if one]
     if len(said) == 1:
         return said[0]
     return phrase("%(count)s results", count=len(said)) if said else ""

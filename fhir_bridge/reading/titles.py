@@ -10,6 +10,7 @@ from fhir_bridge.reading.drugs import drugs_in
 from fhir_bridge.reading.markers import BLOOD_MARKERS, RECEPTORS, blood_marker_of, receptor_of
 from fhir_bridge.reading.measurement_names import TEST_NAMES
 from fhir_bridge.reading.notes import A_DOCUMENT, note_name
+from fhir_bridge.reading.problem_names import problem_name
 from fhir_bridge.reading.procedure_names import procedure_name
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import (
@@ -24,6 +25,7 @@ from fhir_bridge.reading.shape import (
     without_tag,
 )
 from fhir_bridge.reading.standing import is_uncertain
+from fhir_bridge.reading.vaccine_names import vaccine_name
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource
 
@@ -129,7 +131,9 @@ def _plain(resource: Resource, type_name: str, concept: Any) -> Said | None:
         return note_name(concept)
     if type_name == "Condition" and not is_uncertain(resource):
         diagnosis = diagnosis_of(concept)
-        return plain_name(diagnosis) if diagnosis is not None else None
+        return plain_name(diagnosis) if diagnosis is not None else problem_name(concept)
+    if type_name == "Immunization":
+        return vaccine_name(concept)
     if type_name == "Procedure":
         return procedure_name(concept)
     if type_name.startswith("Medication"):
