@@ -24,7 +24,7 @@ class Context:
     `persons`: people whose rows may be read and written. `account`: the signed-in account. `lookups`: keyed indexes
     the caller already knows (of a session cookie, a login state, an alias, a phone number); rows carrying one of
     them may be read. `practices`: for staff work, the service's own with `staff`, a care team's without. `role`: one of
-    the two roles that read across persons.
+    the two roles that read across persons. `one_view`: the whole transaction reads one moment (REPEATABLE READ).
     """
 
     persons: tuple[UUID, ...] = ()
@@ -33,6 +33,7 @@ class Context:
     practices: tuple[str, ...] = ()
     staff: bool = False
     role: WideRole | None = None
+    one_view: bool = False
 
     @property
     def statement(self) -> TextClause:
@@ -53,6 +54,8 @@ class Context:
 
     def put_in_force(self, session: Session) -> None:
         """For the rest of the session's transaction, in place of what was."""
+        if self.one_view:
+            session.execute(_ONE_VIEW)
         session.execute(self.statement, self.values)
 
 
@@ -60,6 +63,9 @@ class Context:
 _EACH = [f"set_config('app.{name}', :{name}, true)" for name in ("persons", "account", "lookups", "practices", "staff")]
 _IN_FORCE = text("SELECT " + " || ".join(_EACH))
 _IN_FORCE_WITH_ROLE = text("SELECT " + " || ".join([*_EACH, "set_config('role', :role, true)"]))
+
+_ONE_VIEW = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_HELD_BACK = text("SELECT set_config('app.held_back', :entries, true)")
 
 
 def _comma(values: Iterable[object]) -> str:
@@ -71,8 +77,8 @@ def as_nobody() -> Context:
     return Context()
 
 
-def as_persons(*persons: UUID, account: UUID | None = None) -> Context:
-    return Context(persons=persons, account=account)
+def as_persons(*persons: UUID, account: UUID | None = None, one_view: bool = False) -> Context:
+    return Context(persons=persons, account=account, one_view=one_view)
 
 
 def knowing(*lookups: bytes, persons: tuple[UUID, ...] = (), account: UUID | None = None) -> Context:
@@ -103,3 +109,8 @@ def as_release() -> Context:
 def widen(session: Session, context: Context) -> None:
     """Replace the context inside a transaction, once the gate has found whom it is about."""
     context.put_in_force(session)
+
+
+def hold_back(session: Session, entries: Iterable[UUID]) -> None:
+    """For the rest of the transaction these entries of the record are not there, whoever asks for them."""
+    session.execute(_HELD_BACK, {"entries": _comma(sorted(entries))})

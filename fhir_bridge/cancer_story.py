@@ -27,9 +27,7 @@ ROWS_AT_ONCE = 500
 def keep_summary(session: Session, cipher: PersonCipher, now: datetime) -> CancerSummary:
     """Make the story from the entries a person has now, and keep it sealed. They pass by; none but what is told stays
     in memory."""
-    summary = story_of(
-        sifted(lambda types: opened_entries(session, cipher, tuple(one for one in types if one in STORY_TYPES)))
-    )
+    summary = summary_of(session, cipher)
     made_from = session.scalars(
         select(RecordEntry.retrieval_id).where(RecordEntry.person_id == cipher.person).distinct()
     ).all()
@@ -41,6 +39,13 @@ def keep_summary(session: Session, cipher: PersonCipher, now: datetime) -> Cance
     statement = insert(CancerSummaryRow).values(row | {"person_id": cipher.person})
     session.execute(statement.on_conflict_do_update(index_elements=["person_id"], set_=row))
     return summary
+
+
+def summary_of(session: Session, cipher: PersonCipher) -> CancerSummary:
+    """The story of the entries that this transaction sees; nothing is kept."""
+    return story_of(
+        sifted(lambda types: opened_entries(session, cipher, tuple(one for one in types if one in STORY_TYPES)))
+    )
 
 
 def opened_entries(session: Session, cipher: PersonCipher, types: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:

@@ -41,6 +41,9 @@ _NAMED = text(
 )
 
 
+HELD_BACK = "held-back"
+
+
 @dataclass(frozen=True)
 class StoredEntry:
     """One entry as it is kept: `raw` is the JSON text as received, from `provider_id`, at `received_at` (UTC)."""
@@ -65,6 +68,12 @@ class OwnRecord:
     def __init__(self, session: Session, ring: KeyRing, persons: Sequence[UUID]) -> None:
         self.session, self.ring, self.persons = session, ring, tuple(persons)
         self._ciphers: dict[UUID, PersonCipher] = {}
+
+    @property
+    def held_back(self) -> bool:
+        """Whether this transaction reads the record without some of its entries (`record_held_back`): then what was
+        counted and summed up beforehand does not hold for it."""
+        return bool(self.session.info.get(HELD_BACK))
 
     def cipher(self, person: UUID, wrapped: bytes | None) -> PersonCipher:
         """The cipher of one of the owners, unwrapped once."""

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, text, tuple_
+from sqlalchemy import Row, Select, case, func, or_, select, text, tuple_
 from sqlalchemy.orm import aliased
 
 from fhir_bridge.named_in_entry import code_of
@@ -197,9 +197,13 @@ def _paged(record: OwnRecord, asked: Asked) -> Select[*tuple[Any, ...]]:
 
 
 def _counted(record: OwnRecord, kind: Kind) -> list[Any]:
-    facts, columns = RecordCount.total - RecordCount.withdrawn, []
-    for name, counted in (("total", facts), ("withdrawn", RecordCount.withdrawn)):
-        own = RecordCount.person_id.in_(record.persons), RecordCount.kind == kind
+    """How many facts and how many withdrawn: as kept beforehand, or of the entries that are read."""
+    of: Any = aliased(RecordEntry) if record.held_back else RecordCount
+    withdrawn = case((of.mistake, 1), else_=0) if record.held_back else of.withdrawn
+    facts = 1 - withdrawn if record.held_back else of.total - withdrawn
+    columns = []
+    for name, counted in (("total", facts), ("withdrawn", withdrawn)):
+        own = of.person_id.in_(record.persons), of.kind == kind
         columns.append(select(func.coalesce(func.sum(counted), 0)).where(*own).scalar_subquery().label(name))
     return columns
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import select, text
 
-from fhir_bridge.cancer_story import keep_summary
+from fhir_bridge.cancer_story import keep_summary, summary_of
 from fhir_bridge.keep_record import FILE_KIND, version_place
 from fhir_bridge.reading.dates import FhirDate
 from fhir_bridge.reading.kinds import Kind
@@ -104,6 +104,8 @@ def source_from(row: Any) -> Source:
 
 def _story(record: OwnRecord, row: Any, now: datetime) -> CancerSummary:
     cipher = record.cipher(row.person_id, row.wrapped)
+    if record.held_back:
+        return summary_of(record.session, cipher)
     try:
         return CancerSummary.from_json(orjson.loads(cipher.open(row.story, f"cancer_summary:content:{row.person_id}")))
     except ValueError:
@@ -111,12 +113,9 @@ def _story(record: OwnRecord, row: Any, now: datetime) -> CancerSummary:
 
 
 # Of each kind the newest entry that is a fact, by one look into the index; how many there are is counted as they come.
-_COUNTS = text(
-    """
+_COUNTS = """
     SELECT c.person_id, c.kind, c.total, c.withdrawn, e.type, e.fhir_id_index, e.content_sealed, k.wrapped
-    FROM (SELECT person_id, kind, CAST(sum(total) AS bigint) AS total, CAST(sum(withdrawn) AS bigint) AS withdrawn
-          FROM record_count WHERE person_id = ANY (:persons) AND kind <> :files
-          GROUP BY person_id, kind HAVING sum(total) > 0) c
+    FROM ({counted}) c
     JOIN person_key k ON k.person_id = c.person_id
     LEFT JOIN LATERAL (
         SELECT n.type, n.fhir_id_index, n.clinical_date, v.content_sealed
@@ -125,13 +124,28 @@ _COUNTS = text(
         CROSS JOIN LATERAL (SELECT * FROM resource_version w WHERE w.id = n.version_id LIMIT 1) v) e ON true
     ORDER BY c.kind, e.clinical_date
     """
+_BEFOREHAND = text(
+    _COUNTS.format(
+        counted="""
+        SELECT person_id, kind, CAST(sum(total) AS bigint) AS total, CAST(sum(withdrawn) AS bigint) AS withdrawn
+        FROM record_count WHERE person_id = ANY (:persons) AND kind <> :files
+        GROUP BY person_id, kind HAVING sum(total) > 0"""
+    )
+)
+_COUNTED_NOW = text(
+    _COUNTS.format(
+        counted="""
+        SELECT person_id, kind, count(*) AS total, count(*) FILTER (WHERE mistake) AS withdrawn
+        FROM record_entry WHERE person_id = ANY (:persons) AND kind <> :files GROUP BY person_id, kind"""
+    )
 )
 
 
 def counts(record: OwnRecord) -> dict[Kind, KindCount]:
     """How many entries of each kind, and the newest one's date: one query, one entry opened per kind and person."""
     found: dict[Kind, KindCount] = {}
-    for row in record.session.execute(_COUNTS, {"persons": list(record.persons), "files": FILE_KIND}):
+    counted = _COUNTED_NOW if record.held_back else _BEFOREHAND
+    for row in record.session.execute(counted, {"persons": list(record.persons), "files": FILE_KIND}):
         kind, newest = Kind(row.kind), None
         if row.content_sealed is not None:
             place = version_place(row.type, row.fhir_id_index)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from database.context import as_persons
 from notifications.contact import Agreement, proof_of
 from notifications.quiet_hours import CLOSES, OPENS, Hours, is_zone
-from notifications.tables import MessageSetting
+from notifications.tables import ContactPoint, MessageSetting
 from notifications.tell import chosen_ways, open_contacts
 from notifications.texting import Texting, record_wish
 from notifications.topics import TOPICS, Way, ways_for
@@ -52,6 +54,14 @@ def read_preferences(texting: Texting, person: UUID) -> Preferences:
         kept = session.get(MessageSetting, person)
         times = Times(kept.language, kept.zone, kept.opens, kept.closes, kept.pause_until) if kept else Times()
         return Preferences(tuple(contacts), told, times)
+
+
+def own_zone(session: Session, person: UUID) -> str | None:
+    """The IANA zone that a person set for messages, else the one they gave with a number; None when they gave none."""
+    given = select(ContactPoint.zone).where(ContactPoint.person_id == person, ContactPoint.zone.is_not(None)).limit(1)
+    kept = select(MessageSetting.zone).where(MessageSetting.person_id == person)
+    found = session.scalar(select(func.coalesce(kept.scalar_subquery(), given.scalar_subquery())))
+    return found if found and is_zone(found) else None
 
 
 def save_topics(

@@ -16,6 +16,7 @@ from patient_portal.edge.body_limits import limit_bodies
 from patient_portal.edge.errors import translate_errors
 from patient_portal.edge.framing import allow_frames
 from patient_portal.edge.security_headers import add_headers, on_files
+from patient_portal.edge.times import zone_name
 from patient_portal.family.standing import watch_standing
 from patient_portal.gates import refuse_undeclared, stand_at_the_gate
 from patient_portal.jobs import JOBS
@@ -57,7 +58,10 @@ def create_app(wiring: Wiring) -> Flask:
     add_headers(app, https=settings.production)
     translate_errors(app)
     catalogs.compile_if_older()
-    Babel(app, locale_selector=page_context.language_code, default_translation_directories=str(catalogs.FOLDER))
+    Babel(
+        app, locale_selector=page_context.language_code, timezone_selector=zone_name,
+        default_translation_directories=str(catalogs.FOLDER),
+    )  # fmt: skip
     page_context.add_context(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

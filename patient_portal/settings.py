@@ -15,6 +15,7 @@ from fhir_bridge.identity_providers import IdentityProvider, load_identities
 from fhir_bridge.providers import Provider, load_providers
 from notifications.channels.email import MailServer, read_mail_server
 from notifications.neutral_words import names_illness
+from notifications.quiet_hours import is_zone
 from notifications.texts import Programme, is_gsm7
 from patient_portal.api.clients import ApiClient, load_clients
 from patient_portal.in_touch.text_limits import TextLimits, read_text_limits
@@ -65,6 +66,7 @@ class Settings:
     help_phone: str
     trusted_proxies: int
     upload_scanner: Scanner | None
+    time_zone: str
 
     @property
     def production(self) -> bool:
@@ -123,6 +125,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         help_phone=env.text("PORTAL_HELP_PHONE") or "(888) 282-2552",
         trusted_proxies=env.number("PORTAL_TRUSTED_PROXIES", 0),
         upload_scanner=_upload_scanner(env, production),
+        time_zone=_checked_zone(env),
     )
     _check_production(settings)
     if settings.twilio is not None:
@@ -222,6 +225,13 @@ def _checked_languages(env: _Environment) -> tuple[str, ...]:
         if language not in LANGUAGES_KNOWN:
             raise ConfigError("PORTAL_LANGUAGES", f"names {language!r}", f"Choose from: {', '.join(LANGUAGES_KNOWN)}")
     return chosen
+
+
+def _checked_zone(env: _Environment) -> str:
+    zone = env.text("PORTAL_TIME_ZONE") or "America/New_York"
+    if not is_zone(zone):
+        raise ConfigError("PORTAL_TIME_ZONE", f"is {zone!r}, which is no time zone", "Write one such as America/Denver")
+    return zone
 
 
 def _clients(env: _Environment, stores: tuple[Store, ...]) -> tuple[ApiClient, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from flask import current_app
 
@@ -14,6 +14,7 @@ from fhir_bridge.providers import Provider
 from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
 from patient_portal.settings import Settings
+from vocabulary.calendar_day import day_at
 from vocabulary.errors import NotFound
 
 
@@ -72,6 +73,11 @@ def wiring() -> Wiring:
     found = current_app.extensions["wiring"]
     assert isinstance(found, Wiring)
     return found
+
+
+def today_here() -> date:
+    """The day of the calendar where the service is, by which laws and papers count."""
+    return day_at(now(), wiring().settings.time_zone)
 
 
 def now() -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -53,7 +53,9 @@ class Leaving:
 def select(entries: Sequence[Source], chosen: Chosen, seed: bytes, this_year: int) -> list[Leaving]:
     """Every entry's fate, in the order given. `seed`: random bytes of the delivery; see `deidentify`."""
     resources = [_read(one.raw) for one in entries]
-    sensitive = _sensitivity(entries, resources)
+    sensitive = sensitivities(
+        ((one.source, one.type, one.id), resource) for one, resource in zip(entries, resources, strict=True)
+    )
     fates = [
         _stays(resource, chosen, sensitive[(one.source, one.type, one.id)])
         for one, resource in zip(entries, resources, strict=True)
@@ -90,15 +92,15 @@ def _stays(resource: Resource, chosen: Chosen, sensitivity: Sensitivity) -> Stay
     return None if sensitivity.may_leave(chosen.sensitive) else Stays.SENSITIVE
 
 
-def _sensitivity(entries: Sequence[Source], resources: Sequence[Resource]) -> dict[Key, Sensitivity]:
+def sensitivities(entries: Iterable[tuple[Key, Resource]]) -> dict[Key, Sensitivity]:
+    """What each entry of a record tells of, by what stands in it and by what it refers to; they pass by once."""
     found: dict[Key, Sensitivity] = {}
     references: dict[Key, list[Key]] = {}
-    for one, resource in zip(entries, resources, strict=True):
-        key = (one.source, one.type, one.id)
+    for key, resource in entries:
         own = sensitivity_of(resource)
         before = found.get(key, NOT_SENSITIVE)
         found[key] = Sensitivity(before.classes | own.classes, before.restricted or own.restricted)
-        references.setdefault(key, []).extend((one.source, *target) for target in _references(resource))
+        references.setdefault(key, []).extend((key[0], *target) for target in _references(resource))
     return spread(found, references)
 
 

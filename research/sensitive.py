@@ -76,8 +76,13 @@ def sensitivity_of(resource: Resource) -> Sensitivity:
     for system, code in _codings(resource):
         classes |= _of_code(system, code)
     for name in _spoken(resource):
-        classes |= {SensitiveClass[match.lastgroup] for match in _WORDS.finditer(name) if match.lastgroup}
+        classes |= told_by(name)
     return Sensitivity(frozenset(classes), _restricted(resource))
+
+
+def told_by(words: str) -> frozenset[SensitiveClass]:
+    """What words tell of, such as those a person wrote themselves."""
+    return frozenset(SensitiveClass[match.lastgroup] for match in _WORDS.finditer(words) if match.lastgroup)
 
 
 def _of_code(system: str, code: str) -> frozenset[SensitiveClass]:

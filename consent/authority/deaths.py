@@ -25,6 +25,7 @@ from consent.tables import Person
 from database.context import knowing
 from database.keyring import KeyRing
 from database.unit_of_work import Database
+from vocabulary.calendar_day import FURTHEST_ZONE
 from vocabulary.errors import Conflict, Invalid, NotFound
 
 TASK, DISPUTED = "death-reported", "death-disputed"
@@ -177,7 +178,7 @@ def settle_report(
         raise NotFound("death-report")
     if row.outcome is not None:
         raise Conflict("settled")
-    if outcome is Outcome.CONFIRMED and (died_on is None or died_on > now.date()):
+    if outcome is Outcome.CONFIRMED and (died_on is None or died_on > (now + FURTHEST_ZONE).date()):
         raise Invalid("died-on", {"died": "missing"})
     settled = {"outcome": outcome.value, "settled_by": by, "settled_at": now}
     session.execute(update(DeathReport).where(DeathReport.id == report).values(settled))

@@ -1,4 +1,4 @@
-"""When somebody comes of age: the table by state, read once and checked (HIP-15)."""
+"""When somebody comes of age, by state, and what a minor keeps to themselves: the table, read and checked (HIP-15)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from consent.authority.rules import born_of_age_on
+from consent.decision import SensitiveClass
 
 _TABLE = Path(__file__).with_name("majority.toml")
 
@@ -21,6 +22,13 @@ def ages() -> tuple[int, Mapping[str, int]]:
     if not all(len(state) == 2 and state.isupper() and 18 <= age <= 21 for state, age in states.items()):
         raise ValueError("majority.toml: a state is two letters, an age is 18 to 21")
     return int(found["age"]), states
+
+
+@cache
+def own_care() -> frozenset[SensitiveClass]:
+    """The kinds of care that a minor may have alone. ValueError for a kind that there is not."""
+    found = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
+    return frozenset(SensitiveClass(kind) for kind in found["own_care"]["kinds"])
 
 
 def of_age_on(born: date | None, states: set[str]) -> date | None:

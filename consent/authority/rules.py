@@ -77,13 +77,17 @@ class Authority:
 
 @dataclass(frozen=True)
 class May:
-    """What may be done, and why a thing may not. `until` is the last day on which a yes signed now may stand."""
+    """What may be done, and why a thing may not. `until` is the last day on which a yes signed now may stand.
+
+    `own_care`: the person is not of age, and what tells of care that a minor may have alone is not read with it.
+    """
 
     read: bool = False
     refuse: bool = False
     sign: bool = False
     why: Why | None = None
     until: date | None = None
+    own_care: bool = False
 
 
 def may(authority: Authority | None, today: date, *, died: bool) -> May:
@@ -98,7 +102,8 @@ def may(authority: Authority | None, today: date, *, died: bool) -> May:
     if ended is not None:
         return May(why=ended)
     waits = _not_yet_signing(authority, died=died)
-    return May(read=True, refuse=True, sign=waits is None, why=waits, until=_last_day(authority))
+    own_care = keeps_own_care(authority, today, died=died)
+    return May(True, True, waits is None, waits, _last_day(authority), own_care)
 
 
 def acting(authorities: Sequence[Authority], today: date, *, died: bool) -> tuple[Authority | None, May]:
@@ -116,6 +121,20 @@ def acting(authorities: Sequence[Authority], today: date, *, died: bool) -> tupl
         if _weight(found) >= _weight(best[1]):
             best = (one, found)
     return best
+
+
+def keeps_own_care(authority: Authority, today: date, *, died: bool) -> bool:
+    """Whether the person may keep care of their own to themselves before this representative ((g)(3)).
+
+    So may the child of a parent or guardian, and whoever is not of age whatever the representative calls themselves;
+    where no age is known, until staff have seen a paper for an adult. After a death an estate stands for the person
+    in everything ((g)(4)).
+    """
+    if died and authority.relation is Relation.ESTATE:
+        return False
+    if authority.of_age_on is None:
+        return authority.relation in OF_MINORS or Step.CONFIRMED not in authority.steps
+    return authority.relation in OF_MINORS or today < authority.of_age_on
 
 
 def born_of_age_on(born: date, years: int) -> date:

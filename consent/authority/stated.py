@@ -74,15 +74,18 @@ def check_statement(statement: Statement, today: date) -> None:
         raise Invalid("statement", wrong)
 
 
-def state_authority(session: Session, ring: KeyRing, actor: Actor, statement: Statement, now: datetime) -> UUID:
+def state_authority(
+    session: Session, ring: KeyRing, actor: Actor, statement: Statement, now: datetime, *, today: date | None = None
+) -> UUID:
     """Keep a statement and open its task for staff; the same form twice is one statement.
 
-    The session is in the person's context. Raises Invalid as `check_statement`, Conflict when there are too many.
+    `today`: the day of the calendar where the service is, else UTC's. The session is in the person's context. Raises
+    Invalid as `check_statement`, Conflict when there are too many.
     """
     assert actor.kind is ActorKind.PROXY
     assert actor.person is not None
     assert actor.account_id is not None
-    check_statement(statement, now.date())
+    check_statement(statement, today or now.date())
     if len(statements_of(session, ring, (actor.person,), actor.account_id)) >= MOST_STATEMENTS:
         raise Conflict("too-many-statements")
     made = uuid4()

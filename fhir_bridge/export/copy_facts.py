@@ -19,12 +19,18 @@ Say = Callable[[Said], str]
 
 _UNDER_WAY = phrase("Your record was still being brought in when this copy was made.")
 _NARROWED = phrase("This copy holds only the parts that you chose.")
+_APART = phrase(
+    "A young person may keep some kinds of care private. Entries of those kinds, if any, are not in this copy."
+)
 _FILES = phrase("Attached files, such as PDFs and scans, are not inside.")
 
 
 @dataclass(frozen=True)
 class CopyFacts:
-    """`names` are the providers' by id; `brought` when each one's record was last brought in (UTC)."""
+    """`names` are the providers' by id; `brought` when each one's record was last brought in (UTC).
+
+    `apart`: it is made for whoever acts for a minor, without what the minor keeps to themselves.
+    """
 
     made_at: datetime
     language: str
@@ -34,6 +40,7 @@ class CopyFacts:
     under_way: bool
     wanted: Wanted = EVERYTHING
     with_files: bool = False
+    apart: bool = False
 
     def name(self, provider_id: str) -> str:
         return self.names.get(provider_id, provider_id)
@@ -43,6 +50,7 @@ class CopyFacts:
         said = [say(_UNDER_WAY)] if self.under_way else []
         if self.wanted.narrows:
             said.append(f"{say(_NARROWED)} {self._chosen(say)}".strip())
+        said += [say(_APART)] if self.apart else []
         said += [f"{self.name(one)}: {say(TYPE_WORDS.get(kind, kind))}: {say(why)}" for one, kind, why in self.lacking]
         return said if self.with_files else [*said, say(_FILES)]
 
@@ -65,13 +73,13 @@ class CopyFacts:
 
 def facts_of(
     sources: Sequence[Source], names: Mapping[str, str], *, made_at: datetime, language: str, wanted: Wanted,
-    with_files: bool = False,
+    with_files: bool = False, apart: bool = False,
 ) -> CopyFacts:  # fmt: skip
     """What is known of where the record came from and what could not be had. Types that were not chosen do not lack."""
     return CopyFacts(
         made_at, language, dict(names), tuple((one.provider_id, one.brought_at) for one in sources),
         tuple((one.provider_id, each.type, words_for(each.state)) for one in sources for each in one.lacking),
-        any(one.under_way for one in sources), wanted, with_files,
+        any(one.under_way for one in sources), wanted, with_files, apart,
     )  # fmt: skip
 
 

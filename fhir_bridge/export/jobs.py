@@ -27,7 +27,10 @@ MOST = 6
 
 @dataclass(frozen=True)
 class AskedCopy:
-    """A copy that was asked for: of whom, in which form and language, what of it, and how far it is."""
+    """A copy that was asked for: of whom, in which form and language, what of it, and how far it is.
+
+    `apart`: it was asked for by somebody who acts for a minor, and is made without what the minor keeps to themselves.
+    """
 
     id: UUID
     person: UUID
@@ -40,6 +43,7 @@ class AskedCopy:
     total: int
     asked_at: datetime
     expires_at: datetime
+    apart: bool = False
 
     @property
     def percent(self) -> int:
@@ -48,13 +52,14 @@ class AskedCopy:
 
 def ask(
     session: Session, *, person: UUID, persons: tuple[UUID, ...], form: str, language: str, wanted: Wanted, total: int,
-    now: datetime,
+    now: datetime, apart: bool = False,
 ) -> UUID:  # fmt: skip
     """Note that a copy is to be made; the caller defers the job in the same transaction. Only the newest are kept."""
     job = uuid4()
     detail = {
         "persons": [str(each) for each in persons], "language": language, "kinds": sorted(wanted.kinds),
         "since": wanted.since, "until": wanted.until, "done": 0, "total": total,
+        "apart": apart,
     }  # fmt: skip
     session.add(
         ExportJob(
@@ -159,7 +164,7 @@ def asked_copy(
     return AskedCopy(
         job, person, tuple(UUID(each) for each in detail["persons"]), form, detail["language"],
         Wanted(frozenset(detail["kinds"]), detail["since"], detail["until"]), state, detail["done"], detail["total"],
-        asked_at, expires_at,
+        asked_at, expires_at, bool(detail.get("apart")),
     )  # fmt: skip
 
 

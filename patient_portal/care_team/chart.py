@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from typing import Literal
 from uuid import UUID, uuid5
@@ -36,6 +36,7 @@ from patient_portal.signing_in.aliases import add_aliases, aliases_in
 from patient_portal.signing_in.hospital_patient import name_of, preferred_language, read_patient
 from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor
+from vocabulary.calendar_day import FURTHEST_ZONE
 from vocabulary.errors import Invalid, Refused
 from vocabulary.resource import Resource
 
@@ -47,7 +48,6 @@ TELL = "tell-the-person"
 MAX_REASON = 500
 MAX_NAME = 200
 EARLIEST = date(2005, 1, 1)
-FURTHEST_ZONE = timedelta(hours=14)  # somewhere it is already tomorrow
 
 
 class NotServed(Refused):

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -65,7 +66,8 @@ def letters(folder: Path | None) -> None:
     """The letters that wait to be posted; with --print as PDF files, one each."""
     with _parts() as texting:
         if folder is not None:
-            click.echo(f"{print_letters(texting, folder, now())} written to {folder}")
+            here = now().astimezone(ZoneInfo(read_settings(os.environ).time_zone))
+            click.echo(f"{print_letters(texting, folder, here)} written to {folder}")
             return
         for one in waiting_letters(texting, now()):
             click.echo(f"{one.id}  {one.topic:16} since {one.since:%Y-%m-%d}")

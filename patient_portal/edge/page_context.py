@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, g, request, session, url_for
-from flask_babel import format_date, format_datetime, format_time, gettext
+from flask_babel import gettext
 from markupsafe import Markup, escape
 
 from patient_portal.edge.app_files import file_version
 from patient_portal.edge.languages import choose, direction_of, offered
+from patient_portal.edge.times import add_times
 from patient_portal.gates import current_actor
 from patient_portal.wiring import wiring
 from vocabulary.phrase import Phrase
@@ -45,32 +45,10 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={file_version(STATIC / name)}"
 
 
-def day(value: datetime | date | None) -> str:
-    """A day in the reader's language, such as `3 October 2026`."""
-    return "" if value is None else format_date(value, "long")
-
-
-def short_day(value: datetime | date | None) -> str:
-    """A day in few letters, for lists."""
-    return "" if value is None else format_date(value, "medium")
-
-
-def clock_time(value: datetime) -> str:
-    """A time of the day, with its zone."""
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return f"{format_time(aware, 'short')} UTC"
-
-
-def moment(value: datetime | None) -> str:
-    """A day and a time."""
-    return "" if value is None else f"{short_day(value)}, {clock_time(value)}"
-
-
 def add_context(app: Flask) -> None:
     """Install filters and variables."""
-    for words in (say, day, short_day, clock_time, moment):
-        app.add_template_filter(words)
-    app.add_template_filter(format_datetime, "datetime")
+    app.add_template_filter(say)
+    add_times(app)
     app.context_processor(_variables)
     app.after_request(_keep_language)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from consent.asked import Asked
 from consent.authority.stated import may_now
@@ -14,6 +14,7 @@ from consent.duo.plain_choices import PlainChoice
 from database.context import as_persons
 from patient_portal.wiring import Wiring
 from vocabulary.actor import ActorKind
+from vocabulary.calendar_day import day_at, end_of
 from vocabulary.errors import Refused
 
 
@@ -30,15 +31,16 @@ def on_behalf(wiring: Wiring, asked: Asked, now: datetime) -> Asked:
         return asked
     assert actor.person is not None
     assert actor.account_id is not None
+    zone = wiring.settings.time_zone
     with wiring.database.begin(as_persons(actor.person, account=actor.account_id)) as session:
-        authority, found = may_now(session, wiring.keyring, actor.person, actor.account_id, now.date())
+        authority, found = may_now(session, wiring.keyring, actor.person, actor.account_id, day_at(now, zone))
         kept = read_bounds(session, wiring.keyring, (actor.person,)).limits if asked.narrowed else ()
     if authority is None or not (found.sign if _opens(asked, kept) else found.refuse):
         raise Refused(f"authority-{found.why.value if found.why else 'not-stated'}")
     if asked.donates and asked.sensitive:
         raise Refused("authority-not-for-private-kinds")
     evidence = dict(asked.evidence) | {"authority": authority.relation.value, "authority_id": str(authority.id)}
-    last = datetime.combine(found.until + timedelta(days=1), time(), UTC) if found.until and asked.donates else None
+    last = end_of(found.until, zone) if found.until and asked.donates else None
     ends = min((moment for moment in (asked.expires_at, last) if moment is not None), default=None)
     return replace(asked, evidence=evidence, expires_at=ends)
 

@@ -15,13 +15,17 @@ from database.context import as_persons
 from patient_portal.family.words import WHY
 from patient_portal.gates import OPEN_TO_ALL, Gate, current_actor, gate_of
 from patient_portal.signing_in.web_session import live_session
-from patient_portal.wiring import now, wiring
+from patient_portal.wiring import now, today_here, wiring
 from vocabulary.actor import ANONYMOUS, Actor, ActorKind
 from vocabulary.phrase import Phrase
 
 
 def watch_standing(app: Flask) -> None:
-    """Install the hook; it stands between the one that finds the actor and the gate."""
+    """Install the hook; it stands between the one that finds the actor and the gate. Templates know `own_care`."""
+
+    @app.context_processor
+    def say_what_is_apart() -> dict[str, bool]:
+        return {"own_care": may_of_request().own_care}
 
     @app.before_request
     def watch() -> Response | None:
@@ -51,7 +55,7 @@ def _watch_proxy(app: Flask) -> Response | None:
     assert actor.person is not None
     assert actor.account_id is not None
     with wiring().database.begin(as_persons(actor.person, account=actor.account_id)) as database:
-        _, g.may = may_now(database, wiring().keyring, actor.person, actor.account_id, now().date())
+        _, g.may = may_now(database, wiring().keyring, actor.person, actor.account_id, today_here())
     wanted = gate_of(app, request.endpoint or "")
     if g.may.read or wanted in OPEN_TO_ALL or wanted is Gate.PROXY:
         return None

@@ -32,6 +32,7 @@ from patient_portal.pages.papers import blueprint as papers
 from patient_portal.pages.proof_of_no import blueprint as proof_of_no
 from patient_portal.pages.public import blueprint as public
 from patient_portal.pages.reaching import blueprint as reaching
+from patient_portal.pages.reaching_hours import blueprint as reaching_hours
 from patient_portal.pages.record import blueprint as record
 from patient_portal.pages.record_find import blueprint as record_find
 from patient_portal.pages.record_mine import blueprint as record_mine
@@ -55,7 +56,7 @@ from patient_portal.pages.webhooks import blueprint as webhooks
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     public, sign_in, record, record_find, record_reading, record_mine, record_pack, choices, donation, activity,
-    notifications, reaching, unsubscribe, effort_news,
+    notifications, reaching, reaching_hours, unsubscribe, effort_news,
     connection, care_team, care_team_panel, care_team_void, care_team_letters, care_team_list,
     papers, webhooks, health, ledger, proof_of_no, research_limits, uses, joined, store_record, operator, access, added,
     get_record, family, acting, died, leave, stay,

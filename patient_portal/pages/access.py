@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -26,13 +25,12 @@ from patient_portal.in_touch.reminding import can_remind
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.pages.get_record import form_options, letter_answer
 from patient_portal.papers.request_letter import MEDIA_TYPES, languages_of_letter
-from patient_portal.wiring import now, wiring
+from patient_portal.wiring import now, today_here, wiring
 from patient_portal.words import access_words as words
+from vocabulary.calendar_day import day_at
 from vocabulary.errors import Conflict, Invalid, NotFound
 
 blueprint = Blueprint("access", __name__, url_prefix="/access")
-EASTERN = ZoneInfo("America/New_York")
-"""The clock's day: the clinics that we write to are in the United States."""
 WITHOUT_A_DAY = (EventKind.WITHDRAWN, EventKind.REOPENED)
 
 
@@ -42,7 +40,7 @@ def overview() -> str:
     """Every letter and where it stands."""
     with wiring().database.begin(_own()) as session:
         found = own_requests(session, wiring().keyring, current_actor().persons)
-    today = _today()
+    today = today_here()
     rows = [(one, one.stands(today)) for one in found]
     return render_template(
         "access/overview.html", rows=[(one, at, words.lead_of(at)) for one, at in rows], stages=words.STAGES
@@ -84,7 +82,7 @@ def status(request_id: UUID) -> str:
 @limited("access-note", per_minute=30)
 def add(request_id: UUID) -> AnyResponse:
     """Note what happened; the clock follows from it."""
-    today, actor = _today(), current_actor()
+    today, actor = today_here(), current_actor()
     with wiring().database.begin(_own()) as session:
         kept = own_request(session, wiring().keyring, actor.persons, request_id)
         event, errors = _event(kept, today)
@@ -172,8 +170,8 @@ def _status(request_id: UUID, errors: dict[str, str], given: dict[str, str]) -> 
     with parts.database.begin(_own()) as session:
         kept = own_request(session, parts.keyring, actor.persons, request_id)
         files = [one for one in added_files(session, parts.keyring, actor.persons) if one.request == kept.id]
-    texting, today = texting_of(parts, actor), _today()
-    stands, written_on = kept.stands(today), kept.written_at.astimezone(EASTERN).date()
+    texting, today = texting_of(parts, actor), today_here()
+    stands, written_on = kept.stands(today), day_at(kept.written_at, wiring().settings.time_zone)
     return render_template(
         "access/status.html", one=kept, stands=stands, lead=words.lead_of(stands), stage=words.STAGES[stands.stage],
         doubts=[words.DOUBTS[doubt] for doubt in stands.doubts], summaries=words.SUMMARIES, days=words.DAYS,
@@ -189,10 +187,6 @@ def _form_key() -> str:
     if not 8 <= len(key) <= 64:
         raise Invalid("form")
     return key
-
-
-def _today() -> date:
-    return now().astimezone(EASTERN).date()
 
 
 def _own() -> Context:

@@ -20,7 +20,7 @@ from patient_portal.edge.rate_limits import limited
 from patient_portal.family.standing import may_of_request
 from patient_portal.family.words import PROBLEMS, RELATIONS, STEPS, WHY
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.wiring import now, wiring
+from patient_portal.wiring import now, today_here, wiring
 from vocabulary.errors import Invalid
 
 blueprint = Blueprint("acting", __name__, url_prefix="/acting")
@@ -41,12 +41,12 @@ def state() -> AnyResponse:
     away before."""
     actor, parts, moment = current_actor(), wiring(), now()
     try:
-        statement = _statement(moment.date())
+        statement = _statement(today_here())
         with parts.database.begin(as_persons(*actor.persons, account=actor.account_id)) as database:
-            state_authority(database, parts.keyring, actor, statement, moment)
+            state_authority(database, parts.keyring, actor, statement, moment, today=today_here())
             assert actor.person is not None
             assert actor.account_id is not None
-            _, may = may_now(database, parts.keyring, actor.person, actor.account_id, moment.date())
+            _, may = may_now(database, parts.keyring, actor.person, actor.account_id, today_here())
     except Invalid as error:
         return make_response(_page(error.fields, dict(request.form)), 422)
     if may.read:
@@ -71,7 +71,7 @@ def end(authority: UUID) -> AnyResponse:
     return redirect(url_for("acting.overview"), 303)
 
 
-def _statement(today: date) -> Statement:
+def _statement(begins_on: date) -> Statement:
     try:
         relation = Relation(request.form.get("relation", ""))
     except ValueError:
@@ -85,7 +85,7 @@ def _statement(today: date) -> Statement:
     if not 8 <= len(key) <= 64:
         raise Invalid("form")
     return Statement(
-        relation, request.form.get("name", ""), request.form.get("document", ""), today, ends_on, _of_age_on(), key
+        relation, request.form.get("name", ""), request.form.get("document", ""), begins_on, ends_on, _of_age_on(), key
     )
 
 

@@ -6,17 +6,20 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit import by_actor, write_audit
 from database.context import Context, as_persons
-from fhir_bridge.access.added_files import add_file, added_content, added_files, delete_file
+from fhir_bridge.access.added_files import Added, add_file, added_content, added_files, delete_file
 from fhir_bridge.access.file_kinds import KINDS, MOST_BYTES, kind_of, plain_name
 from fhir_bridge.access.malware import refuse_malware
 from fhir_bridge.access.requests import own_request, own_requests
 from patient_portal.edge.body_limits import takes_files
 from patient_portal.edge.rate_limits import limited
+from patient_portal.family.own_care import is_own_care
+from patient_portal.family.standing import may_of_request
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Conflict, NotFound, Refused, Unavailable
@@ -57,6 +60,8 @@ def file(file_id: UUID) -> Response:
     actor = current_actor()
     with wiring().database.begin(_own()) as session:
         content, name, kind = added_content(session, wiring().keyring, actor.persons, file_id)
+        if may_of_request().own_care and is_own_care(name):
+            raise NotFound("added-file")
         write_audit(session, now(), by_actor(actor, "file.downloaded", "R"))
     response = make_response(content)
     response.content_type = kind.media_type
@@ -71,7 +76,7 @@ def file(file_id: UUID) -> Response:
 def ask_delete(file_id: UUID) -> str:
     """Asks once more, since a deleted file does not come back."""
     with wiring().database.begin(_own()) as session:
-        files = added_files(session, wiring().keyring, current_actor().persons)
+        files = _files(session)
     names = [one.name for one in files if one.id == file_id]
     if not names:
         raise NotFound("added-file")
@@ -84,6 +89,8 @@ def delete(file_id: UUID) -> AnyResponse:
     """Gone for good."""
     actor = current_actor()
     with wiring().database.begin(_own()) as session:
+        if file_id not in {one.id for one in _files(session)}:
+            raise NotFound("added-file")
         delete_file(session, actor.persons, file_id)
         write_audit(session, now(), by_actor(actor, "file.deleted", "D"))
     flash(gettext("The file is deleted."))
@@ -134,7 +141,7 @@ def _kept(sent: FileStorage, content: bytes) -> tuple[str, int]:
 def _page(errors: dict[str, str]) -> str:
     actor, parts, scanner = current_actor(), wiring(), wiring().settings.upload_scanner
     with parts.database.begin(_own()) as session:
-        files = added_files(session, parts.keyring, actor.persons)
+        files = _files(session)
         letters = own_requests(session, parts.keyring, actor.persons)
     return render_template(
         "added/overview.html", files=files, letters={one.id: one.letter.clinic for one in letters}, errors=errors,
@@ -142,6 +149,12 @@ def _page(errors: dict[str, str]) -> str:
         can_add=scanner is not None,
         checked=scanner is not None and scanner.kind != "none",
     )  # fmt: skip
+
+
+def _files(session: Session) -> list[Added]:
+    """The files; whoever acts for a minor is not shown one whose name tells of the minor's own care."""
+    files = added_files(session, wiring().keyring, current_actor().persons)
+    return [one for one in files if not (may_of_request().own_care and is_own_care(one.name))]
 
 
 def _request(named: str) -> UUID | None:

@@ -9,11 +9,11 @@ from flask import Blueprint, render_template, request, url_for
 
 from consent.decision import DataCategory, SensitiveClass
 from consent.efforts import Effort
-from database.context import as_persons
 from fhir_bridge.reading.kinds import KIND_NAMES, Kind
 from patient_portal.choices.choosing import choices_of, effort_or_not_found
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
+from patient_portal.pages.own_record import own_session
 from patient_portal.wiring import now, wiring
 from research.preview import preview
 from research.selection import Chosen
@@ -33,7 +33,7 @@ def leaves(effort_id: str) -> str:
     actor = current_actor()
     effort = effort_or_not_found(choices_of(wiring(), actor), effort_id)
     chosen, kind = _chosen(effort), _kind()
-    with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
+    with own_session() as session:
         found = preview(session, wiring().keyring, actor.persons, chosen, this_year=now().year, page=_page(), kind=kind)
     return render_template(
         "choices/leaves.html",

@@ -21,9 +21,12 @@ from consent.authority.helping import (
 )
 from consent.authority.rules import Step
 from consent.authority.stated import named, settle, statements_of
+from database.context import as_persons
+from notifications.preferences import own_zone
 from patient_portal.choices.choosing import choices_of, effort_or_not_found
 from patient_portal.edge.page_context import say
 from patient_portal.edge.rate_limits import limited
+from patient_portal.edge.times import IN_SESSION
 from patient_portal.family.words import PROBLEMS, SHORT, STEPS
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.pages.own_record import own_session
@@ -111,7 +114,9 @@ def enter(token: str) -> AnyResponse:
         return make_response(page, 422)
     kept = {name: session[name] for name in ("language",) if name in session}
     session.clear()
-    session.update(kept | _session_of(came))
+    with parts.database.begin(as_persons(came.person)) as database:
+        zone = own_zone(database, came.person)
+    session.update(kept | _session_of(came) | {IN_SESSION: zone})
     live_session().renew()
     return redirect(url_for("record.overview"), 303)
 

@@ -159,6 +159,7 @@ def again() -> AnyResponse:
 
 @blueprint.post("/texts")
 @gate(Gate.PATIENT)
+@limited("reached", per_minute=60)
 def texts() -> AnyResponse:
     """Off or on again, in one press; on repeats the words beside the button."""
     wanted = request.form.get("wanted")
@@ -175,6 +176,7 @@ def texts() -> AnyResponse:
 
 @blueprint.post("/remove")
 @gate(Gate.PATIENT)
+@limited("reached", per_minute=60)
 def remove() -> AnyResponse:
     """Use the number no more; needs no fresh sign-in, for it only ends something."""
     agreed = agreement_by_web(gettext("Remove my number"), language_code(), ticked=False)
@@ -187,6 +189,7 @@ def remove() -> AnyResponse:
 
 @blueprint.post("/reminder")
 @gate(Gate.PATIENT)
+@limited("reached", per_minute=60)
 def remind() -> AnyResponse:
     """One reminder, on the morning of a day the person chooses; a new one takes the place of the old.
 
@@ -208,6 +211,7 @@ def remind() -> AnyResponse:
 
 @blueprint.post("/reminder/cancel")
 @gate(Gate.PATIENT)
+@limited("reached", per_minute=60)
 def do_not_remind() -> AnyResponse:
     """Take the reminder back."""
     cancel_reminder(_texting(), _person(), ABOUT_CHOICES)

@@ -28,7 +28,7 @@ from fhir_bridge.record_sources import counts, remarks, sources
 from patient_portal.edge.page_context import language_code
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, current_actor, gate
-from patient_portal.pages.own_record import entry_named, own_record, own_session, provider_names
+from patient_portal.pages.own_record import entry_named, own_record, own_session, provider_names, shown_statements
 from patient_portal.pages.record_find import shown_list
 from patient_portal.pages.record_later import asks_for, asks_of_line
 from patient_portal.pages.record_tiles import progress_of, tiles_of
@@ -65,7 +65,7 @@ def overview() -> str:
         lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=beside.added,
         asks=asks_for(own.later),
         links=links_for([one.site for one in story.cancers], language_code()), site_names=SITE_NAMES,
-        said=own.statements, topics=TOPIC_NAMES, missing=missing_from(story) if story.cancers else (),
+        said=shown_statements(own), topics=TOPIC_NAMES, missing=missing_from(story) if story.cancers else (),
     )  # fmt: skip
 
 

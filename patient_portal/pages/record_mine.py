@@ -16,7 +16,7 @@ from fhir_bridge.record_sources import standing
 from patient_portal.edge.page_context import say as said
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
-from patient_portal.pages.own_record import own_record, provider_names
+from patient_portal.pages.own_record import own_record, provider_names, shown_statements
 from patient_portal.papers.amendment_letter import Amendment, amendment_letter
 from patient_portal.papers.typesetting import pdf_of
 from patient_portal.wiring import now
@@ -80,7 +80,8 @@ def _page(typed: dict[str, str], errors: dict[str, str]) -> str:
     names = provider_names()
     story = together(found.stories).story
     return render_template(
-        "record/mine.html", own=own, missing=missing_from(story) if found.stories else (), topics=TOPIC_NAMES,
+        "record/mine.html", said=shown_statements(own), topics=TOPIC_NAMES,
+        missing=missing_from(story) if found.stories else (),
         typed=typed, errors=errors, topic_options=[(one.value, said(words)) for one, words in TOPIC_NAMES.items()],
         hospitals=[(one, names[one]) for one in dict.fromkeys(source.provider_id for source in found.sources)
                    if one in names],

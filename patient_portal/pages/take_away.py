@@ -8,6 +8,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from consent.audit import by_actor, write_audit
@@ -19,6 +20,7 @@ from fhir_bridge.record_copy import Wanted
 from fhir_bridge.record_sources import counts
 from patient_portal.edge.page_context import language_code
 from patient_portal.edge.rate_limits import limited
+from patient_portal.family.standing import may_of_request
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.jobs import make_record_copy
 from patient_portal.pages.own_record import own_record, own_session, provider_names
@@ -26,7 +28,7 @@ from patient_portal.pages.record_tiles import tiles_of
 from patient_portal.signing_in.fresh_sign_in import is_fresh
 from patient_portal.taking_away.making import FILES, NAMES, Form, is_small, open_copy, pieces
 from patient_portal.wiring import now, wiring
-from vocabulary.errors import Invalid
+from vocabulary.errors import Invalid, NotFound
 from vocabulary.phrase import phrase
 
 blueprint = Blueprint("take_away", __name__)
@@ -56,16 +58,17 @@ def take() -> AnyResponse:
         return make_response(_page(form, Wanted(), errors), 422)
     if not is_fresh(now()):
         return sign_in_again()
-    actor, parts = current_actor(), wiring()
+    actor, parts, apart = current_actor(), wiring(), may_of_request().own_care
     assert actor.person is not None
     with own_session() as session:
         language = copy_language(language_code())
-        copy = open_copy(session, parts, actor.persons, form, wanted, language=language, now=now())
+        copy = open_copy(session, parts, actor.persons, form, wanted, language=language, now=now(),
+                         apart=apart)  # fmt: skip
         write_audit(session, now(), by_actor(actor, "record.downloaded", "R", detail={"format": form.value}))
         if not is_small(copy, form):
             job = jobs.ask(
                 session, person=actor.person, persons=actor.persons, form=form.value, language=language,
-                wanted=wanted, total=copy.total, now=now(),
+                wanted=wanted, total=copy.total, now=now(), apart=apart,
             )  # fmt: skip
             defer(session, make_record_copy, lock=f"copy:{actor.person}", person=str(actor.person), copy=str(job))
             return redirect(url_for("take_away.copy", copy_id=job), 303)
@@ -79,7 +82,7 @@ def copy(copy_id: UUID) -> str:
     actor = current_actor()
     assert actor.person is not None
     with own_session() as session:
-        asked = jobs.copy_of(session, actor.person, copy_id, now())
+        asked = _copy_of(session, actor.person, copy_id)
     return render_template("record/copy.html", asked=asked, name=NAMES[Form(asked.form)][0], ready=jobs.READY)
 
 
@@ -91,7 +94,7 @@ def file(copy_id: UUID) -> AnyResponse:
     actor, parts = current_actor(), wiring()
     assert actor.person is not None
     with own_session() as session:
-        asked = jobs.copy_of(session, actor.person, copy_id, now())
+        asked = _copy_of(session, actor.person, copy_id)
         if asked.state != jobs.READY:
             return redirect(url_for("take_away.copy", copy_id=copy_id), 303)
         if not is_fresh(now()):
@@ -107,7 +110,7 @@ def throw_away(copy_id: UUID) -> AnyResponse:
     actor = current_actor()
     assert actor.person is not None
     with own_session() as session:
-        jobs.copy_of(session, actor.person, copy_id, now())
+        _copy_of(session, actor.person, copy_id)
         jobs.throw_away(session, actor.person, copy_id)
     flash(gettext("The copy is deleted here. Files that you saved stay where you put them."))
     return redirect(url_for("take_away.choose"), 303)
@@ -134,12 +137,24 @@ def attached(body: bytes | Iterable[bytes], media_type: str, name: str) -> Respo
     return response
 
 
+def _copy_of(session: Session, person: UUID, copy: UUID) -> jobs.AskedCopy:
+    """One copy; who acts for a minor has only those made without the minor's own care."""
+    asked = jobs.copy_of(session, person, copy, now())
+    if not _may_have(asked):
+        raise NotFound("copy")
+    return asked
+
+
+def _may_have(asked: jobs.AskedCopy) -> bool:
+    return asked.apart or not may_of_request().own_care
+
+
 def _page(chosen: Form, wanted: Wanted, errors: dict[str, str]) -> str:
     actor = current_actor()
     assert actor.person is not None
     with own_record() as record:
         beside, counted = aside(record, now(), copies=True), counts(record)
-    found, copies = beside.sources, [one for one in beside.copies if one.person == actor.person]
+    found, copies = beside.sources, [one for one in beside.copies if one.person == actor.person and _may_have(one)]
     tiles, _none = tiles_of(counted, found)
     return render_template(
         "record/download.html", sources=found, names=provider_names(), forms=NAMES, chosen=chosen, wanted=wanted,

@@ -18,6 +18,7 @@ from fhir_bridge.bring_in import ask_for_record
 from fhir_bridge.person_ciphers import cipher_for_new_content
 from fhir_bridge.smart.context import LaunchRole
 from fhir_bridge.smart.grant import Grant
+from notifications.preferences import own_zone
 from patient_portal.in_touch.telling import tell_of_new_sign_in
 from patient_portal.jobs import bring_in_record
 from patient_portal.wiring import Wiring
@@ -43,6 +44,7 @@ class SignedIn:
     persons: tuple[UUID, ...]
     retrieval: UUID | None
     name: str | None
+    zone: str | None = None
 
     def as_session(self) -> dict[str, object]:
         return {
@@ -53,6 +55,7 @@ class SignedIn:
             "connection": str(self.connection),
             "provider": self.provider,
             "name": self.name,
+            "zone": self.zone,
         }
 
 
@@ -83,8 +86,9 @@ def sign_in(wiring: Wiring, grant: Grant, *, language: str | None, now: datetime
         if kind is not ActorKind.CARE_TEAM and fetch:
             retrieval = ask_for_record(session, person=person, connection=connection, provider_id=provider.id, now=now)
             defer_bring_in(session, person, retrieval, provider.id)
+        zone = own_zone(session, person) if kind is not ActorKind.CARE_TEAM else None
     persons = linked_persons(wiring.database, person) if kind is ActorKind.PATIENT else (person,)
-    return SignedIn(kind, account, person, connection, provider.id, persons, retrieval, grant.identity.name)
+    return SignedIn(kind, account, person, connection, provider.id, persons, retrieval, grant.identity.name, zone)
 
 
 def defer_bring_in(session: Session, person: UUID, retrieval: UUID, provider_id: str) -> None:

@@ -26,6 +26,7 @@ from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.record import OwnRecord
 from fhir_bridge.record_copy import Copied, Pinned, Wanted, copied, medications, pin
 from fhir_bridge.record_sources import standing
+from patient_portal.family.own_care import own_reading
 from patient_portal.papers.record_paper import record_paper
 from patient_portal.papers.typesetting import pdf_of
 from patient_portal.taking_away.transfer_pack import pack_files
@@ -113,14 +114,18 @@ class Copy:
 
 def open_copy(
     session: Session, wiring: Wiring, persons: tuple[UUID, ...], form: Form, wanted: Wanted, *, language: str,
-    now: datetime, read: Callable[[int], None] = lambda _count: None,
+    now: datetime, read: Callable[[int], None] = lambda _count: None, apart: bool = False,
 ) -> Copy:  # fmt: skip
-    """Pin what the record holds now, with what is known of it, inside one transaction."""
+    """Pin what the record holds now, with what is known of it, inside one transaction.
+
+    `apart`: what a minor keeps to themselves is not read in this transaction, and the copy says so.
+    """
     record = OwnRecord(session, wiring.keyring, persons)
     found, pinned = standing(record, now), pin(record, wanted)
     names = {one.id: one.name for one in wiring.settings.providers}
     with_files = form is Form.PACK or not pinned.files
-    facts = facts_of(found.sources, names, made_at=now, language=language, wanted=wanted, with_files=with_files)
+    facts = facts_of(found.sources, names, made_at=now, language=language, wanted=wanted, with_files=with_files,
+                     apart=apart)  # fmt: skip
     return Copy(wiring, pinned, facts, found.stories, read)
 
 
@@ -177,10 +182,11 @@ def make_copy(wiring: Wiring, person: UUID, job: UUID, now: datetime) -> None:
         def note(count: int, asked: jobs.AskedCopy = asked) -> None:
             jobs.note_progress(wiring.database, asked, count, asked.total)
 
-        with wiring.database.begin(as_persons(*asked.persons)) as session:
+        with own_reading(wiring, as_persons(*asked.persons), apart=asked.apart) as session:
             copy = open_copy(
-                session, wiring, asked.persons, form, asked.wanted, language=asked.language, now=now, read=note
-            )
+                session, wiring, asked.persons, form, asked.wanted, language=asked.language, now=now, read=note,
+                apart=asked.apart,
+            )  # fmt: skip
             jobs.start(session, job, copy.pinned.retrievals, copy.total)
         jobs.keep(wiring.database, wiring.keyring, asked, pieces(copy, form))
 

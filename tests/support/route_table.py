@@ -229,8 +229,8 @@ TABLE: dict[tuple[str, str], Row] = {
     # No signature, no answer: who holds a browser session is nobody here.
     ("reaching.topics", "GET"): Row(PATIENT),
     ("reaching.keep_topics", "POST"): Row(PATIENT, 303),
-    ("reaching.times", "GET"): Row(PATIENT),
-    ("reaching.keep_times", "POST"): Row(PATIENT, 422, form={"zone": "Mars"}),
+    ("hours.times", "GET"): Row(PATIENT),
+    ("hours.keep_times", "POST"): Row(PATIENT, 422, form={"zone": "Mars"}),
     ("reaching.email", "GET"): Row(PATIENT),
     ("reaching.give_email", "POST"): Row(PATIENT, 422, form={"email": "no address"}),
     ("reaching.email_code", "GET"): Row(PATIENT, 303),

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from consent.asked import Asked, check_alive, check_asked
 from consent.authority.deaths import check_report
-from consent.authority.majority import ages, of_age_on
+from consent.authority.majority import ages, of_age_on, own_care
 from consent.authority.rules import OF_MINORS, Authority, Relation, Step, Why, acting, born_of_age_on, may
 from consent.authority.stated import Statement, check_statement
 from consent.authority.typed import one_line
-from consent.decision import CANCERLINQ, Answer
+from consent.decision import CANCERLINQ, Answer, SensitiveClass
 from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Invalid, Refused
 
@@ -58,6 +58,25 @@ def test_who_comes_of_age_is_nobodys_child_here() -> None:
     assert may(parent, date(2028, 9, 4), died=False).until == date(2028, 9, 4)
     assert may(parent, date(2028, 9, 4), died=False).sign
     assert may(parent, date(2028, 9, 5), died=False).why is Why.OF_AGE
+
+
+@pytest.mark.parametrize("relation", Relation)
+def test_a_minors_own_care_is_kept_before_whoever_acts_for_them(relation: Relation) -> None:
+    """HIP-15, 164.502(g)(3): whatever they call themselves; an adult has none, nor the dead before their estate."""
+    minor = authority(relation, Step.STATED, of_age=TODAY + timedelta(days=1))
+    unknown, grown = authority(relation, Step.STATED), authority(relation, Step.STATED, of_age=TODAY)
+    assert may(minor, TODAY, died=False).own_care
+    assert may(unknown, TODAY, died=False).own_care
+    seen = replace(unknown, steps=(Step.STATED, Step.CONFIRMED))
+    assert may(seen, TODAY, died=False).own_care is (relation in OF_MINORS)
+    assert not may(grown, TODAY, died=False).own_care
+    assert not may(minor, TODAY, died=True).own_care  # an estate reads all, and nobody else reads
+
+
+def test_the_kinds_of_own_care_are_kinds() -> None:
+    """HIP-15: the table that a lawyer reviews; a parent sees the gene tests by which they decide on treatment."""
+    assert SensitiveClass.REPRODUCTIVE in own_care()
+    assert SensitiveClass.GENETIC not in own_care()
 
 
 def test_the_age_by_state() -> None:
