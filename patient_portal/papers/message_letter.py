@@ -21,7 +21,8 @@ class Addressed:
 
 
 def message_letter(mail: Mail, to: Addressed, sender: str, dated: datetime) -> Paper:
-    """The letter of one message; `mail` holds its words, without a link that ends mail."""
+    """The letter of one message; `mail` holds its words, without a link that ends mail. `dated` on the clock of the
+    place where it is read: its day stands under the words."""
     place = [paragraphs(*to.lines)] if to.lines else [blanks(*_TO[mail.language])]
     words = [
         facts([(part.words, part.url)]) if isinstance(part, Link)
