@@ -56,11 +56,15 @@ class NotServed(Refused):
 
 @dataclass(frozen=True)
 class Chart:
-    """The chart that was opened: the banner's name and birth date (SMART-45), and who opened it. Never printed."""
+    """The chart that was opened: name, birth date and record number for the banner (SMART-45), and who opened it.
+
+    Never printed.
+    """
 
     patient: Resource = field(repr=False)
     name: str = field(repr=False)
     birth_date: str = field(repr=False)
+    record_number: str = field(repr=False)
     staff: str = field(repr=False)
     language: str | None = None
 
@@ -68,7 +72,7 @@ class Chart:
         """What the sealed session keeps; nothing of it is stored anywhere else."""
         return {
             "chart_name": self.name, "chart_birth_date": self.birth_date, "staff": self.staff,
-            "chart_patient": text(self.patient.get("id")),
+            "chart_number": self.record_number, "chart_patient": text(self.patient.get("id")),
         }  # fmt: skip
 
 
@@ -87,15 +91,16 @@ def open_chart(wiring: Wiring, provider: Provider, grant: Grant, *, from_chart: 
         raise NotServed("no-chart")
     patient = read_patient(wiring, provider, grant, grant.patient)
     staff = local_reference(grant.identity.fhir_user, provider.fhir_base_url)
-    return chart_of(patient, staff, wiring.settings.languages)
+    return chart_of(patient, provider, staff, wiring.settings.languages)
 
 
-def chart_of(patient: Resource, staff: str, languages: tuple[str, ...]) -> Chart:
+def chart_of(patient: Resource, provider: Provider, staff: str, languages: tuple[str, ...]) -> Chart:
     """The chart of a Patient that the hospital gave; ProviderUnavailable when it has no name to show."""
     name, born = name_of(patient), text(patient.get("birthDate"))
     if not name:
         raise ProviderUnavailable("patient-without-a-name")
-    return Chart(patient, name, born, staff, preferred_language(patient, languages))
+    number = next((alias.value for alias in aliases_in(patient, provider)), "")
+    return Chart(patient, name, born, number, staff, preferred_language(patient, languages))
 
 
 def learn_names(wiring: Wiring, provider: Provider, person: UUID, chart: Chart, now: datetime) -> None:

@@ -20,7 +20,7 @@ from patient_portal.wiring import Wiring
 from vocabulary.actor import Actor, ActorKind
 
 # What belongs to one open chart; it goes when the chart does.
-OF_A_CHART = ("person", "connection", "chart_name", "chart_birth_date", "chart_patient", "from_chart")
+OF_A_CHART = ("person", "connection", "chart_name", "chart_birth_date", "chart_number", "chart_patient", "from_chart")
 
 
 def staff_session(wiring: Wiring, provider: Provider, grant: Grant, now: datetime) -> dict[str, object]:
@@ -53,7 +53,7 @@ def open_patient(asking: Asking, actor: Actor, patient: str, now: datetime) -> t
     except RelationEnded:
         note_refused(asking, actor, patient, now)
         raise
-    chart = chart_of(found, asking.staff, asking.wiring.settings.languages)
+    chart = chart_of(found, asking.provider, asking.staff, asking.wiring.settings.languages)
     alias = _alias(asking.provider, patient)
     person = find_or_create_person(asking.wiring.database, asking.wiring.keyring, alias, now, language=chart.language)
     learn_names(asking.wiring, asking.provider, person, chart, now)

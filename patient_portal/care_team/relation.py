@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fhir_bridge.reading.dates import Precision, read_date
+from fhir_bridge.reading.dates import FhirDate, Precision, read_date
 from fhir_bridge.reading.shape import obj, objects, text
 from vocabulary.resource import Resource
 
@@ -28,6 +28,11 @@ class Found:
     name: str = field(repr=False)
     birth_date: str = field(repr=False)
     record_number: str = field(repr=False)
+
+    @property
+    def born(self) -> FhirDate | None:
+        """The birth date to show, as exact as the hospital has it."""
+        return read_date(self.birth_date)
 
 
 def local_reference(reference: str, base: str) -> str:

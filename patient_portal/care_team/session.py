@@ -100,10 +100,11 @@ def practice_of(provider: Provider) -> str:
 
 
 def banner() -> dict[str, str]:
-    """The name and birth date of the patient in the open chart (SMART-45)."""
+    """The name, birth date and record number of the patient in the open chart (SMART-45)."""
     born = str(session.get("chart_birth_date", ""))
     try:
         shown = format_date(date.fromisoformat(born), "long")
     except ValueError:
         shown = born  # a birth date of lesser precision is shown as the hospital keeps it
-    return {"name": str(session.get("chart_name", "")), "born": shown}
+    number = str(session.get("chart_number", ""))
+    return {"name": str(session.get("chart_name", "")), "born": shown, "number": number}

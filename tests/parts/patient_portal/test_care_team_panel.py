@@ -41,6 +41,7 @@ def test_a_nurse_without_a_chart_takes_a_patient_out(portal: Portal) -> None:
     page = staff.get("/care-team/patients")
     assert entry.name in page.text
     assert entry.mrn in page.text
+    assert f"Born {entry.birth_date}" not in page.text, "a birth date is said as the chart says it"
     assert portal.rows("SELECT id FROM person") == []
     assert staff.get("/care-team").headers["Location"] == "/care-team/patients"
     for query in (entry.name.split()[-1], entry.mrn, entry.birth_date):
@@ -57,7 +58,9 @@ def test_a_nurse_without_a_chart_takes_a_patient_out(portal: Portal) -> None:
     assert entry.name.split()[-1] not in str([line.detail for line in seen])
     assert search(staff, " ").status_code == 422
     assert choose(staff, HERS).headers["Location"] == "/care-team"
-    assert "Take this patient out of CancerLinQ?" in staff.get().text
+    chart = staff.get().text
+    assert "Take this patient out of CancerLinQ?" in chart
+    assert entry.mrn in chart, "SMART-45: two patients may have one name and one birth date"
     recorded = staff.opt_out(how="paper", asked_on="2026-03-04")
     assert "This patient is out of CancerLinQ" in staff.get(recorded.headers["Location"]).text
     (decision,) = portal.rows("SELECT * FROM decision")
