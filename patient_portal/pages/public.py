@@ -10,7 +10,6 @@ from flask_babel import get_locale, gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from database.context import as_nobody
-from patient_portal.edge.languages import direction_of
 from patient_portal.edge.rate_limits import limited
 from patient_portal.gates import Gate, gate
 from patient_portal.operating.reached import QUESTIONS, keep_reply
@@ -51,7 +50,6 @@ def faq() -> str:
     return render_template(
         "public/faq.html",
         faq=questions,
-        text_direction=direction_of(questions.language),
         query=query,
         answers=search(questions, query) if query else questions.answers,
         highlighted=partial(highlighted, words=words),

@@ -14,12 +14,16 @@ from pathlib import Path
 
 FONTS = Path(__file__).resolve().parents[2] / "templates/papers/fonts"
 _WITHOUT_PICTURE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+_MARKS = {0x200E: None, 0x200F: None}
 _UNICODE = {(0, 3), (0, 4), (3, 1), (3, 10)}
 
 
 def showable(words: str) -> str:
-    """`words` with every character that no shipped font shows written as its number; line breaks stay."""
-    shown = unicodedata.normalize("NFC", words)
+    """`words` with every character that no shipped font shows written as its number; line breaks stay.
+
+    The two marks of direction are left out: dates in Arabic come with them, and the typesetter knows the direction.
+    """
+    shown = unicodedata.normalize("NFC", words).translate(_MARKS)
     known = _shown()
     return "".join(sign if sign == "\n" or ord(sign) in known else f"[U+{ord(sign):04X}]" for sign in shown)
 

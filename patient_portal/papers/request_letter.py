@@ -9,7 +9,7 @@ from datetime import datetime
 from flask_babel import force_locale, format_date, gettext
 
 from fhir_bridge.access.letter import TITLE, Letter, Part, parts_of
-from patient_portal.edge.languages import SHIPPED
+from patient_portal.edge.languages import COMPLETE
 from patient_portal.papers import typesetting
 from patient_portal.papers.typesetting import Paper, blanks, facts, heading, paragraphs, small
 from patient_portal.papers.words import said
@@ -23,7 +23,7 @@ MEDIA_TYPES = {"pdf": "application/pdf", "txt": "text/plain; charset=utf-8"}
 
 def languages_of_letter(language: str) -> tuple[str, ...]:
     """English for the clinic, and the person's own language where every sentence is translated."""
-    return (FOR_THE_CLINIC,) if language not in SHIPPED else tuple(dict.fromkeys((FOR_THE_CLINIC, language)))
+    return (FOR_THE_CLINIC,) if language not in COMPLETE else tuple(dict.fromkeys((FOR_THE_CLINIC, language)))
 
 
 def letter_file(letter: Letter, language: str, ending: str, dated: datetime) -> bytes:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patient_portal.edge.languages import accepted, choose, direction_of, offered
+from patient_portal.papers.request_letter import languages_of_letter
 
 BOTH = offered()
 WITH_ARABIC = offered(("en", "es", "ar"))
@@ -64,6 +65,13 @@ def test_direction(code: str, direction: str) -> None:
 def test_accepted_is_ordered_by_wish() -> None:
     """LANG-03: RFC 9110 weights, ties by place."""
     assert accepted("en;q=0.5, es, fr;q=0.5, de;q=0") == ["es", "en", "fr"]
+
+
+def test_a_letter_is_written_for_the_clinic_and_for_the_person() -> None:
+    """HIP-02: English for the clinic, and the person's own language where its catalog says every sentence."""
+    assert [languages_of_letter(code) for code in ("en", "es", "ar", "vi")] == [
+        ("en",), ("en", "es"), ("en", "ar"), ("en",)
+    ]  # fmt: skip
 
 
 @given(st.text(), st.text(), st.text())
