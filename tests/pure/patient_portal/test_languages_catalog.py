@@ -22,6 +22,7 @@ OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 # Names, and words that Spanish writes like English.
 SAME_IN_SPANISH = {
+    ", ",
     "%(count)s",
     "Alaska (Anchorage)",
     "Arizona (Phoenix)",
