@@ -67,6 +67,21 @@ def runs(groups: Sequence[Folded[Entry]]) -> list[Run[Entry]]:
     return [Run(run[0], tuple(run[1:])) for run in found]
 
 
+def by_day(rows: Sequence[Run[Entry]]) -> list[tuple[str, list[Run[Entry]]]]:
+    """Rows that follow each other with one day, under it: (day as it was sent, rows).
+
+    Only where that says less: with a day of its own for most rows they stay one list, under no day ("").
+    """
+    found: list[tuple[str, list[Run[Entry]]]] = []
+    for row in rows:
+        day = row.newest.first.line.date_text[:10]
+        if found and found[-1][0] == day:
+            found[-1][1].append(row)
+        else:
+            found.append((day, [row]))
+    return found if len(found) * 2 <= len(rows) else [("", list(rows))]
+
+
 def _again(group: Folded[Entry]) -> tuple[str, ...]:
     line = group.first.line
     if line.warning or line.mistake:

@@ -9,7 +9,7 @@ from flask_babel import gettext
 
 from fhir_bridge.own_words import own_words
 from fhir_bridge.reading.kinds import KIND_NAMES, TYPES_OF_KIND, Kind
-from fhir_bridge.reading.same import Run, runs
+from fhir_bridge.reading.same import Run, by_day, runs
 from fhir_bridge.reading.standing import REFUTED
 from fhir_bridge.record_aside import Aside, aside
 from fhir_bridge.record_list import Asked, EntryPage, every_test, found_in, page_of, says
@@ -30,6 +30,7 @@ blueprint = Blueprint("find", __name__)
 LONGEST = 100
 TESTS_A_PAGE = 100
 WORTH_FINDING_IN = 10
+FOLDED = (Kind.MEDICINES, Kind.EVERYTHING_ELSE)
 
 
 @blueprint.get("/record/kind/<kind>/find")
@@ -76,7 +77,7 @@ def shown_list(asked: Asked, page: EntryPage, beside: Aside, errors: dict[str, s
     gap = gap_of(kind, count, beside.sources)
     return render_template(
         "record/kind.html", kind=kind, name=KIND_NAMES[kind], page=page, asked=asked, errors=errors or {},
-        groups=runs(page.groups) if kind is Kind.MEDICINES else [Run(one) for one in page.groups],
+        days=by_day(runs(page.groups) if kind in FOLDED else [Run(one) for one in page.groups]),
         names=provider_names(), gap=gap, words=gap_words(gap, count), refuted=REFUTED,
         asks_of=asks_of_line(beside.own.later), has_tests=_has_tests(kind),
         finds=asked.narrows or bool(errors) or page.total > WORTH_FINDING_IN,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_bridge.reading.line import LineView, read_line
-from fhir_bridge.reading.same import folded, runs
+from fhir_bridge.reading.same import by_day, folded, runs
 from fhir_bridge.reading.summary import summarise
 from fhir_bridge.reading.together import together
 from tests.pure.fhir_bridge.reading.samples import ICD, condition, medicine
@@ -72,3 +72,12 @@ def test_one_cancer_of_two_hospitals() -> None:
     ])  # fmt: skip
     assert together([ours, twice]).told_by == ((0, 1), (1,))
     assert together([]).story.cancers == ()
+
+
+def test_rows_of_one_day_stand_under_it_where_that_says_less() -> None:
+    """FHIR-11: many entries of one day under one date; with a day of its own for most the list stays as it is."""
+    days = ("2026-03-14", "2026-03-14", "2026-03-14", "2026-03-03")
+    rows = runs(folded([Told("a", read_line(medicine(f"m{n}", f"Drug {n}", day))) for n, day in enumerate(days)]))
+    assert [(day, len(found)) for day, found in by_day(rows)] == [("2026-03-14", 3), ("2026-03-03", 1)]
+    assert [(day, len(found)) for day, found in by_day(rows[2:])] == [("", 2)]
+    assert sum(len(found) for _, found in by_day([])) == 0
