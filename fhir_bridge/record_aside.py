@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ScalarSelect, Text, text
+from sqlalchemy import text
 
 from fhir_bridge.export.jobs import AskedCopy, asked_copy
 from fhir_bridge.own_words import ROWS, OwnWords, own_words_from
@@ -33,9 +33,8 @@ _ROWS = f"""
     FROM export_job WHERE :copies AND person_id = ANY (:persons) AND expires_at > :now
     """  # noqa: S608  # both are constants of this room
 _ASIDE = text(_ROWS)
-_BESIDE = text(
-    f"SELECT CAST(coalesce(json_agg(a), '[]') AS text) AS beside FROM ({_ROWS}) a"  # noqa: S608  # a constant, as above
-).columns(beside=Text)
+BESIDE = f"(SELECT CAST(coalesce(json_agg(a), '[]') AS text) FROM ({_ROWS}) a)"  # noqa: S608  # a constant, as above
+"""The same as one column of another statement, whose parameters are `asked_beside`; `aside_from` reads it."""
 
 
 @dataclass(frozen=True)
@@ -61,21 +60,17 @@ def aside(
     record: OwnRecord, now: datetime, *, stories: bool = False, statements: bool = False, copies: bool = False
 ) -> Aside:
     """One query; `stories` and `statements` are opened, and `copies` read, only when asked for."""
-    asked = _asked(record, now) | {"stories": stories, "statements": statements, "copies": copies}
+    asked = asked_beside(record, now) | {"stories": stories, "statements": statements, "copies": copies}
     return _read(record, now, record.session.execute(_ASIDE, asked).all(), stories=stories)
 
 
-def aside_beside(record: OwnRecord, now: datetime) -> ScalarSelect[str]:
-    """The same as one column of another query, without stories, statements and copies; `aside_from` reads it."""
-    return _BESIDE.bindparams(**_asked(record, now)).scalar_subquery()
-
-
-def _asked(record: OwnRecord, now: datetime) -> dict[str, Any]:
+def asked_beside(record: OwnRecord, now: datetime) -> dict[str, Any]:
+    """What `BESIDE` is asked with: no stories, statements and copies."""
     return {"persons": list(record.persons), "now": now, "stories": False, "statements": False, "copies": False}
 
 
 def aside_from(record: OwnRecord, now: datetime, told: str) -> Aside:
-    """What `aside_beside` brought: a JSON array of rows, bytes as PostgreSQL writes them."""
+    """What `BESIDE` brought: a JSON array of rows, bytes as PostgreSQL writes them."""
     rows = [SimpleNamespace(**{name: _value(name, value) for name, value in row.items()}) for row in orjson.loads(told)]
     return _read(record, now, rows, stories=False)
 

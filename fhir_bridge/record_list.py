@@ -7,14 +7,14 @@ newest first, WINDOW entries at a time: a list says how far it looked, and goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, or_, select, text, tuple_
-from sqlalchemy.orm import aliased
+from sqlalchemy import Row, TextClause, text
 
 from fhir_bridge.named_in_entry import code_of
 from fhir_bridge.reading.kinds import TYPES_OF_KIND, Kind
@@ -24,8 +24,8 @@ from fhir_bridge.reading.same import Folded, folded
 from fhir_bridge.reading.shape import codings, key_of
 from fhir_bridge.reading.titles import medication_reference
 from fhir_bridge.record import OwnRecord, StoredEntry
-from fhir_bridge.record_aside import Aside, aside, aside_beside, aside_from
-from fhir_bridge.tables import RecordCount, RecordEntry
+from fhir_bridge.record_aside import BESIDE, Aside, aside, aside_from, asked_beside
+from fhir_bridge.tables import RecordEntry
 from vocabulary import plain_text
 from vocabulary.resource import Resource
 
@@ -51,6 +51,40 @@ _TESTS = text(
     "  AND NOT r.mistake ORDER BY r.clinical_date DESC, r.id DESC LIMIT 1) e"
     " CROSS JOIN LATERAL (SELECT * FROM resource_version r WHERE r.id = e.version_id LIMIT 1) v"
     " JOIN person_key k ON k.person_id = e.person_id WHERE e.person_id = ANY (:persons)"
+)
+# A page of a list: for each person one look into the index of pages, from the mark on, then what stands in those few
+# entries. Text, so that nothing is built anew, and LATERAL, so that no plan can read a record from end to end.
+_PAGE = """
+    SELECT e.id, e.person_id, e.provider_id, e.type, e.kind, e.fhir_id_index, e.retrieval_id, e.clinical_date,
+           v.content_sealed, v.received_at, k.wrapped {beside}
+    FROM (SELECT o.* FROM unnest(CAST(:persons AS uuid[])) p (id)
+          CROSS JOIN LATERAL (SELECT * FROM record_entry r WHERE r.person_id = p.id AND r.kind = :kind {narrowed}
+                              ORDER BY r.clinical_date {way}, r.id {way} LIMIT :most) o
+          ORDER BY o.clinical_date {way}, o.id {way} LIMIT :most) e
+    CROSS JOIN LATERAL (SELECT * FROM resource_version w WHERE w.id = e.version_id LIMIT 1) v
+    JOIN person_key k ON k.person_id = e.person_id
+    ORDER BY e.clinical_date {way}, e.id {way}
+"""
+_SINCE = " AND r.clinical_date >= :since"
+_UNTIL = " AND r.clinical_date < :until AND r.clinical_date <> ''"
+_MARK = (
+    " AND (r.clinical_date, r.id) {than} ((SELECT m.clinical_date FROM record_entry m WHERE m.id = CAST(:mark AS uuid)"
+    " AND m.person_id = ANY (CAST(:persons AS uuid[]))), CAST(:mark AS uuid))"
+)
+_NAMED = " AND (r.code_index = ANY (CAST(:codes AS bytea[])) OR r.code_index IS NULL)"
+_COUNTED = """
+    , (SELECT coalesce(sum({facts}), 0) FROM {of} c
+       WHERE c.person_id = ANY (CAST(:persons AS uuid[])) AND c.kind = :kind) AS total
+    , (SELECT coalesce(sum({withdrawn}), 0) FROM {of} c
+       WHERE c.person_id = ANY (CAST(:persons AS uuid[])) AND c.kind = :kind) AS withdrawn
+    , {beside} AS beside
+"""
+# Counted beforehand; or now, where the record is read without some of its entries.
+_BEFOREHAND = _COUNTED.format(
+    facts="c.total - c.withdrawn", withdrawn="c.withdrawn", of="record_count", beside=BESIDE
+)  # fmt: skip
+_COUNTED_NOW = _COUNTED.format(
+    facts="CAST(NOT c.mistake AS int)", withdrawn="CAST(c.mistake AS int)", of="record_entry", beside=BESIDE
 )
 
 
@@ -112,8 +146,7 @@ class EntryPage:
 def page_of(record: OwnRecord, asked: Asked, now: datetime) -> tuple[EntryPage, Aside]:
     """Up to PAGE_SIZE entries and what a page needs beside them. Two queries: the entries, and what is told alike by
     another hospital or names a medicine; three where both are so."""
-    query = _paged(record, asked).add_columns(*_counted(record, asked.kind), aside_beside(record, now).label("beside"))
-    rows = record.session.execute(query.limit(PAGE_SIZE + 1)).all()
+    rows = _paged(record, asked, PAGE_SIZE + 1, beside=asked_beside(record, now))
     beside = aside_from(record, now, rows[0].beside) if rows else aside(record, now)
     more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     backwards = asked.newer_than is not None
@@ -129,15 +162,14 @@ def page_of(record: OwnRecord, asked: Asked, now: datetime) -> tuple[EntryPage, 
 
 def found_in(record: OwnRecord, asked: Asked, say: Say) -> EntryPage:
     """Up to PAGE_SIZE entries in which the words stand, out of the next WINDOW; `older` is where looking goes on."""
-    query = _paged(record, asked).limit(WINDOW + 1)
+    codes: list[bytes] | None = None
     if "Observation" in TYPES_OF_KIND[asked.kind]:
         tests = every_test(record)
         hit = (one for one in tests if says(one.listed.line, one.resource, asked.words, say))
         named = [index for one in hit for index in one.indexes]
         if sum(len(one.indexes) for one in tests) < MOST_TESTS:
-            index = RecordEntry.code_index
-            query = query.where(or_(index.in_([*named, NO_CODE]), index.is_(None)))
-    rows = record.session.execute(query).all()
+            codes = [*named, NO_CODE]
+    rows = _paged(record, asked, WINDOW + 1, codes=codes)
     medicines = asked.kind is Kind.MEDICINES
     opened = [record.opened(row) for row in rows[:WINDOW]]
     lines = _lines(record, opened) if medicines else None
@@ -178,34 +210,34 @@ def says(line: LineView, resource: Resource, words: str, say: Say) -> bool:
     return all(word in whole for word in plain_text.folded(words).split())
 
 
-def _paged(record: OwnRecord, asked: Asked) -> Select[*tuple[Any, ...]]:
-    """The entries of a list, in the order in which a page reads them."""
-    order = tuple_(RecordEntry.clinical_date, RecordEntry.id)
-    query = record.stored().where(RecordEntry.kind == asked.kind)
-    if asked.since:
-        query = query.where(RecordEntry.clinical_date >= asked.since)
-    if asked.until:
-        query = query.where(RecordEntry.clinical_date < f"{asked.until}T99", RecordEntry.clinical_date != "")
-    mark = aliased(RecordEntry)
-    here, own = tuple_(mark.clinical_date, mark.id), mark.person_id.in_(record.persons)
-    if asked.newer_than is not None:
-        query = query.join(mark, mark.id == asked.newer_than).where(own, order > here)
-        return query.order_by(RecordEntry.clinical_date, RecordEntry.id)
-    if asked.older_than is not None:
-        query = query.join(mark, mark.id == asked.older_than).where(own, order < here)
-    return query.order_by(RecordEntry.clinical_date.desc(), RecordEntry.id.desc())
+def _paged(
+    record: OwnRecord,
+    asked: Asked,
+    most: int,
+    *,
+    codes: Sequence[bytes] | None = None,
+    beside: Mapping[str, Any] | None = None,
+) -> Sequence[Row[Any]]:
+    """Up to `most` entries of a list, in the order in which a page reads them: of the tests in `codes` only, where they
+    are given; with counts and what a page needs beside them, when `beside` says what that is asked with."""
+    mark = asked.newer_than or asked.older_than
+    values: dict[str, Any] = {"persons": list(record.persons), "kind": asked.kind.value, "most": most}
+    values |= {"since": asked.since} if asked.since else {}
+    values |= {"until": f"{asked.until}T99"} if asked.until else {}
+    values |= {"mark": mark} if mark is not None else {}
+    values |= {"codes": list(codes)} if codes is not None else {}
+    counted = "" if beside is None else _COUNTED_NOW if record.held_back else _BEFOREHAND
+    statement = _statement(frozenset(values), counted, backwards=asked.newer_than is not None)
+    return record.session.execute(statement, values | dict(beside or {})).all()
 
 
-def _counted(record: OwnRecord, kind: Kind) -> list[Any]:
-    """How many facts and how many withdrawn: as kept beforehand, or of the entries that are read."""
-    of: Any = aliased(RecordEntry) if record.held_back else RecordCount
-    withdrawn = case((of.mistake, 1), else_=0) if record.held_back else of.withdrawn
-    facts = 1 - withdrawn if record.held_back else of.total - withdrawn
-    columns = []
-    for name, counted in (("total", facts), ("withdrawn", withdrawn)):
-        own = of.person_id.in_(record.persons), of.kind == kind
-        columns.append(select(func.coalesce(func.sum(counted), 0)).where(*own).scalar_subquery().label(name))
-    return columns
+@cache
+def _statement(given: frozenset[str], counted: str, *, backwards: bool) -> TextClause:
+    """One text for each way in which a list can be asked for."""
+    parts = {"since": _SINCE, "until": _UNTIL, "mark": _MARK.format(than=">" if backwards else "<"), "codes": _NAMED}
+    narrowed = "".join(part for name, part in parts.items() if name in given)
+    way = "ASC" if backwards else "DESC"
+    return text(_PAGE.format(narrowed=narrowed, way=way, beside=counted))
 
 
 def _read(
