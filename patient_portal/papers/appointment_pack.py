@@ -101,7 +101,8 @@ def _person(story: CancerSummary, later: Collection[Delicate], tongues: Sequence
 
 def _treatment(one: Treatment, tongues: Sequence[str]) -> str:
     names = ", ".join(one.names)
-    when = " – ".join(filter(None, dict.fromkeys((_day(one.start, tongues[-1:]), _day(one.end, tongues[-1:])))))
+    spans = (dict.fromkeys((_day(one.start, [code]), _day(one.end, [code]))) for code in tongues)
+    when = " / ".join(dict.fromkeys(" – ".join(filter(None, span)) for span in spans))
     told = _both(one.told, tongues) if one.told else ""
     return " · ".join(filter(None, (_both(one.title, tongues), names, when, told)))
 
