@@ -40,23 +40,22 @@ WANTED_SQL = """
 # The rule is that of `topics.ways_for`: a way with a yes, else one that a topic goes by without one.
 OPEN_SQL = """c.state = 'confirmed'
   AND coalesce(t.answer = 'yes', CASE c.channel WHEN 'sms' THEN :by_text WHEN 'email' THEN :by_mail ELSE false END)"""
+# A slice is so many ways to reach somebody, whoever they belong to: what it costs does not depend on the audience.
+_LAST = text("""
+SELECT person_id FROM (SELECT person_id FROM contact_point WHERE person_id > :after ORDER BY person_id LIMIT :most) s
+ORDER BY person_id DESC LIMIT 1
+""")
+# Nobody can be in it already: a slice and how far it came are one transaction. Consents lie in the order of the ways
+# they are for: asked for in that order, many are found on one page, which saves a third of the time.
 _PLAN = """
-WITH slice AS (
-  SELECT DISTINCT c.person_id FROM contact_point c
-  WHERE c.state = 'confirmed' AND c.person_id > :after AND ({audience})
-  ORDER BY c.person_id LIMIT :most
-), reached AS (
-  SELECT DISTINCT ON (c.person_id) c.person_id, coalesce(s.zone, c.zone, '') AS zone
-  FROM slice JOIN contact_point c ON c.person_id = slice.person_id {wanted} WHERE {open}
-  ORDER BY c.person_id, c.channel DESC
-), added AS (
-  INSERT INTO campaign_recipient (campaign_id, person_id, send_after, released)
-  SELECT :campaign, r.person_id, coalesce(h.moment, :unknown), false
-  FROM reached r LEFT JOIN unnest(CAST(:zones AS text[]), CAST(:moments AS timestamptz[])) AS h (zone, moment)
-    ON h.zone = r.zone
-  ON CONFLICT DO NOTHING RETURNING 1
-)
-SELECT (SELECT count(*) FROM added) AS added, s.person_id AS last FROM slice s ORDER BY s.person_id DESC LIMIT 1
+INSERT INTO campaign_recipient (campaign_id, person_id, send_after, released)
+SELECT :campaign, r.person_id, coalesce(h.moment, :unknown), false FROM (
+  SELECT DISTINCT ON (c.person_id) c.person_id, coalesce(s.zone, c.zone) AS zone FROM (
+    SELECT id, person_id, channel, zone, state FROM contact_point c
+    WHERE c.person_id > :after AND c.person_id <= :last AND ({audience}) ORDER BY id OFFSET 0) c {wanted}
+  WHERE {open}
+  ORDER BY c.person_id, c.channel DESC) r
+LEFT JOIN unnest(CAST(:zones AS text[]), CAST(:moments AS timestamptz[])) AS h (zone, moment) ON h.zone = r.zone
 """
 _ZONES = text(
     "SELECT DISTINCT zone FROM contact_point WHERE zone IS NOT NULL"
@@ -154,16 +153,17 @@ def _goes_on(texting: Texting, name: str, audience: Audience, bound: Mapping[str
 def _plan_slice(
     session: Session, campaign: Campaign, audience: Audience, bound: Mapping[str, Any], now: datetime
 ) -> None:
-    statement = text(_PLAN.format(audience=audience.condition, wanted=WANTED_SQL, open=OPEN_SQL))
-    values = {**bound, **audience.values, "campaign": campaign.id, "after": campaign.planned_to or FIRST}
-    row = session.execute(statement, {**values, "most": A_SLICE}).first()
+    after = campaign.planned_to or FIRST
+    last = session.scalar(_LAST, {"after": after, "most": A_SLICE})
     campaign.changed_at = now
-    if row is None:
+    if last is None:
         campaign.state = "planned"
         log.info("campaign_planned", campaign=campaign.id, count=campaign.planned)
         return
-    campaign.planned += row.added
-    campaign.planned_to = row.last
+    statement = text(_PLAN.format(audience=audience.condition, wanted=WANTED_SQL, open=OPEN_SQL))
+    values = {**bound, **audience.values, "campaign": campaign.id, "after": after, "last": last}
+    campaign.planned += getattr(session.execute(statement, values), "rowcount", 0)
+    campaign.planned_to = last
 
 
 def defaults(topic: str) -> dict[str, Any]:
