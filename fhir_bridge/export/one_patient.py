@@ -67,13 +67,20 @@ def the_patient(found: Iterable[Placed], made_at: str) -> Placed:
 
 
 def about(one: Placed, patient: Placed) -> Placed:
-    """The same entry, naming the chosen patient where it named one."""
+    """The same entry, naming the chosen patient where it named one; untouched where that is the chosen one."""
     changed = {
         name: {**obj(one.resource[name]), "reference": patient.full_url}
         for name in _ABOUT
         if key_of(text(obj(one.resource.get(name)).get("reference"))).startswith(("Patient/", "urn:"))
+        and not _names_already(one, text(obj(one.resource[name]).get("reference")), patient)
     }
     return Placed(one.full_url, one.provider_id, {**one.resource, **changed}) if changed else one
+
+
+def _names_already(one: Placed, reference: str, patient: Placed) -> bool:
+    """Whether a reference of an entry leads to the patient as both stand in the Bundle (bundle.html#references)."""
+    base, _, name = patient.full_url.rpartition("/Patient/")
+    return bool(base) and one.full_url.startswith(f"{base}/") and reference in (f"Patient/{name}", patient.full_url)
 
 
 def with_profile(resource: Resource, profile: str) -> Resource:

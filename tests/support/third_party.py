@@ -80,6 +80,7 @@ class Validator:
         self._process = _start(FOLDER / "validate.mjs", arguments)
         about = _ready(self._process)
         self.unreadable_profiles = frozenset(about["unreadable"])
+        self.loosened_profiles: dict[str, list[str]] = about["loosened"]
 
     def validate(self, resources: Iterable[Resource], *, profiles: Iterable[str] = ()) -> list[Outcome]:
         """One outcome per resource, in order: against R4, and against each of `profiles` (canonical URLs)."""
@@ -106,6 +107,15 @@ def third_party_packages() -> Path:
 def validator(third_party_packages: Path) -> Iterator[Validator]:
     """@medplum/core's validateResource for FHIR R4, one process for the session."""
     running = Validator()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def profiled(third_party_packages: Path) -> Iterator[Validator]:
+    """The validator with mCODE 4.0.0 and US Core 6.1.0, as published packages."""
+    names = ("hl7.fhir.us.mcode-4.0.0.tgz", "hl7.fhir.us.core-6.1.0.tgz")
+    running = Validator(profiles=[testdata(f"profiles/{name}") for name in names])
     yield running
     running.close()
 

@@ -5,7 +5,8 @@
 // In: a resource, or {"resource": ..., "profiles": ["<canonical url>", ...]}. Out: {"ok", "issues": [{"severity",
 // "code", "text", "where", "profile"?}]}. Each resource is held against R4 and against the named profiles; a profile
 // that is not loaded is an error. --profiles takes an npm package of FHIR or a folder of StructureDefinitions.
-// First line out: {"ready": true, "profiles": N, "unreadable": [urls that the library cannot parse]}.
+// First line out: {"ready": true, "profiles": N, "unreadable": [urls that the library cannot parse], "loosened": {url:
+// [paths whose slices it cannot parse; without them it takes the profile]}}.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,6 +53,32 @@ function profilesIn(path) {
   return found;
 }
 
+/** The profile as the library can take it: whole, else without the slices told by a profile, else with no slices but
+ * those of extensions; `without` are the paths whose slices were left out. Undefined when none of these can be read. */
+function readable(profile) {
+  const sliced = profile.snapshot.element.filter((one) => one.slicing && !one.id.includes(':'));
+  const byProfile = sliced.filter((one) => one.slicing.discriminator?.some(({ type }) => type === 'profile'));
+  const others = sliced.filter((one) => !one.path.endsWith('xtension'));
+  for (const left of [[], byProfile, others]) {
+    const without = left.map((one) => one.path);
+    const loose = without.length > 0 ? withoutSlices(profile, without) : profile;
+    try {
+      indexStructureDefinitionBundle([loose]);
+      return { profile: loose, without };
+    } catch {
+      // the next has fewer slices
+    }
+  }
+  return undefined;
+}
+
+function withoutSlices(profile, paths) {
+  const element = profile.snapshot.element
+    .filter((one) => !paths.some((path) => one.id.startsWith(`${path}:`)))
+    .map(({ slicing, ...one }) => (slicing && !paths.includes(one.id) ? { ...one, slicing } : one));
+  return { ...profile, snapshot: { ...profile.snapshot, element } };
+}
+
 function verdict(line, profiles) {
   let given;
   try {
@@ -78,16 +105,18 @@ function verdict(line, profiles) {
 const { values: options } = parseArgs({ options: { profiles: { type: 'string', multiple: true, default: [] } } });
 loadR4();
 const profiles = new Map();
-const unreadable = new Map(); // some profiles slice in ways that the library's parser refuses
+const unreadable = [];
+const loosened = {}; // some profiles slice in ways that the library's parser refuses: all else in them holds
 for (const profile of options.profiles.flatMap(profilesIn)) {
-  try {
-    indexStructureDefinitionBundle([profile]);
-    profiles.set(profile.url, profile);
-  } catch (error) {
-    unreadable.set(profile.url, error.message);
+  const found = readable(profile);
+  if (found) {
+    profiles.set(profile.url, found.profile);
+    Object.assign(loosened, found.without.length > 0 ? { [profile.url]: found.without } : {});
+  } else {
+    unreadable.push(profile.url);
   }
 }
-const about = { ready: true, profiles: profiles.size, unreadable: [...unreadable.keys()] };
+const about = { ready: true, profiles: profiles.size, unreadable, loosened };
 process.stdout.write(`${JSON.stringify(about)}\n`);
 for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
   if (line) {

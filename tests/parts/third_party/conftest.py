@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.third_party import third_party_hospital, third_party_packages, twilio_prism, validator
+from tests.support.third_party import profiled, third_party_hospital, third_party_packages, twilio_prism, validator
 
-__all__ = ["third_party_hospital", "third_party_packages", "twilio_prism", "validator"]
+__all__ = ["profiled", "third_party_hospital", "third_party_packages", "twilio_prism", "validator"]

@@ -7,6 +7,7 @@ import io
 import zipfile
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import orjson
 from hypothesis import given
@@ -169,7 +170,10 @@ def test_a_cancer_bundle_has_one_patient_and_only_the_cancer_part() -> None:
     assert [one["resourceType"] for one in resources] == ["Patient", "Condition", "Condition"]
     assert resources[0]["meta"]["profile"] == ["http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-cancer-patient"]
     assert resources[0]["identifier"]
-    assert {one["subject"]["reference"] for one in resources[1:]} == {bundle["entry"][0]["fullUrl"]}
+    # Within a hospital a reference stays as it came; it is read against where the entry stands (bundle.html#references).
+    told = {urljoin(one["fullUrl"], f"../{one['resource']['subject']['reference']}") for one in bundle["entry"][2:]}
+    assert told == {bundle["entry"][0]["fullUrl"]}
+    assert resources[1]["subject"]["reference"] == bundle["entry"][0]["fullUrl"]
     assert LACKS in bundle["meta"]["tag"][0]["display"]
 
 
