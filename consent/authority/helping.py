@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import orjson
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,7 @@ SECRET_BYTES, PASSCODE_DIGITS, ATTEMPTS, MOST_HELPERS = 32, 8, 10, 10
 LASTS = {"week": timedelta(days=7), "month": timedelta(days=30), "quarter": timedelta(days=90)}
 CAME, WRONG_PASSCODE = "came", "wrong-passcode"
 LONGEST_NAME = 80
+_LOCK = text("SELECT id FROM person WHERE id = :person FOR UPDATE")
 
 
 class WrongPasscode(PortalError):
@@ -77,17 +78,31 @@ class Came:
     until: datetime
 
 
-def invite(session: Session, ring: KeyRing, actor: Actor, name: str, lasts: str, now: datetime) -> Invitation:
-    """A link and a passcode for one helper. Invalid names the field; Conflict when there are too many."""
+def invite(
+    session: Session, ring: KeyRing, actor: Actor, name: str, lasts: str, now: datetime, *, form: str = ""
+) -> Invitation:
+    """A link and a passcode for one helper. Invalid names the field; Conflict when there are too many.
+
+    The same `form` sent twice invites one helper: the link that was made first gives way to the second, which is the
+    one on the page. Conflict once somebody came by the first, or it was ended.
+    """
     assert actor.person is not None
     name = one_line(name)
     if not name or len(name) > LONGEST_NAME:
         raise Invalid("helper", {"name": "missing"})
     if lasts not in LASTS:
         raise Invalid("helper", {"lasts": "missing"})
-    if sum(one.works(now) for one in helpers_of(session, ring, (actor.person,))) >= MOST_HELPERS:
+    helper = uuid5(actor.person, form) if form else uuid4()
+    session.execute(_LOCK, {"person": actor.person})
+    before = helpers_of(session, ring, (actor.person,))
+    again = next((one for one in before if one.id == helper), None)
+    if again is not None and (again.ended_at is not None or again.visits):
+        raise Conflict("invited-before")
+    if again is not None:
+        session.execute(delete(HelperRow).where(HelperRow.id == helper, HelperRow.person_id == actor.person))
+    if sum(one.works(now) for one in before if one is not again) >= MOST_HELPERS:
         raise Conflict("too-many-helpers")
-    helper, token = uuid4(), secrets.token_urlsafe(SECRET_BYTES)
+    token = secrets.token_urlsafe(SECRET_BYTES)
     passcode = f"{secrets.randbelow(10**PASSCODE_DIGITS):0{PASSCODE_DIGITS}}"
     session.add(
         HelperRow(
@@ -96,7 +111,8 @@ def invite(session: Session, ring: KeyRing, actor: Actor, name: str, lasts: str,
             known_sealed=ring.seal(orjson.dumps({"name": name}), _place(helper)), ended_at=None,
         )
     )  # fmt: skip
-    write_audit(session, now, by_actor(actor, "helper.invited", "C"))
+    if again is None:
+        write_audit(session, now, by_actor(actor, "helper.invited", "C"))
     return Invitation(helper, token, passcode)
 
 

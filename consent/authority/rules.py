@@ -8,7 +8,7 @@ authority it was signed with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -106,21 +106,30 @@ def may(authority: Authority | None, today: date, *, died: bool) -> May:
     return May(True, True, waits is None, waits, _last_day(authority), own_care)
 
 
-def acting(authorities: Sequence[Authority], today: date, *, died: bool) -> tuple[Authority | None, May]:
+def acting(
+    authorities: Sequence[Authority], today: date, *, died: bool, after_another: Collection[UUID] = ()
+) -> tuple[Authority | None, May]:
     """Of several statements of one account the one that allows most; the newest among equals.
 
     Whom staff or the person have turned away, or whose child is of age, opens nothing by their own word any more: a
-    further statement of theirs waits until staff have seen its paper ((g)(5)).
+    further statement of theirs waits until staff have seen its paper ((g)(5)). So does a statement made `after_another`
+    account was turned away: it may be the same hand, signed in at another hospital.
     """
     best: tuple[Authority | None, May] = (None, may(None, today, died=died))
-    wary = any(_turned_away(one, today) for one in authorities)
+    own = any(was_turned_away(one) or _came_of_age(one, today) for one in authorities)
     for one in authorities:
         found = may(one, today, died=died)
+        wary = own or one.id in after_another
         if wary and found.read and Step.CONFIRMED not in one.steps:
             found = May(why=Why.PAPER_FIRST)
         if _weight(found) >= _weight(best[1]):
             best = (one, found)
     return best
+
+
+def was_turned_away(authority: Authority) -> bool:
+    """Whether staff refused it, or somebody else than who stated it ended it."""
+    return Step.REFUSED in authority.steps or (Step.ENDED in authority.steps and not authority.laid_down)
 
 
 def keeps_own_care(authority: Authority, today: date, *, died: bool) -> bool:
@@ -155,11 +164,6 @@ def _over(authority: Authority, today: date, *, died: bool) -> Why | None:
         (died and authority.relation is not Relation.ESTATE, Why.PERSON_HAS_DIED),
     )
     return next((why for holds, why in checks if holds), None)
-
-
-def _turned_away(authority: Authority, today: date) -> bool:
-    ended_by_another = Step.ENDED in authority.steps and not authority.laid_down
-    return Step.REFUSED in authority.steps or ended_by_another or _came_of_age(authority, today)
 
 
 def _came_of_age(authority: Authority, today: date) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
-from consent.authority.rules import OF_MINORS, Authority, May, Relation, Step, acting
+from consent.authority.rules import OF_MINORS, Authority, May, Relation, Step, acting, was_turned_away
 from consent.authority.tables import AuthorityRow, AuthorityStep
 from consent.authority.typed import one_line
 from consent.tables import Person
@@ -176,11 +176,26 @@ def standing_now(stated: Iterable[Stated]) -> tuple[Stated, ...]:
     return tuple(one for one in stated if not OVER & set(one.authority.steps))
 
 
-def may_now(session: Session, ring: KeyRing, person: UUID, account: UUID, today: date) -> tuple[Authority | None, May]:
-    """What an account may do for this person today, and on which statement."""
+def after_another(stated: Sequence[Stated], account: UUID) -> frozenset[UUID]:
+    """The statements of an account that were made after another account was turned away. Pure."""
+    others = (one for one in stated if one.authority.account != account and was_turned_away(one.authority))
+    since = min((one.last_step_at for one in others), default=None)
+    mine = (one for one in stated if one.authority.account == account)
+    return frozenset(one.authority.id for one in mine if since is not None and one.stated_at >= since)
+
+
+def may_now(
+    session: Session, ring: KeyRing, person: UUID, account: UUID, today: date, *, everyone: Sequence[UUID] = ()
+) -> tuple[Authority | None, May]:
+    """What an account may do for this person today, and on which statement.
+
+    `everyone`: the person and those whose records were joined with theirs, where the session reaches them: whoever was
+    turned away from one of them is turned away from all.
+    """
     died = session.scalar(select(Person.died_on).where(Person.id == person)) is not None
-    found = [one.authority for one in statements_of(session, ring, (person,), account)]
-    return acting(found, today, died=died)
+    stated = statements_of(session, ring, everyone or (person,))
+    mine = [one for one in stated if one.authority.account == account and one.authority.person == person]
+    return acting([one.authority for one in mine], today, died=died, after_another=after_another(stated, account))
 
 
 def _stated(ring: KeyRing, row: AuthorityRow, steps: Sequence[AuthorityStep]) -> Stated:

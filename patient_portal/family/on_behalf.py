@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from consent.asked import Asked
-from consent.authority.stated import may_now
 from consent.decision import Answer
 from consent.duo.limits import read_bounds
 from consent.duo.plain_choices import PlainChoice
 from database.context import as_persons
+from patient_portal.family.standing import may_of
 from patient_portal.wiring import Wiring
 from vocabulary.actor import ActorKind
 from vocabulary.calendar_day import day_at, end_of
@@ -32,8 +32,8 @@ def on_behalf(wiring: Wiring, asked: Asked, now: datetime) -> Asked:
     assert actor.person is not None
     assert actor.account_id is not None
     zone = wiring.settings.time_zone
+    authority, found = may_of(wiring, actor, day_at(now, zone))
     with wiring.database.begin(as_persons(actor.person, account=actor.account_id)) as session:
-        authority, found = may_now(session, wiring.keyring, actor.person, actor.account_id, day_at(now, zone))
         kept = read_bounds(session, wiring.keyring, (actor.person,)).limits if asked.narrowed else ()
     if authority is None or not (found.sign if _opens(asked, kept) else found.refuse):
         raise Refused(f"authority-{found.why.value if found.why else 'not-stated'}")

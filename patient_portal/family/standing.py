@@ -5,17 +5,20 @@ A session lasts hours; an authority or an invitation that ends, ends now.
 
 from __future__ import annotations
 
+from datetime import date
+
 from flask import Flask, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from consent.authority.helping import still_works
-from consent.authority.rules import May, Why
+from consent.authority.rules import Authority, May, Why
 from consent.authority.stated import may_now
+from consent.person_identity import linked_persons
 from database.context import as_persons
 from patient_portal.family.words import WHY
 from patient_portal.gates import OPEN_TO_ALL, Gate, current_actor, gate_of
 from patient_portal.signing_in.web_session import live_session
-from patient_portal.wiring import now, today_here, wiring
+from patient_portal.wiring import Wiring, now, today_here, wiring
 from vocabulary.actor import ANONYMOUS, Actor, ActorKind
 from vocabulary.phrase import Phrase
 
@@ -50,12 +53,20 @@ def waits_for(actor: Actor) -> Phrase | None:
     return WHY[found.why or Why.NOT_STATED]
 
 
+def may_of(parts: Wiring, actor: Actor, today: date) -> tuple[Authority | None, May]:
+    """What a representative may do on a day, and on which statement; with whom was turned away from joined records."""
+    assert actor.person is not None
+    assert actor.account_id is not None
+    everyone = linked_persons(parts.database, actor.person)
+    with parts.database.begin(as_persons(*everyone, account=actor.account_id)) as database:
+        return may_now(database, parts.keyring, actor.person, actor.account_id, today, everyone=everyone)
+
+
 def _watch_proxy(app: Flask) -> Response | None:
     actor = current_actor()
     assert actor.person is not None
     assert actor.account_id is not None
-    with wiring().database.begin(as_persons(actor.person, account=actor.account_id)) as database:
-        _, g.may = may_now(database, wiring().keyring, actor.person, actor.account_id, today_here())
+    _, g.may = may_of(wiring(), actor, today_here())
     wanted = gate_of(app, request.endpoint or "")
     if g.may.read or wanted in OPEN_TO_ALL or wanted is Gate.PROXY:
         return None

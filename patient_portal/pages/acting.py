@@ -11,13 +11,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.authority.majority import of_age_on
 from consent.authority.rules import Relation, Step
-from consent.authority.stated import Statement, may_now, named, settle, state_authority, statements_of
+from consent.authority.stated import Statement, named, settle, state_authority, statements_of
 from database.context import as_persons
 from fhir_bridge.reading.dates import read_date
 from patient_portal.choices.choosing import new_form
 from patient_portal.edge.page_context import say
 from patient_portal.edge.rate_limits import limited
-from patient_portal.family.standing import may_of_request
+from patient_portal.family.standing import may_of, may_of_request
 from patient_portal.family.words import PROBLEMS, RELATIONS, STEPS, WHY
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.wiring import now, today_here, wiring
@@ -44,9 +44,7 @@ def state() -> AnyResponse:
         statement = _statement(today_here())
         with parts.database.begin(as_persons(*actor.persons, account=actor.account_id)) as database:
             state_authority(database, parts.keyring, actor, statement, moment, today=today_here())
-            assert actor.person is not None
-            assert actor.account_id is not None
-            _, may = may_now(database, parts.keyring, actor.person, actor.account_id, today_here())
+        _, may = may_of(parts, actor, today_here())
     except Invalid as error:
         return make_response(_page(error.fields, dict(request.form)), 422)
     if may.read:

@@ -39,6 +39,7 @@ from patient_portal.choices.choosing import (
 from patient_portal.choices.receipts import receipt_document, reference_of
 from patient_portal.edge.page_context import language_code
 from patient_portal.edge.rate_limits import limited
+from patient_portal.edge.times import zone_name
 from patient_portal.family.filled_in import decided, left_by_helper
 from patient_portal.family.standing import waits_for
 from patient_portal.family.words import relation_in
@@ -253,7 +254,7 @@ def _donation(asked: Asked) -> Asked:
         raise Invalid("unknown-part") from None
     name = request.form["signed_name"].strip()[:200]
     # The hash of the words goes into the sealed signature, and with it into the decision's leaf (P11-01).
-    evidence = {"signed_name": name} | ({"text_sha256": asked.text.sha256} if asked.text else {})
+    evidence = {"signed_name": name, "zone": zone_name()} | ({"text_sha256": asked.text.sha256} if asked.text else {})
     return replace(asked, categories=categories, sensitive=sensitive, evidence=evidence)
 
 

@@ -23,7 +23,7 @@ from consent.authority.rules import Step
 from consent.authority.stated import named, settle, statements_of
 from database.context import as_persons
 from notifications.preferences import own_zone
-from patient_portal.choices.choosing import choices_of, effort_or_not_found
+from patient_portal.choices.choosing import choices_of, effort_or_not_found, new_form
 from patient_portal.edge.page_context import say
 from patient_portal.edge.rate_limits import limited
 from patient_portal.edge.times import IN_SESSION
@@ -62,7 +62,7 @@ def invite_helper() -> AnyResponse:
         with own_session() as database:
             made = invite(
                 database, wiring().keyring, current_actor(), request.form.get("name", ""),
-                request.form.get("lasts", ""), now(),
+                request.form.get("lasts", ""), now(), form=request.form.get("form", "")[:64],
             )  # fmt: skip
     except Invalid as error:
         return make_response(_page(error.fields, dict(request.form)), 422)
@@ -157,4 +157,5 @@ def _page(errors: dict[str, str], given: dict[str, str], *, invitation: Invitati
         "family/overview.html", helpers=[(one, one.works(moment)) for one in helpers], stated=stated, short=SHORT,
         steps=STEPS, over=(Step.ENDED, Step.REFUSED), errors=words, given=given, link=link,
         passcode=invitation.passcode if invitation else "", lasts=[(name, say(_LASTS[name])) for name in LASTS],
+        form=given.get("form") or new_form(),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from consent.audit import Audited, write_audit
 from consent.audit_tables import StaffTask
 from database.context import as_staff
 from patient_portal.choices.receipts import reference_of
-from patient_portal.edge.languages import SHIPPED
+from patient_portal.edge.languages import COMPLETE
 from patient_portal.edge.rate_limits import limited
 from patient_portal.family.words import SHORT
 from patient_portal.gates import Gate, current_actor, gate
@@ -47,10 +47,10 @@ def open_by_number() -> AnyResponse:
     actor, name, form = current_actor(), str(session.get("name", "")), request.form
     try:
         openings.checked_reason(form.get("why", ""))
-        person = openings.person_by_number(
+        person, practice = openings.person_by_number(
             wiring(), actor, name, form.get("provider", ""), form.get("number", ""), now()
         )
-        opening = openings.open_page(wiring(), actor, name, person, form.get("why", ""), now())
+        opening = openings.open_page(wiring(), actor, name, person, form.get("why", ""), now(), practice=practice)
     except Invalid as error:
         return make_response(_find_page(dict(form), error.fields), 422)
     return redirect(url_for("staff_people.person", opening=opening), 303)
@@ -176,7 +176,7 @@ def _completed(seen: Seen) -> Completed:
 
 def _language(seen: Seen) -> str:
     """The person's own language where every sentence is translated, else English."""
-    return seen.language if seen.language in SHIPPED else "en"
+    return seen.language if seen.language in COMPLETE else "en"
 
 
 def _find_page(typed: dict[str, str], wrong: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC
+from zoneinfo import ZoneInfo
 
 from flask_babel import force_locale, format_datetime, gettext
 from sqlalchemy.orm import Session
@@ -103,12 +104,13 @@ def _signature(decision: Decision, evidence: Mapping[str, str]) -> Part:
     by = gettext("The person whose record it is")
     if relation is not None:
         by = gettext("Someone who acts for that person: %(authority)s", authority=gettext(relation.msgid))
-    signed_at = decision.recorded_at.astimezone(UTC)
+    # On the clock of whoever signed, then: a signature's date is the day on which they signed, for whoever reads it.
+    signed_at = decision.recorded_at.astimezone(ZoneInfo(evidence.get("zone", "UTC")))
     return facts(
         [
             (gettext("Signed by"), evidence.get("signed_name", "")),
             (gettext("Who signed"), by),
-            (gettext("When"), format_datetime(signed_at, "long")),
+            (gettext("When"), format_datetime(signed_at, "long", rebase=False)),
             (gettext("Meaning"), gettext("You allow what the form says. You can stop at any time.")),
         ]
     )

@@ -57,12 +57,20 @@ def findable(wiring: Wiring, actor: Actor) -> tuple[Provider, ...]:
     every = "*" in actor.practices
     return tuple(
         each for each in wiring.settings.providers
-        if each.identifier_system and (every or (each.practice or f"{each.id}-main") in actor.practices)
+        if each.identifier_system and (every or practice_of(each) in actor.practices)
     )  # fmt: skip
 
 
-def person_by_number(wiring: Wiring, actor: Actor, name: str, provider_id: str, number: str, now: datetime) -> UUID:
-    """The person whom a hospital knows by this record number; Invalid when nobody is. Each try is audited."""
+def practice_of(provider: Provider) -> str:
+    """The practice under which a hospital's people stand."""
+    return provider.practice or f"{provider.id}-main"
+
+
+def person_by_number(
+    wiring: Wiring, actor: Actor, name: str, provider_id: str, number: str, now: datetime
+) -> tuple[UUID, str]:
+    """The person whom a hospital knows by this record number, and by which practice; Invalid when nobody is. Each try
+    is audited."""
     provider = next((each for each in findable(wiring, actor) if each.id == provider_id), None)
     if provider is None or provider.identifier_system is None:
         raise Invalid("provider", {"provider": "missing"})
@@ -78,15 +86,17 @@ def person_by_number(wiring: Wiring, actor: Actor, name: str, provider_id: str, 
         write_audit(session, now, line)
     if found is None:
         raise Invalid("number", {"number": "nobody"})
-    return found
+    return found, practice_of(provider)
 
 
 def open_page(
-    wiring: Wiring, actor: Actor, name: str, person: UUID, why: str, now: datetime, *, case_no: int | None = None
-) -> UUID:
+    wiring: Wiring, actor: Actor, name: str, person: UUID, why: str, now: datetime, *, practice: str | None,
+    case_no: int | None = None,
+) -> UUID:  # fmt: skip
     """Open a person's page for a quarter of an hour; returns the opening, by which the page is found.
 
-    The person is told by the ways they chose for the topic `seen`; the words name nobody and nothing.
+    Leads of `practice` see it; with None those who serve all that the actor does. The person is told by the ways they
+    chose for the topic `seen`; the words name nobody and nothing.
     """
     opening, me = uuid4(), _account(actor)
     with wiring.database.begin(as_staff(actor.practices, me, person)) as session:
@@ -94,6 +104,7 @@ def open_page(
             insert(StaffOpening).values(
                 id=opening, person_id=person, task_id=None, by_account=me, at=now, until=now + OPEN_FOR,
                 why_sealed=wiring.keyring.seal(checked_reason(why).encode(), _place(opening)),
+                practices=[practice] if practice else list(actor.practices),
             )
         )  # fmt: skip
         line = Audited(
@@ -109,10 +120,14 @@ def open_page(
 def open_page_of_case(wiring: Wiring, actor: Actor, name: str, case_no: int, why: str, now: datetime) -> UUID:
     """The same for the person whom a task is about that is not the actor's own."""
     with wiring.database.begin(as_staff(actor.practices, _account(actor))) as session:
-        person = session.scalar(select(StaffTask.person_id).where(StaffTask.case_no == case_no))
-    if person is None:
+        found = session.execute(
+            select(StaffTask.person_id, StaffTask.practice_id).where(StaffTask.case_no == case_no)
+        ).one_or_none()
+    if found is None or found.person_id is None:
         raise NotFound("case")
-    return open_page(wiring, actor, name, person, why, now, case_no=case_no)
+    return open_page(
+        wiring, actor, name, found.person_id, why, now, practice=found.practice_id, case_no=case_no
+    )  # fmt: skip
 
 
 def opened_person(session: Session, actor: Actor, opening: UUID, now: datetime) -> UUID:

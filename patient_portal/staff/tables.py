@@ -69,7 +69,10 @@ class StaffTaskEvent(Base):
 
 
 class StaffRequest(Base):
-    """Something that takes two: asked for by one, allowed or refused by another, then done."""
+    """Something that takes two: asked for by one, allowed or refused by another, then done.
+
+    `practices`: those whom the one who asked serves; only who serves all of them sees it.
+    """
 
     __tablename__ = "staff_request"
     __table_args__ = (CheckConstraint("decided_by <> by_account", name="two_persons"),)
@@ -86,10 +89,14 @@ class StaffRequest(Base):
     answer: Mapped[str | None]
     done_at: Mapped[datetime | None]
     count: Mapped[int | None] = mapped_column(BigInteger)
+    practices: Mapped[list[str]]
 
 
 class StaffOpening(Base):
-    """A person's page opened without a task (break-glass): until when, why (sealed), and which other looked at it."""
+    """A person's page opened without a task (break-glass): until when, why (sealed), and which other looked at it.
+
+    `practices`: by which of them the person was reached; who serves others does not see it.
+    """
 
     __tablename__ = "staff_opening"
     __table_args__ = (CheckConstraint("seen_by <> by_account", name="two_persons"),)
@@ -102,3 +109,4 @@ class StaffOpening(Base):
     until: Mapped[datetime]
     seen_by: Mapped[UUID | None]
     seen_at: Mapped[datetime | None]
+    practices: Mapped[list[str]]

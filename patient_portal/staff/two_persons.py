@@ -217,7 +217,7 @@ def _ask(
     session.execute(
         insert(StaffRequest).values(
             id=request, kind=kind, store_id=store, tasks=list(tasks), outcome=outcome, by_account=_account(actor),
-            why_sealed=ring.seal(words.encode(), _place(request)), asked_at=now,
+            why_sealed=ring.seal(words.encode(), _place(request)), asked_at=now, practices=list(actor.practices),
         )
     )  # fmt: skip
     detail = {"what": kind, "answer": "asked"} | ({"store": store} if store else {})

@@ -112,7 +112,7 @@ def is_about(wiring: Wiring, actor: Actor, name: str, case_no: int, provider: st
     me = _account(actor)
     with wiring.database.begin(as_staff(actor.practices, me)) as session:
         report = _about_nobody(_owned(session, actor, case_no))
-    person = person_by_number(wiring, actor, name, provider, number, now)
+    person, _practice = person_by_number(wiring, actor, name, provider, number, now)
     context = replace(as_staff(actor.practices, me, person), lookups=(report_index(wiring.keyring, report),))
     with wiring.database.begin(context) as session:
         row = _owned(session, actor, case_no)

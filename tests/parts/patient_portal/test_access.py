@@ -22,11 +22,11 @@ from patient_portal.in_touch import access_reminders
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.operating.operator_reading import count_for_the_operator
 from patient_portal.operating.reached import EVERY, count_reached
-from patient_portal.pages.access import EASTERN
 from patient_portal.pages.added import MOST_BODY
 from patient_portal.wiring import now
 from tests.support.pdf import Pdf
 from tests.support.portal import Client, Portal, signed_in_client, token_in
+from vocabulary.calendar_day import day_at
 
 LETTER = {
     "name": "Denise Johnson", "born": "March 4, 1961", "clinic": "Canary Hill Clinic", "scope": "all", "form": "pdf",
@@ -34,7 +34,7 @@ LETTER = {
 }  # fmt: skip
 SCAN = b"%PDF-1.7\ncanary of a scan\n%%EOF"
 PAGES = importlib.import_module("patient_portal.pages.access")
-TODAY = datetime.now(UTC).astimezone(EASTERN).date()
+TODAY = day_at(datetime.now(UTC), "America/New_York")
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import typst
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime
 from sqlalchemy import create_engine, text
 
 from consent.authorization import ConsentText, Texts, load_texts
@@ -37,6 +38,7 @@ from vocabulary.config_file import ConfigError
 
 NAME = 'Renée <b>#let x = 1 $y$ \\"O"'
 PARTS = {"answer": "yes", "categories": ["clinical", "therapy"], "sensitive": ["genetic"], "signed_name": NAME}
+TIMES = {"language": "en", "zone": "Pacific/Guam", "opens": "8", "closes": "20", "pause": ""}
 A_DAY = datetime(2026, 11, 22, 4, 31, 7, 123456, tzinfo=UTC)
 
 
@@ -92,19 +94,27 @@ def test_the_signed_copy_is_what_was_shown(portal: Portal, denise: Client, langu
     shown = spaceless(pdf.text)
     page = denise.get(f"/choices/decision/{decision}/signed").text
     row = portal.rows("SELECT version, recorded_at FROM decision WHERE id = :id", id=decision)[0]
+    signed_at = row.recorded_at.astimezone(ZoneInfo("America/New_York"))  # where she signed: the service's zone
     unlike = (
         "SHA-256",
         "living-well,",
-        format_date(row.recorded_at, "medium", language).replace(" ", ""),
+        format_date(signed_at, "medium", language).replace(" ", ""),
     )  # said otherwise, and looked at below
     left_out = [words for words in words_of(page) if words not in shown and not words.startswith(unlike)]
     assert left_out == []
     text_shown = load_texts().newest("living-well", language)
     assert text_shown is not None
-    for words in (NAME, text_shown.sha256, f"{decision} / {row.version}", f"living-well / 1 / {language}", "UTC"):
+    for words in (
+        NAME,
+        text_shown.sha256,
+        f"{decision} / {row.version}",
+        f"living-well / 1 / {language}",
+        format_datetime(signed_at, "long", locale=language),
+    ):
         assert spaceless(words) in shown, words
     for part in text_shown.parts.values():
         assert all(spaceless(line) in shown for line in part.splitlines())
+    assert denise.post("/notifications/times", TIMES).status_code == 303  # she reads in another zone now
     assert denise.get(f"/choices/decision/{decision}/signed.pdf").data == pdf.data
 
 
@@ -251,6 +261,7 @@ def test_every_character_that_is_called_showable_is_shown() -> None:
     """P11-01: no letter of a name is lost in silence; what no font has is written as its number, and turns no line."""
     assert showable("Zoë Müller Łukasz Нина Nguyễn محمد") == "Zoë Müller Łukasz Нина Nguyễn محمد"
     assert showable("王\u202eé\u0000") == "[U+738B][U+202E]é[U+0000]"
+    assert showable("22\u200f/11\u200f/2026") == "22/11/2026"
     every = [chr(code) for code in range(0x20, 0x20000) if showable(chr(code)) == chr(code)]
     assert len(every) > 3_000
     pdf_of(paper(paragraphs(" ".join(every))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -16,6 +16,7 @@ from notifications.channels.email import MailServer
 from notifications.mail import Mail, as_message
 from notifications.send import send_due
 from notifications.tell import tell
+from patient_portal.edge import times
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.wiring import now
 from tests.support.phone import hidden
@@ -146,6 +147,35 @@ def test_hours_and_pause_hold_back_what_the_service_starts(post: Post) -> None:
     assert [mail.subject for mail in post.taken[before:]] == ["Hay una novedad"]
     [row] = post.portal.rows("SELECT send_after AT TIME ZONE 'America/New_York' AS at FROM message WHERE kind = 'late'")
     assert (row.at.date(), row.at.hour) == (until, 10)
+
+
+def test_times_stand_in_the_readers_own_zone(post: Post) -> None:
+    """Issue 5: in the service's zone until they set their own, named; at the next sign-in too; UTC beside."""
+    client = signed_in_client(post.portal, "rv-p01", record=False)
+    said = re.compile(r'<time datetime="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ">[^<]+ ([A-Za-z]{3,4})</time>')
+    assert set(said.findall(client.get("/activity").text)) <= {"EST", "EDT"}
+    form = {"language": "en", "zone": "Pacific/Guam", "opens": "8", "closes": "20", "pause": ""}
+    assert client.post("/notifications/times", form, page="/notifications/times").status_code == 303
+    again = signed_in_client(post.portal, "rv-p01", record=False)
+    assert set(said.findall(client.get("/activity").text)) == {"ChST"} == set(said.findall(again.get("/activity").text))
+
+
+MIDNIGHTS = {
+    "2026-11-23T04:59:00": "Nov 22, 2026, 11:59 PM EST",
+    "2026-11-23T05:00:00": "Nov 23, 2026, 12:00 AM EST",
+    "2026-11-01T05:59:00": "Nov 1, 2026, 1:59 AM EDT",  # the same hour twice, told apart by its zone
+    "2026-11-01T06:00:00": "Nov 1, 2026, 1:00 AM EST",
+    "2026-03-08T07:00:00": "Mar 8, 2026, 3:00 AM EDT",
+}
+
+
+def test_both_sides_of_midnight_and_of_a_clock_change(post: Post) -> None:
+    """Issue 5: a moment is the day and hour where it is read; a day of a paper stays the day that it is."""
+    with post.portal.app.test_request_context():
+        for at, words in MIDNIGHTS.items():
+            value = datetime.fromisoformat(at).replace(tzinfo=UTC)
+            assert " ".join(times.moment(value).split()) == f'<time datetime="{at}Z">{words}</time>'
+        assert times.day(date(2026, 11, 23)) == '<time datetime="2026-11-23">November 23, 2026</time>'
 
 
 @pytest.mark.parametrize(

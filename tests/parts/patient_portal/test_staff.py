@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import create_engine, text
 
+from database.context import as_staff
 from database.unit_of_work import sqlalchemy_url
+from patient_portal.staff.openings import read_openings
 from tests.support.portal import Client, Portal, signed_in_client
 from tests.support.staff_at_work import LEAD, AtWork, at_work
 
@@ -118,6 +120,9 @@ def test_glass_is_broken_with_a_reason_and_seen(portal: Portal, maria: Client, m
     assert "She called about her letter." in listed
     assert NAME not in listed
     assert miguel.get("/staff/openings").status_code == 403
+    for practice, many in (("riverside-main", 1), ("lakeside-main", 0)):  # leads of another practice see nothing of it
+        with portal.database.web.begin(as_staff((practice,), uuid4())) as session:
+            assert len(read_openings(session, portal.wiring.keyring)) == many
     (row,) = portal.rows("SELECT id, why_sealed FROM staff_opening")
     assert b"letter" not in bytes(row.why_sealed)
     assert dana.post(f"/staff/openings/{row.id}").status_code == 303

@@ -14,7 +14,7 @@ from consent.asked import Asked, check_alive, check_asked
 from consent.authority.deaths import check_report
 from consent.authority.majority import ages, of_age_on, own_care
 from consent.authority.rules import OF_MINORS, Authority, Relation, Step, Why, acting, born_of_age_on, may
-from consent.authority.stated import Statement, check_statement
+from consent.authority.stated import Stated, Statement, after_another, check_statement
 from consent.authority.typed import one_line
 from consent.decision import CANCERLINQ, Answer, SensitiveClass
 from vocabulary.actor import Actor, ActorKind
@@ -142,6 +142,21 @@ def test_who_was_turned_away_opens_nothing_by_another_statement(before: Authorit
     assert acting([before, seen], TODAY, died=False)[1].sign
     laid_down = replace(before, steps=(Step.STATED, Step.ENDED), laid_down=True, of_age_on=None)
     assert acting([laid_down, again], TODAY, died=False)[1].read
+
+
+@pytest.mark.parametrize(("hour", "waits"), [(9, False), (10, True), (11, True)])
+def test_another_sign_in_after_somebody_was_turned_away_waits_for_its_paper(hour: int, waits: bool) -> None:
+    """HIP-15 (g)(5): it may be the same hand, from another hospital; who stood there before goes on."""
+    paper = authority(Relation.LEGAL_REPRESENTATIVE, Step.STATED, ends=date(2027, 1, 1))
+    turned = replace(paper, id=uuid4(), account=UUID(int=3), steps=(Step.STATED, Step.REFUSED))
+    ten = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    known = [Stated(turned, "A B", ten.replace(hour=8), ten), Stated(paper, "A B", ten.replace(hour=hour), ten)]
+    after = after_another(known, paper.account)
+    found = acting([paper], TODAY, died=False, after_another=after)[1]
+    assert (found.read, found.why) == ((False, Why.PAPER_FIRST) if waits else (True, Why.NOT_CONFIRMED))
+    seen = replace(paper, steps=(Step.STATED, Step.CONFIRMED))
+    assert acting([seen], TODAY, died=False, after_another=after)[1].sign
+    assert after_another(known, turned.account) == frozenset()
 
 
 def test_a_name_keeps_no_hidden_signs() -> None:
