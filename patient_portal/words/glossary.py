@@ -1,4 +1,4 @@
-"""Words of a cancer record, explained where they stand: `content/glossary.toml`, in English and Spanish."""
+"""Words of a cancer record, explained where they stand: `content/glossary.toml`, in English, Spanish and Arabic."""
 
 from __future__ import annotations
 
