@@ -134,7 +134,9 @@ def stop_all() -> str:
     choices = choices_of(wiring(), current_actor())
     asked = asked_by(current_actor(), None, Answer.NO, new_form(), None)
     rows = what_would_change(choices, asked)
-    return render_template("choices/stop_all.html", choices=choices, rows=rows, form=asked.idempotency_key)
+    given = (choices.standing.donation(each).decision for each in choices.efforts)
+    nothing = all(each is None or each.is_no for each in given)
+    return render_template("choices/stop_all.html", nothing=nothing, rows=rows, form=asked.idempotency_key)
 
 
 @blueprint.post("/stop-all")

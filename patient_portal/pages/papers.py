@@ -14,6 +14,7 @@ from consent.decision import Decision, donation_to
 from consent.kept_texts import kept_text
 from consent.paper_twin import twin_codes
 from consent.seal import newest_head
+from consent.status import Progress, read_status
 from consent.text_versions import said_changes, what_changed
 from database.context import as_persons
 from patient_portal.choices.choosing import TEXTS, effort_or_not_found, read_choices
@@ -30,6 +31,7 @@ from patient_portal.wiring import now, wiring
 from vocabulary.errors import NotFound
 
 blueprint = Blueprint("papers", __name__)
+UNCONFIRMED = frozenset({Progress.WAITING, Progress.ACCEPTED, Progress.NOT_CONFIRMED, Progress.WITH_STAFF})
 
 
 @blueprint.get("/choices/decision/<uuid:decision_id>/signed.pdf")
@@ -52,11 +54,14 @@ def twin(decision_id: UUID) -> Response:
     """The decision on one page, with the codes that restore it after a total loss."""
     actor = current_actor()
     with wiring().database.begin(as_persons(*actor.persons, account=actor.account_id)) as session:
-        entry = read_choices(session, wiring(), actor.persons).entry(decision_id)
+        choices = read_choices(session, wiring(), actor.persons)
+        entry = choices.entry(decision_id)
+        rows = read_status(session, choices.history, choices.stores_of(entry.decision), choices.known, now())
         head = newest_head(session, covering=entry.position) if entry.position is not None else None
         _note(session, entry.decision, "choice-on-paper")
     scanned = twin_codes(wiring().keyring, entry.decision, entry.position, head)
-    paper = decision_paper(entry.decision, scanned, language_code())
+    waits = [row.name for row in rows if row.progress in UNCONFIRMED]
+    paper = decision_paper(entry.decision, scanned, language_code(), placed=head is not None, unconfirmed=waits)
     return _file(pdf_of(paper), f"choice-{reference_of(entry.decision)}.pdf")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 from io import BytesIO
 
@@ -11,7 +12,7 @@ from flask_babel import force_locale, format_datetime, gettext
 from consent.decision import CANCERLINQ, Answer, Decision
 from consent.efforts import effort_by_id
 from patient_portal.choices.receipts import reference_of
-from patient_portal.papers.typesetting import Paper, codes, facts, heading, lead, paragraphs, small
+from patient_portal.papers.typesetting import Paper, Part, codes, facts, heading, lead, paragraphs, small
 from patient_portal.papers.words import PARTS, PRIVATE, said
 from vocabulary.phrase import phrase
 
@@ -20,8 +21,14 @@ A_ROW = 2
 CODE_CM = 8.2
 
 
-def decision_paper(decision: Decision, scanned: tuple[str, ...], language: str) -> Paper:
-    """The paper in the reader's language; `scanned` are the texts of the codes. It is dated by the decision."""
+def decision_paper(
+    decision: Decision, scanned: tuple[str, ...], language: str, *, placed: bool, unconfirmed: Sequence[str]
+) -> Paper:
+    """The paper in the reader's language; `scanned` are the texts of the codes. It is dated by the decision.
+
+    What is not known yet is said: whether it is `placed` in the ledger under a signed head, and the names of the stores
+    that are `unconfirmed`.
+    """
     with force_locale(language):
         title = gettext("Your choice on paper")
         pictures = [(_picture(text), _alt(number, len(scanned))) for number, text in enumerate(scanned, start=1)]
@@ -29,6 +36,7 @@ def decision_paper(decision: Decision, scanned: tuple[str, ...], language: str) 
             heading(1, title),
             lead(_says(decision)),
             facts(_rows(decision), exact=frozenset({gettext("Reference"), gettext("Number of the record")})),
+            *_not_known(placed, unconfirmed),
             heading(2, gettext("If our records are ever lost")),
             paragraphs(
                 gettext("These codes hold the whole record of your choice. With this page we can put it back."),
@@ -40,6 +48,19 @@ def decision_paper(decision: Decision, scanned: tuple[str, ...], language: str) 
             ),
         ]
         return Paper(title, language, decision.recorded_at, f"{title} · {reference_of(decision)}", parts)
+
+
+def _not_known(placed: bool, unconfirmed: Sequence[str]) -> list[Part]:
+    """What this page cannot say yet, none where all is known."""
+    lines = []
+    if not placed:
+        lines.append(
+            gettext("When this page was made, your choice counted already, but had no signed place in our list.")
+        )
+    if unconfirmed:
+        names = ", ".join(unconfirmed)
+        lines.append(gettext("When this page was made, these had not confirmed your choice: %(names)s.", names=names))
+    return [small(*lines, gettext("Make this page again later to see what is known then."))] if lines else []
 
 
 def _says(decision: Decision) -> str:

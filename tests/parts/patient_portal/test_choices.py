@@ -171,6 +171,9 @@ def test_a_form_that_cannot_be_read_changes_nothing(portal: Portal, denise: Clie
 
 def test_nothing_to_stop_is_said_and_noted(portal: Portal, denise: Client) -> None:
     """CON-13: "stop all" with nothing to stop records no decision; the page says so, and the audit has the line."""
+    asked = denise.get("/choices/stop-all").text
+    assert "There is nothing to stop" in asked
+    assert 'action="/choices/stop-all"' not in asked
     answer = denise.post("/choices/stop-all", {"form": secrets.token_urlsafe(24)})
     assert answer.headers["Location"] == "/choices"
     assert "There was nothing to stop" in denise.get("/choices").text
