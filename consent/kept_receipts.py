@@ -9,9 +9,8 @@ both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -19,8 +18,6 @@ import msgspec
 from consent.receipts import AlikeReceipts, State, StoreReceipt
 
 _COUNTS = ("version", "removed")
-_FIELDS = (*_COUNTS, "state", "stopped", "keeps", "reference", "reason", "at")
-_READS = tuple((name, attrgetter(name)) for name in _FIELDS)
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ def kept(receipts: Sequence[StoreReceipt]) -> Kept:
     """The receipts, one at least, in the order of their events, by column."""
     each: dict[str, Any] = {}
     columns: dict[str, Sequence[Any]] = {}
-    for name, values in _columns(receipts):
+    for name, values in _columns(receipts).items():
         first = values[0]
         if values.count(first) != len(values):
             columns[name] = values
@@ -60,13 +57,20 @@ def kept(receipts: Sequence[StoreReceipt]) -> Kept:
     return Kept(len(receipts), each, columns)
 
 
-def _columns(receipts: Sequence[StoreReceipt]) -> Iterator[tuple[str, Sequence[Any]]]:
+def _columns(receipts: Sequence[StoreReceipt]) -> dict[str, Sequence[Any]]:
     """Each column; one value of what `AlikeReceipts` share."""
-    if not isinstance(receipts, AlikeReceipts):
-        yield from ((name, list(map(read, receipts))) for name, read in _READS)
-        return
-    yield "version", receipts.versions
-    yield from ((name, [read(receipts.says)]) for name, read in _READS if name != "version")
+    if isinstance(receipts, AlikeReceipts):
+        return {**_columns([receipts.says]), "version": receipts.versions}
+    return {
+        "version": [one.version for one in receipts],
+        "removed": [one.removed for one in receipts],
+        "state": [one.state for one in receipts],
+        "stopped": [one.stopped for one in receipts],
+        "keeps": [one.keeps for one in receipts],
+        "reference": [one.reference for one in receipts],
+        "reason": [one.reason for one in receipts],
+        "at": [one.at for one in receipts],
+    }
 
 
 def _written(name: str, values: Sequence[Any]) -> str | Sequence[Any]:

@@ -139,7 +139,8 @@ def read_answer(
         if len(found) != len(receipts) or found.keys() != set(told.numbers):
             raise NotBelieved("answers-other-events")
         receipts = tuple(found[event] for event in told.numbers)
-    if any(map(lt, [receipt.version for receipt in receipts], told.versions)):
+    versions = [receipt.version for receipt in receipts]
+    if versions != told.versions and any(map(lt, versions, told.versions)):
         raise NotBelieved("answers-older-version")
     return receipts
 

@@ -45,13 +45,16 @@ class Lines(Sequence[Line]):
     """Lines by rising position, each column a list of its own, all of one length. The newest body that was made of
     them is kept: stores that are told alike are told the same bytes, as long as they count alike."""
 
-    __slots__ = ("_body", "_listed", "_lock", "persons", "positions", "rests", "versions")
+    __slots__ = ("_body", "_listed", "_lock", "first_unreadable", "persons", "positions", "rests", "versions")
+    first_unreadable: int | None
+    """The place of the first line whose name cannot be opened."""
 
     def __init__(
         self, positions: Sequence[int], versions: Sequence[int], persons: Sequence[str], rests: Sequence[bytes]
     ) -> None:
         self.positions, self.versions, self.persons, self.rests = positions, versions, persons, rests
         self._body, self._listed, self._lock = (0, b""), "", Lock()
+        self.first_unreadable = rests.index(b"") if b"" in rests else None
 
     def body(self, first: int) -> bytes:
         """The lines with dense numbers from `first`, each with its end."""
@@ -82,11 +85,6 @@ class Lines(Sequence[Line]):
             [*self.persons, *more.persons],
             [*self.rests, *more.rests],
         )
-
-    @property
-    def first_unreadable(self) -> int | None:
-        """The place of the first line whose name cannot be opened."""
-        return self.rests.index(b"") if b"" in self.rests else None
 
     def __len__(self) -> int:
         return len(self.rests)
