@@ -20,6 +20,9 @@ from vocabulary.plain_text import folded
 CONTENT = Path(__file__).resolve().parent.parent / "content"
 _MOST_WORDS = 8
 _LONGEST_QUERY = 200
+_JOINED = r"\b(?:[\u0648\u0641\u0628\u0643\u0644]?(?:\u0627\u0644|\u0644)?)"
+"""Where a word begins: in Arabic "and", "in", "for" and "the" are written together with it."""
+_THE = "\u0627\u0644"
 
 
 @dataclass(frozen=True)
@@ -119,10 +122,11 @@ def load(language: str, names: Names) -> Faq:
 
 
 def wanted_words(query: str, ignore: frozenset[str]) -> tuple[str, ...]:
-    """The words of a query that tell something: folded, without plural -s and without the language's small words."""
+    """The words of a query that tell something: folded, without the language's small words, a plural -s, and the Arabic
+    article that is written together with its word."""
     words = list(dict.fromkeys(re.findall(r"\w+", folded(query[:_LONGEST_QUERY]))))
     telling = [word for word in words if word not in ignore] or words
-    return tuple(word.removesuffix("s") if len(word) > 3 else word for word in telling[:_MOST_WORDS])
+    return tuple(word.removesuffix("s").removeprefix(_THE) if len(word) > 3 else word for word in telling[:_MOST_WORDS])
 
 
 def search(faq: Faq, query: str) -> tuple[Answer, ...]:
@@ -145,7 +149,7 @@ def _hits(answer: Answer, words: tuple[str, ...]) -> list[int]:
 
 
 def _begins(word: str, text: str) -> bool:
-    return re.search(rf"\b{re.escape(word)}", text) is not None
+    return re.search(rf"{_JOINED}{re.escape(word)}", text) is not None
 
 
 def highlighted(text: str, words: tuple[str, ...]) -> tuple[Piece, ...]:
@@ -154,7 +158,7 @@ def highlighted(text: str, words: tuple[str, ...]) -> tuple[Piece, ...]:
     origin = [place for place, characters in enumerate(folded_characters) for _ in characters]
     marked: set[int] = set()
     if words:
-        pattern = r"\b(?:" + "|".join(re.escape(word) for word in words) + r")\w*"
+        pattern = _JOINED + "(?:" + "|".join(re.escape(word) for word in words) + r")\w*"
         for match in re.finditer(pattern, "".join(folded_characters)):
             marked.update(range(origin[match.start()], origin[match.end() - 1] + 1))
     pieces: list[Piece] = []

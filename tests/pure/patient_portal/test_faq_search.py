@@ -69,3 +69,11 @@ def test_highlighting_never_changes_a_text(text: str, words: list[str]) -> None:
 def test_any_query_is_answered(query: str) -> None:
     """SEC-10: no query breaks the search; every answer found is one of the eleven."""
     assert set(search(ENGLISH, query)) <= set(ENGLISH.answers)
+
+
+def test_an_arabic_word_is_found_with_what_is_written_together_with_it() -> None:
+    """LANG-03: "data" and "the data" find the same answers, and both are marked where they stand."""
+    arabic = load("ar", Names())
+    assert search(arabic, "بيانات") == search(arabic, "البيانات") != ()
+    pieces = highlighted("من أين تأتي البيانات؟", wanted_words("بيانات", arabic.ignore))
+    assert [piece.text for piece in pieces if piece.found] == ["البيانات"]
