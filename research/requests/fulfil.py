@@ -46,6 +46,7 @@ from vocabulary.actor import ActorKind
 from vocabulary.errors import Conflict
 
 log = structlog.get_logger()
+_HEARD = text("SELECT max(position) + 1 FROM position")
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:request, 0))")
 WORDS = {
     "cohort-too-small": "Fewer than 11 people could be in the file now, so it is not made.",
@@ -160,10 +161,11 @@ def _let_out(
         session.execute(_ONE_AT_A_TIME, {"request": str(request_id)})
         request = read_request(session, request_id)
         fulfilled(request.stands)
+        heard = int(session.scalar(_HEARD) or 0)  # asked first: a no that is counted here is known to what follows
         standing = cohort(session, effort, request.asked_for.parts, now)
         kept = sorted((part for part in parts if _still(part, standing)), key=lambda part: part.included.subject)
         _refuse_few(people(part.group for part in kept))
-        release = _release(builder, request, now)
+        release = _release(builder, request, heard, now)
         manifest = write_release(place.begin(), release, (partial(one.read, lines) for one in kept))
         _note(session, request, who, manifest, kept, now)
         place.appear()
@@ -178,7 +180,7 @@ def _still(part: _Part, standing: dict[UUID, tuple[Donor, Group]]) -> bool:
     return part.chosen.categories <= donor.stands.categories and part.chosen.sensitive <= donor.stands.sensitive
 
 
-def _release(builder: Builder, request: Request, now: datetime) -> Release:
+def _release(builder: Builder, request: Request, heard: int, now: datetime) -> Release:
     stands = request.stands
     assert stands.agreement is not None, "drafted before it was signed"
     assert stands.accepted is not None, "accepted before it was approved"
@@ -190,6 +192,7 @@ def _release(builder: Builder, request: Request, now: datetime) -> Release:
         clause=stands.accepted,
         code_version=builder.code_version,
         built_at=now.astimezone(UTC).isoformat(timespec="seconds"),
+        ledger_position=heard,
     )
 
 

@@ -28,7 +28,11 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Release:
-    """What a manifest says beside its files. `built_at` is UTC in ISO form."""
+    """What a manifest says beside its files. `built_at` is UTC in ISO form.
+
+    `ledger_position`: every decision that stands before this position was heard; who said no before it can prove by it
+    that they were out (docs/ledger.md).
+    """
 
     request: str
     dataset: str
@@ -37,6 +41,7 @@ class Release:
     clause: ClauseRef
     code_version: str
     built_at: str
+    ledger_position: int
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ def _manifest(release: Release, subjects: list[dict[str, Any]], files: Mapping[s
         "clause": release.clause.as_json(),
         "code_version": release.code_version,
         "built_at": release.built_at,
+        "ledger_position": release.ledger_position,
         "subjects": len(subjects),
         "consents_sha256": hashlib.sha256(rested_on.encode()).hexdigest(),
         "consents": subjects,

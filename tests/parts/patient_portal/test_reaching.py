@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 
+from database.unit_of_work import count_statements
 from notifications.channels.by_way import ByWay
 from notifications.channels.channel import Accepted
 from notifications.channels.console import ConsoleChannel
@@ -88,14 +89,20 @@ def test_address_is_proven_and_mail_ended_by_its_link(post: Post) -> None:
 
 
 def test_known_and_unknown_addresses_answer_alike(post: Post) -> None:
-    """Abuse 15: that an address is another person's already cannot be found out, and no page shows an address."""
+    """Abuse 15: that an address is another person's already cannot be found out: not by the answer, and not by how long
+    it takes, for the database is asked the very same; and no page shows an address."""
     first = post.proven()
     assert "canary" not in first.get("/notifications/email").text.lower()
     second = signed_in_client(post.portal, "rv-p02", record=False)
-    known, fresh = (
-        second.post("/notifications/email", {"email": address}, page="/notifications/email")
-        for address in (ADDRESS, "nobody@mail.example.org")
-    )
+    asked: list[str] = []
+    count_statements(post.portal.wiring.database.engine, asked)
+    answers, statements = [], []
+    for address in ("first.of@mail.example.org", ADDRESS, "nobody@mail.example.org"):
+        asked.clear()
+        answers.append(second.post("/notifications/email", {"email": address}, page="/notifications/email"))
+        statements.append(list(asked))
+    _, known, fresh = answers  # the first of all is the first of its form
+    assert statements[1] == statements[2]
     assert (known.status_code, known.data) == (fresh.status_code, fresh.data)
     assert known.headers["Location"] == fresh.headers["Location"]
 

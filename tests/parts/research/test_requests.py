@@ -15,10 +15,15 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from consent import verify_receipt
 from consent.decision import Answer, DataCategory, donation_to
 from consent.efforts import LIVING_WELL
+from consent.history import read_history
 from consent.person_identity import link_persons
+from consent.proof_of_no import prove_no
 from consent.record_decision import record_decision
+from consent.seal import Sealer, head_keys
+from consent.sequencer import sequence_once
 from database.context import as_nobody, as_persons, as_propagation, as_release
 from database.unit_of_work import sqlalchemy_url
 from research.requests import verbs
@@ -114,6 +119,15 @@ def people_of(world: World, made: UUID) -> dict[UUID, str]:
         return {row.person_id: row.subject for row in rows}
 
 
+def proven_out(world: World, who: UUID, at: int) -> str:
+    """Issue 3, "prove I am out": what the offline check says of somebody's no at the position that a release states."""
+    with world.database.web.begin(as_persons(who)) as session:
+        history = read_history(session, [who])
+        no = next(entry for entry in history if entry.decision.is_no)
+        document = prove_no(session, history, no, [], at).as_json()
+    return verify_receipt.check(orjson.loads(orjson.dumps(document)), list(head_keys(world.database.keyring).values()))
+
+
 def test_files_hold_who_says_yes_when_they_are_made(world: World) -> None:
     """X-07, X-08: nothing before agreement and payment; a donor who took it back after the approval is absent, and the
     manifest names the version of everybody else's consent by code."""
@@ -129,6 +143,8 @@ def test_files_hold_who_says_yes_when_they_are_made(world: World) -> None:
     versions = {who: 1 for who in donors}
     answer(world, donors[4], Answer.NO)
     versions[donors[4]] = answer(world, donors[4], Answer.YES)
+    sequence_once(world.database.worker, world.clock())
+    Sealer(world.database.worker, world.database.keyring).seal_once(world.clock())
     done = build(world, made)
     files = {path.name: path.read_bytes() for path in done.folder.iterdir()}
     manifest = orjson.loads(files.pop("manifest.json"))
@@ -146,6 +162,9 @@ def test_files_hold_who_says_yes_when_they_are_made(world: World) -> None:
     assert b"Canary" not in b"".join(files.values())
     assert not any(str(who).encode() in orjson.dumps(manifest) for who in donors)
     refused(world, made, "request-has-ended")
+    assert proven_out(world, donors[3], done.manifest["ledger_position"]).startswith("Proven: before position")
+    with pytest.raises(Conflict, match="not-out-then"):
+        proven_out(world, donors[4], done.manifest["ledger_position"])
     told = text("SELECT detail FROM audit_event WHERE event = 'donation.sent'")
     with world.database.web.begin(as_persons(donors[0], donors[3])) as session:
         assert session.scalars(told).all() == [{"effort": "living-well", "manifest": str(made), "count": 1}]

@@ -368,7 +368,7 @@ CONDITION: dict[str, Any] = {
     "code": {"text": "Canary", "coding": [{"system": "http://snomed.info/sct", "code": "254837009"}]},
 }
 RELEASE = Release(
-    "r-1", "living-well", frozenset(DataCategory), "D1", NO_REIDENTIFICATION, "0.1.0", "2026-11-22T00:00:00"
+    "r-1", "living-well", frozenset(DataCategory), "D1", NO_REIDENTIFICATION, "0.1.0", "2026-11-22T00:00:00", 7
 )
 CHOSEN = Chosen(frozenset(DataCategory), frozenset(), Holds.DE_IDENTIFIED)
 
