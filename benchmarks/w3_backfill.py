@@ -18,15 +18,14 @@ import requests
 
 from benchmarks.harness.arms import Outcome
 from benchmarks.w3_world import World
-from consent.backfill.run import backfill
 from consent.feed.run import note_stores, utc_now
 from consent.store_config import Kind, Store, Transport
-from consent.stores.adapters import adapter_for
 from consent.stores.warehouse_tables import ddl
 from consent.wire_signature import sign
 from database.prepare import create_database, with_database
 
-_HELD = "SELECT value, version, answer FROM portal_consent_state"
+HELD = "SELECT value, version, answer FROM portal_consent_state"
+RAW_HELD = "SELECT value, version, answer FROM raw"
 _STANDING = (
     "FROM person p JOIN LATERAL (SELECT version, answer, recorded_at FROM decision d WHERE d.person_id = p.id"
     " ORDER BY version DESC LIMIT 1) d ON true"
@@ -45,30 +44,36 @@ _LINES = (
 
 def filled_warehouse(world: World, _turn: int) -> Outcome:
     """The product's backfill of an SQL store, names opened and receipts kept."""
-    with _warehouse(world, "w3house") as (store, url):
-        took = _filled(world, store)
-        return _house_outcome(world, url, _HELD, took)
+    with warehouse(world.filling, "w3house") as (store, url):
+        said = fill_apart(world.filling, store)
+        outcome = _house_outcome(world, url, HELD, said["seconds"])
+        return replace(outcome, figures={**outcome.figures, "memory_mb": said["memory_mb"]})
 
 
 def raw_copy(world: World, _turn: int) -> Outcome:
     """COPY out of one database into a table with a primary key in another; no names to open, no receipts."""
-    with _warehouse(world, "w3raw") as (_, url):
-        with psycopg.connect(url, autocommit=True) as target:
-            target.execute(
-                "CREATE TABLE raw (system text, value text, version int, answer text, at timestamptz,"
-                " PRIMARY KEY (system, value))"
-            )
-        began = time.perf_counter()
-        with (
-            psycopg.connect(world.filling.database.superuser_url) as source,
-            psycopg.connect(url) as target,
-            source.cursor().copy(_RAW) as out,
-            target.cursor().copy("COPY raw FROM STDIN (FORMAT binary)") as into,
-        ):
-            for block in out:
-                into.write(block)
-        took = time.perf_counter() - began
-        return _house_outcome(world, url, "SELECT value, version, answer FROM raw", took)
+    with warehouse(world.filling, "w3raw") as (_, url):
+        took = copy_raw(world.filling, url)
+        return _house_outcome(world, url, RAW_HELD, took)
+
+
+def copy_raw(filling: World, url: str) -> float:
+    """Seconds it takes, the commit at the end with it."""
+    with psycopg.connect(url, autocommit=True) as target:
+        target.execute(
+            "CREATE TABLE raw (system text, value text, version int, answer text, at timestamptz,"
+            " PRIMARY KEY (system, value))"
+        )
+    began = time.perf_counter()
+    with (
+        psycopg.connect(filling.database.superuser_url) as source,
+        psycopg.connect(url) as target,
+        source.cursor().copy(_RAW) as out,
+        target.cursor().copy("COPY raw FROM STDIN (FORMAT binary)") as into,
+    ):
+        for block in out:
+            into.write(block)
+    return time.perf_counter() - began
 
 
 def _house_outcome(world: World, url: str, query: str, took: float) -> Outcome:
@@ -82,22 +87,36 @@ def filled_lines(world: World, _turn: int) -> Outcome:
     """The product's backfill of a webhook of lines, in a process of its own whose memory is looked at."""
     filling = world.filling
     store = filling.stores[0]
-    begin_anew(filling, store)
-    given = pickle.dumps((filling.database.urls.worker, filling.ring_file, store))
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.w3_filler"], input=given, stdout=subprocess.PIPE, check=True
-    )
-    said: dict[str, float] = orjson.loads(done.stdout)
+    said = fill_apart(filling, store)
     told = {row[:3] for row in filling.taken(store.id)}
     assert told == filling.standing, "the store was told something else"
     figures = {"per_second": len(told) / said["seconds"], "memory_mb": said["memory_mb"]}
     return replace(world.expected_outcome, figures=figures)
 
 
+def fill_apart(filling: World, store: Store) -> dict[str, float]:
+    """A backfill in a process of its own: what `w3_filler` says of it."""
+    begin_anew(filling, store)
+    given = pickle.dumps((filling.database.urls.worker, filling.ring_file, store))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.w3_filler"], input=given, stdout=subprocess.PIPE, check=True
+    )
+    said: dict[str, float] = orjson.loads(done.stdout)
+    return said
+
+
 def sql_lines(world: World, _turn: int) -> Outcome:
     """Lines built by the database 5,000 at a time and posted signed; no names to open, no receipt read or kept."""
-    filling, at_once = world.filling, 5_000
+    filling = world.filling
     filling.manner("sql-lines")
+    took = post_lines(filling)
+    told = {row[:3] for row in filling.taken("sql-lines")}
+    assert told == filling.standing, "the store was told something else"
+    return replace(world.expected_outcome, figures={"per_second": len(told) / took})
+
+
+def post_lines(filling: World, at_once: int = 5_000) -> float:
+    """Seconds it takes to tell the store `sql-lines` of everyone."""
     session = requests.Session()
     session.trust_env = False
     began = time.perf_counter()
@@ -108,19 +127,6 @@ def sql_lines(world: World, _turn: int) -> Outcome:
             signed = sign(filling.stores[0].secrets, f"m{first}", body, datetime.now(UTC))
             headers = {**signed, "content-type": "application/x-ndjson"}
             session.post(f"http://127.0.0.1:{filling.port}/s/sql-lines", body, headers=headers, timeout=60)
-    took = time.perf_counter() - began
-    told = {row[:3] for row in filling.taken("sql-lines")}
-    assert told == filling.standing, "the store was told something else"
-    return replace(world.expected_outcome, figures={"per_second": len(told) / took})
-
-
-def _filled(world: World, store: Store) -> float:
-    filling = world.filling
-    begin_anew(filling, store)
-    adapter = adapter_for(store, filling.http, utc_now, filling.ring)
-    began = time.perf_counter()
-    done = backfill(filling.database.worker, filling.ring, adapter, utc_now)
-    assert done.is_done, done
     return time.perf_counter() - began
 
 
@@ -135,7 +141,7 @@ def begin_anew(world: World, store: Store) -> None:
 
 
 @contextmanager
-def _warehouse(world: World, name: str) -> Iterator[tuple[Store, str]]:
+def warehouse(world: World, name: str) -> Iterator[tuple[Store, str]]:
     """An empty warehouse of its own with our login in it; the URL is its owner's."""
     superuser = world.database.superuser_url
     owner = with_database(superuser, name)

@@ -1,22 +1,25 @@
-"""What stands, for a long backfill: one statement joins all of it by hash and comes as a stream, a part at a time.
+"""What stands, for a long backfill, a part at a time: what one batch tells at most.
 
-A part is what one batch tells at most, each column as one text (`read_lines.NAMED_COLUMNS`); a thread of its own reads
-it and opens the names while the store takes the part before. It may be given up at any time: who asks then reads by
-keys.
+A few parts are found together, by keys that are looked up as a set in the order of their index: so the first part is
+there at once, and nothing grows with the ledger. Each column comes as one text (`read_lines.NAMED_COLUMNS`). The
+database looks for the next parts while a thread of its own opens the names of these and the store takes the ones
+before. It may be given up at any time: who asks then reads for itself.
 """
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from queue import Empty, Full, Queue
 from threading import Event, Thread
+from typing import Any
 
 import structlog
-from sqlalchemy import TextClause, text
+from sqlalchemy import Row, TextClause, text
 
 from consent.feed.read_events import CONCERNS
 from consent.feed.read_lines import AS_INSTANT, AS_STAMP, NAMED_COLUMNS, REACHES, is_told_by_rows, of_store, opened
@@ -31,12 +34,10 @@ log = structlog.get_logger()
 PARTS_AHEAD = 1
 GIVEN_UP_SECONDS = 60.0
 FLOWING_SECONDS = 5.0
-# The whole is read: no plan for the first rows of it, and none by keys, whatever the planner believes of the share of
-# names that reach a store. And a statement may take as long as that takes.
-_PATIENTLY = text(
-    "SELECT set_config('statement_timeout', '15min', true), set_config('cursor_tuple_fraction', '1', true),"
-    " set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true), set_config('jit', 'off', true)"
-)
+AT_ONCE = 5
+"""So many parts are found together, once the first is there."""
+# What a set of keys finds is joined by hash, whatever the planner believes of a set that it cannot see.
+_BY_HASH = text("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true)")
 _Part = tuple[int, int, Lines]
 
 
@@ -68,8 +69,7 @@ class Standing:
         return self._thread.is_alive() or not self._parts.empty()
 
     def wait(self, first_seconds: float) -> None:
-        """Until a part is there, or there is none to come. The whole join comes before the first: `first_seconds` is
-        how long to wait for that at most."""
+        """Until a part is there, or there is none to come; for the first `first_seconds` at most."""
         until = time.monotonic() + (FLOWING_SECONDS if self._flows.is_set() else first_seconds)
         while self._parts.empty() and self._thread.is_alive() and time.monotonic() < until:
             time.sleep(0.002)
@@ -109,29 +109,51 @@ class Standing:
         return False
 
     def _stream(self) -> Iterator[_Part]:
-        came, stop = self._run
-        bound = {"start": came, "stop": stop, "most": self._most, "only_no": self._only_no, **of_store(self._store)}
-        statement = _standing(rows=is_told_by_rows(self._store))
+        (came, stop), most = self._run, self._most
+        with ThreadPoolExecutor(1, f"standing-{self._store.id}") as pool:
+            found = pool.submit(self._find, came, 1)
+            while came < stop:
+                rows, end = found.result()
+                if end < stop:
+                    found = pool.submit(self._find, end, AT_ONCE)
+                for row in rows:
+                    part_end = min((row.part + 1) * most, stop)
+                    yield came, part_end, opened(self._ring, row[1:], self._store)
+                    came = part_end
+                if came < end:
+                    yield came, end, Lines.of(())
+                    came = end
+
+    def _find(self, start: int, parts: int) -> tuple[Sequence[Row[Any]], int]:
+        """Some parts from `start` on, by rising number, and where (not with it) that is all."""
+        stop, most = self._run[1], self._most
+        end = min((start // most + parts) * most, stop)
+        bound = {"start": start, "stop": end, "whole": stop, "most": most, "only_no": self._only_no}
         with self._database.begin(as_propagation()) as session:
-            session.execute(_PATIENTLY)
-            for part, *columns in session.execute(statement, bound, execution_options={"yield_per": 1}):
-                end = min((part + 1) * self._most, stop)
-                yield came, end, opened(self._ring, columns, self._store)
-                came = end
-        if came < stop:
-            yield came, stop, Lines.of(())
+            session.execute(_BY_HASH)
+            statement = _standing(rows=is_told_by_rows(self._store))
+            return session.execute(statement, {**bound, **of_store(self._store)}).all(), end
 
 
 @cache
 def _standing(*, rows: bool) -> TextClause:
-    recorded = AS_STAMP if rows else AS_INSTANT
+    """A person's versions have rising positions, so what they decided later is a higher version; there is none above
+    the first of most people, and so much the index says by itself."""
+    recorded = (AS_STAMP if rows else AS_INSTANT).replace("d.", "")
     return text(
-        f"SELECT position / :most AS part, {NAMED_COLUMNS} FROM (SELECT q.position, d.version, q.person_id, a.alias,"  # noqa: S608 - constants; values are bound
-        f" a.created_at, a.system, a.value_sealed, d.answer, {recorded} AS recorded FROM position q"
-        " JOIN decision d ON d.id = q.decision_id JOIN (SELECT id AS alias, person_id, created_at, system, value_sealed"
-        f"  FROM person_alias WHERE {REACHES}) a ON a.person_id = q.person_id"
-        f" WHERE q.position >= :start AND q.position < :stop AND (NOT :only_no OR d.answer = 'no') AND {CONCERNS}"
-        " AND NOT EXISTS (SELECT FROM position later JOIN decision e ON e.id = later.decision_id"
-        "  WHERE later.person_id = q.person_id AND later.position > q.position AND later.position < :stop"
-        f"  AND {CONCERNS.replace('d.', 'e.')})) t GROUP BY part ORDER BY part"
+        "WITH p AS MATERIALIZED (SELECT position, decision_id, person_id, version FROM position"  # noqa: S608 - constants; values are bound
+        "  WHERE position >= :start AND position < :stop),"
+        " who AS MATERIALIZED (SELECT array_agg(person_id ORDER BY person_id) AS persons FROM p)"
+        f" SELECT position / :most AS part, {NAMED_COLUMNS} FROM (SELECT position, version, person_id, alias,"
+        f" created_at, system, value_sealed, answer, {recorded} AS recorded FROM p JOIN (SELECT d.id AS decision_id,"
+        "  d.answer, d.recorded_at FROM decision d WHERE d.id = ANY (ARRAY(SELECT decision_id FROM p))"
+        f"  AND (NOT :only_no OR d.answer = 'no') AND {CONCERNS} OFFSET 0) d USING (decision_id)"
+        " JOIN (SELECT id AS alias, person_id, created_at, system, value_sealed FROM person_alias"
+        f"  WHERE person_id = ANY (CAST((SELECT persons FROM who) AS uuid[])) AND {REACHES} OFFSET 0) a"
+        " USING (person_id)"
+        " WHERE NOT EXISTS (SELECT FROM (SELECT e.person_id, e.version FROM decision e"
+        "  WHERE e.person_id = ANY (CAST((SELECT persons FROM who) AS uuid[])) AND e.version > 1"
+        f"  AND {CONCERNS.replace('d.', 'e.')} AND EXISTS (SELECT FROM position l WHERE l.decision_id = e.id"
+        "   AND l.position < :whole OFFSET 0) OFFSET 0) later"
+        "  WHERE later.person_id = p.person_id AND later.version > p.version)) t GROUP BY part ORDER BY part"
     )

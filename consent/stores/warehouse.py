@@ -155,7 +155,7 @@ def _cut_off_after(seconds: float, descriptor: int) -> Iterator[None]:
         timer.cancel()
 
 
-def _tell(connection: psycopg.Connection[Any], store_id: str, batch: Batch) -> tuple[StoreReceipt, ...]:
+def _tell(connection: psycopg.Connection[Any], store_id: str, batch: Batch) -> Sequence[StoreReceipt]:
     """The batch, in the transaction that is open, and its receipts; a doubt rolls all of it back."""
     last = batch.lines[-1] if batch.lines else batch.events[-1]
     bound = {"store": store_id, "event": last.number, "position": last.position, "message": batch.message_id}

@@ -6,11 +6,12 @@ the upsert of every batch. Either way what is read back, in the same transaction
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
-from consent.receipts import State, StoreReceipt
+from consent.receipts import AlikeReceipts, State, StoreReceipt
 from consent.stores import warehouse_tables as tables
 from consent.stores.adapter import NotDelivered
 from consent.stores.lines import LineEvent, LineEvents, rows_body
@@ -18,7 +19,7 @@ from consent.stores.lines import LineEvent, LineEvents, rows_body
 UNSIGNED = "not signed by the store"
 
 
-def fill(cursor: psycopg.Cursor[Any], events: LineEvents) -> tuple[StoreReceipt, ...]:
+def fill(cursor: psycopg.Cursor[Any], events: LineEvents) -> Sequence[StoreReceipt]:
     """Write the rows of `events` in the open transaction, and their receipts; NotDelivered when one is not believed."""
     body = rows_body(events)
     holds = bool(_one(cursor, tables.HAS_HOLDS))
@@ -29,15 +30,15 @@ def fill(cursor: psycopg.Cursor[Any], events: LineEvents) -> tuple[StoreReceipt,
         otherwise = {row[0]: row for row in found.fetchmany(len(events) + 1)}
     reference, at = cursor.execute("SELECT 'transaction ' || pg_current_xact_id(), now()").fetchone() or ("", None)
     stamp = at.isoformat(timespec="seconds") if at else None
-    applied = State.APPLIED
-    receipts = [
-        StoreReceipt(number, version, applied, reference=reference, reason=UNSIGNED, at=stamp)
-        for number, version in zip(events.numbers, events.versions, strict=True)
-    ]
+    says = StoreReceipt(events.first, events.versions[0], State.APPLIED, reference=reference, reason=UNSIGNED, at=stamp)
+    alike = AlikeReceipts(events.numbers, events.versions, says)
+    if not otherwise:
+        return alike
+    receipts = list(alike)
     for number, row in otherwise.items():
         place = number - events.first
         receipts[place] = _otherwise(events[place], row, receipts[place])
-    return tuple(receipts)
+    return receipts
 
 
 def _one(cursor: psycopg.Cursor[Any], statement: str) -> Any:
