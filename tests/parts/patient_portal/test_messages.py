@@ -19,6 +19,7 @@ from notifications.channels.console import ConsoleChannel
 from notifications.confirmations import confirm_decision
 from notifications.contact import Agreement, remove_number, set_texts
 from notifications.preferences import Times, save_times, save_topics
+from notifications.reminders import release_reminders, set_reminder
 from notifications.send import send_due
 from notifications.silence import fall_silent
 from notifications.tell import tell
@@ -64,21 +65,27 @@ def someone(portal: Portal, way: str = "sms", value: str = "+16175550150", perso
 
 
 def test_letters_are_printed_once(portal: Portal, tmp_path: Path) -> None:
-    """Abuse 11, A11Y-04: a letter to the address given; no illness, no link that ends mail."""
+    """Abuse 11, A11Y-04: a letter to the address given; no illness, no link that ends mail. A reminder comes by letter
+    to who has no other way."""
     texting = texting_of(portal.worker)
-    people = [someone(portal, "letter", f"Anna Canary\n{number} Main Street") for number in (1, 2)]
+    people = [someone(portal, "letter", f"Anna Canary\n{number} Main Street") for number in (1, 2, 3)]
+    save_topics(texting, people[2], {("reminders", "letter")}, AGREED, {topic: topic for topic in TOPICS}, now())
+    set_reminder(texting, people[2], "choices", now() + timedelta(seconds=1), now())
+    later = now() + timedelta(seconds=2)
+    assert [release_reminders(texting, later) for _ in range(2)] == [1, 0]
     save_topics(texting, people[0], {("late", "letter")}, AGREED, {topic: topic for topic in TOPICS}, now())
     assert tell(texting, people[0], "late", "a", now()).letter
     assert tell(texting, people[1], "care-team", "d1", now()).letter
-    assert len(waiting_letters(texting, now())) == 2
-    assert [print_letters(texting, tmp_path / "out", now()) for _ in range(2)] == [2, 0]
+    assert len(waiting_letters(texting, later)) == 3
+    assert [print_letters(texting, tmp_path / "out", later) for _ in range(2)] == [3, 0]
     files = sorted((tmp_path / "out").iterdir())
-    assert [oct(path.stat().st_mode & 0o777) for path in files] == ["0o600"] * 2
+    assert [oct(path.stat().st_mode & 0o777) for path in files] == ["0o600"] * 3
     said = [Pdf(path.read_bytes()).text for path in files]
     assert any("1 Main Street" in words and "takes longer than it should" in words for words in said)
+    assert any("3 Main Street" in words and "You asked us to remind you" in words for words in said)
     assert any("2 Main Street" in words and "A change was made for you" in words for words in said)
     assert not any(bad in words.lower() for words in said for bad in ("cancer", "opt", "hospital", "unsubscribe"))
-    assert waiting_letters(texting, now()) == []
+    assert waiting_letters(texting, later) == []
 
 
 def test_a_letter_is_asked_about_once_more_before_it_is_printed(portal: Portal) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from consent.asked import Asked
 from consent.authorization import Texts as ConsentTexts
 from consent.decision import CANCERLINQ, Answer, Means
-from consent.person_identity import Alias, add_alias
+from consent.person_identity import Alias, add_alias, link_persons
 from consent.record_decision import record_decision
 from consent.sequencer import sequence_once
 from database.context import Context
@@ -41,6 +41,7 @@ from patient_portal.in_touch.texting import channel_of, confirm_new_decisions, r
 from patient_portal.logs import configure_logs
 from patient_portal.wiring import now
 from sandbox.people.population import population
+from tests.parts.consent.people import patient, person
 from tests.support.phone import NUMBER, Texts, hidden, texts, wait_until
 from tests.support.portal import Client
 from vocabulary.actor import Actor, ActorKind
@@ -66,14 +67,14 @@ def donate(client: Client, effort: str, answer: str = "yes") -> None:
     assert client.post(f"/choices/efforts/{effort}", form, page=f"/choices/efforts/{effort}").status_code == 303
 
 
-def by_a_nurse(texts: Texts, person: UUID) -> None:
+def by_a_nurse(texts: Texts, person: UUID, moment: datetime | None = None) -> None:
     """An opt-out recorded by the care team."""
     actor = Actor(ActorKind.CARE_TEAM, uuid4(), person, (person,), None, "riverside")
     asked = Asked(
         actor, person, CANCERLINQ, Answer.NO, secrets.token_urlsafe(12), "en", means=Means.CARE_TEAM,
         reason="asked", practice="riverside-main", actor_reference="Practitioner/1", evidence={"asked_by": "patient"},
     )  # fmt: skip
-    record_decision(texts.portal.wiring.database, texts.portal.database.keyring, asked, now())
+    record_decision(texts.portal.wiring.database, texts.portal.database.keyring, asked, moment or now())
 
 
 def test_decision_is_confirmed_once_it_has_its_place(texts: Texts) -> None:
@@ -144,6 +145,21 @@ def test_person_is_told_what_a_nurse_did(texts: Texts) -> None:
     texts.round()
     assert texts.to()[-1].startswith("My Record Portal: A change was made for you.")
     assert "(888) 282-2552" in texts.to()[-1]
+
+
+def test_two_records_of_one_human_ask_for_one_letter(texts: Texts) -> None:
+    """X-04, abuse 10: nobody gave us a way to them; staff are asked once for what counts in both of their records."""
+    database = texts.portal.database
+    one, other = person(database, 1), person(database, 2)
+    link_persons(database.web, database.keyring, patient(one, other), one, other, now())
+    pressed = now()
+    for each in (one, other):
+        by_a_nurse(texts, each, pressed)
+    for _ in range(2):
+        texts.round()
+    cases = texts.portal.rows("SELECT person_id FROM staff_task WHERE kind = 'tell-the-person'")
+    assert len(cases) == 1
+    assert cases[0].person_id in (one, other)
 
 
 def test_person_is_told_once_that_a_store_is_late(texts: Texts) -> None:
