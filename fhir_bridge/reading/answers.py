@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_bridge.reading.how_it_is import disease_status
+from fhir_bridge.reading.how_it_is import disease_status, performance
 from fhir_bridge.reading.markers import ABSENT, EQUIVOCAL, NEGATIVE, POSITIVE, PRESENT
 from fhir_bridge.reading.quantity import NO, YES, value_said
 from fhir_bridge.reading.said import Said
@@ -67,6 +67,6 @@ def answer_said(element: Any) -> Said:
 
 
 def result_said(observation: Any) -> Said:
-    """The result of a whole Observation: how the cancer is doing in plain words, else as `answer_said`."""
-    found = disease_status(observation)
+    """The result of a whole Observation: how the cancer or the person is doing, else as `answer_said`."""
+    found = disease_status(observation) or performance(observation)
     return found.text if found is not None else answer_said(observation)
