@@ -14,7 +14,6 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from consent.asked import Asked, check_alive, check_asked, check_standing, first_result, subjects_to_record
 from consent.audit import Audited, audit_values, by_actor, write_audit
@@ -23,8 +22,9 @@ from consent.duo.limits import NO_BOUNDS, keep_limits, read_bounds
 from consent.leaf import leaf_of
 from consent.rows import decision_of, row_of
 from consent.standing import Standing, standing
-from database.context import as_persons
+from database.context import Runs, as_persons
 from database.keyring import KeyRing
+from database.straight import Straight
 from database.unit_of_work import Database
 from vocabulary.errors import Conflict, NotFound, Refused
 from vocabulary.time_ordered_id import RANDOM_BYTES, time_ordered_id
@@ -92,10 +92,10 @@ def record_decision(
     check_asked(asked, now, production=production)
     persons = tuple(sorted({asked.person, *asked.actor.persons}))
     for _ in range(4):
-        with database.begin(as_persons(*persons, account=asked.actor.account_id)) as session:
-            read = _lock_and_read(session, persons, asked)
+        with database.begin_straight(as_persons(*persons, account=asked.actor.account_id)) as straight:
+            read = _lock_and_read(straight, persons, asked)
             if read.linked <= set(persons):
-                return _append(session, ring, asked, persons, read, now)
+                return _append(straight, ring, asked, persons, read, now)
         persons = tuple(sorted({*persons, *read.linked}))
         if len(persons) > MAX_LINKED:
             break
@@ -118,15 +118,15 @@ class _Read:
     over: bool
 
 
-def _lock_and_read(session: Session, persons: tuple[UUID, ...], asked: Asked) -> _Read:
-    locked = set(session.scalars(LOCK, {"persons": list(persons)}))
-    if asked.person not in locked:
+def _lock_and_read(straight: Straight, persons: tuple[UUID, ...], asked: Asked) -> _Read:
+    locked = straight.rows(LOCK, {"persons": list(persons)})
+    if (asked.person,) not in locked:
         raise NotFound("person")
     bound = {"persons": list(persons), "form": asked.idempotency_key}
     authority = asked.evidence.get("authority_id")
     statement = HISTORY_ON_AUTHORITY if authority else HISTORY
-    rows = session.execute(statement, bound | ({"authority": authority} if authority else {})).mappings().all()
-    history = tuple(decision_of(row) for row in rows if row["id"] is not None)  # type: ignore[arg-type]  # Row mapping
+    rows = straight.mappings(statement, bound | ({"authority": authority} if authority else {}))
+    history = tuple(decision_of(row) for row in rows if row["id"] is not None)
     answered = [stood for row in rows for stood in row["unchanged"]]
     return _Read(
         history,
@@ -139,7 +139,7 @@ def _lock_and_read(session: Session, persons: tuple[UUID, ...], asked: Asked) ->
 
 
 def _append(
-    session: Session, ring: KeyRing, asked: Asked, persons: tuple[UUID, ...], read: _Read, now: datetime
+    straight: Straight, ring: KeyRing, asked: Asked, persons: tuple[UUID, ...], read: _Read, now: datetime
 ) -> Recorded:
     before = first_result(asked, read.history)
     if before:
@@ -149,7 +149,8 @@ def _append(
     check_alive(asked, died=read.died)
     if read.over:
         raise Refused("authority-ended")
-    check_standing(asked, read.history, now, read_bounds(session, ring, persons) if asked.donates else NO_BOUNDS)
+    bounds = read_bounds(straight.session, ring, persons) if asked.donates else NO_BOUNDS
+    check_standing(asked, read.history, now, bounds)
     made = []
     for person in persons:
         own = [decision for decision in read.history if decision.person_id == person]
@@ -158,16 +159,16 @@ def _append(
             version += 1
             made.append(decision_from(ring, asked, person, version, subject, now))
     if made:
-        insert_decisions(session, made, "decision.recorded")
+        insert_decisions(straight, made, "decision.recorded")
     result = _result(tuple(made), [*read.history, *made], asked, now, persons, repeated=not made)
     if not made:
         stood = result.governing.id if result.governing else None
         bound = {"person": asked.person, "form": asked.idempotency_key, "decision": stood, "now": now}
-        session.execute(KEEP_FORM, bound)
+        straight.execute(KEEP_FORM, bound)
         if not asked.narrowed:
-            write_audit(session, now, unchanged_line(asked))
+            write_audit(straight.session, now, unchanged_line(asked))
     if asked.narrowed is not None:
-        keep_limits(session, ring, persons, asked.narrowed.choice, asked.idempotency_key, asked.actor, now)
+        keep_limits(straight.session, ring, persons, asked.narrowed.choice, asked.idempotency_key, asked.actor, now)
     return result
 
 
@@ -220,7 +221,7 @@ def decision_from(ring: KeyRing, asked: Asked, person: UUID, version: int, subje
     )
 
 
-def insert_decisions(session: Session, made: Sequence[Decision], event: str) -> None:
+def insert_decisions(session: Runs, made: Sequence[Decision], event: str) -> None:
     """Add decisions, their audit lines and their marks for the sequencer by one statement.
 
     The caller holds the lock of every person concerned.

@@ -6,13 +6,20 @@ connection handed back to the pool carries nothing over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
+
+
+class Runs(Protocol):
+    """Runs a statement in a transaction: a session, or what goes straight to the driver."""
+
+    def execute(self, statement: TextClause, values: Mapping[str, Any], /) -> object: ...
+
 
 WideRole = Literal["portal_propagation", "portal_release"]
 
@@ -52,7 +59,7 @@ class Context:
         }
         return values | {"role": self.role} if self.role else values
 
-    def put_in_force(self, session: Session) -> None:
+    def put_in_force(self, session: Runs) -> None:
         """For the rest of the session's transaction, in place of what was."""
         if self.one_view:
             session.execute(_ONE_VIEW)

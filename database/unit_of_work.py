@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from database.context import Context
+from database.straight import Straight
 from vocabulary.errors import Unavailable
 
 STATEMENT_TIMEOUT_MS = 20_000
@@ -43,20 +44,34 @@ class Database:
     @contextmanager
     def begin(self, context: Context) -> Iterator[Session]:
         """A session inside one transaction under `context`; commits at the end."""
-        try:
-            with Session(self.engine, expire_on_commit=False) as session:
-                context.put_in_force(session)
-                yield session
-                session.commit()
-        except PoolTimeout as error:
-            raise Unavailable("database-busy", retry_after_seconds=5) from error
-        except DBAPIError as error:
-            if is_transient(error):
-                raise Unavailable("database-unavailable", retry_after_seconds=5) from error
-            raise
+        with _or_unavailable(), Session(self.engine, expire_on_commit=False) as session:
+            context.put_in_force(session)
+            yield session
+            session.commit()
+
+    @contextmanager
+    def begin_straight(self, context: Context) -> Iterator[Straight]:
+        """The same with statements that go straight to the driver: for the few that every request or decision runs."""
+        with _or_unavailable(), self.engine.connect() as connection, connection.begin():
+            straight = Straight(connection)
+            context.put_in_force(straight)
+            yield straight
+            straight.flush()
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _or_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("database-busy", retry_after_seconds=5) from error
+    except DBAPIError as error:
+        if is_transient(error):
+            raise Unavailable("database-unavailable", retry_after_seconds=5) from error
+        raise
 
 
 def is_transient(error: DBAPIError) -> bool:

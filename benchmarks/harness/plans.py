@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
-from sqlalchemy.orm import Session
+from sqlalchemy.engine import Connection, Engine
 
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, WAL, FORMAT JSON) "
 # A table scanned from end to end is only worth a word when it is one that grows.
@@ -43,7 +42,7 @@ class NeverCommitted(Exception):
     """Ends a transaction in whose statements only their plans matter."""
 
 
-def _refuse_commit(_session: Session) -> None:
+def _refuse_commit(_connection: Connection) -> None:
     raise NeverCommitted
 
 
@@ -65,11 +64,11 @@ def catching(engine: Engine) -> Iterator[list[Caught]]:
 def explain_call(engine: Engine, call: Callable[[], object]) -> list[Explained]:
     """Run `call` up to its commit, which fails; then its statements once more, explained, and rolled back as well."""
     with catching(engine) as caught, suppress(NeverCommitted):
-        event.listen(Session, "before_commit", _refuse_commit)
+        event.listen(engine, "commit", _refuse_commit)
         try:
             call()
         finally:
-            event.remove(Session, "before_commit", _refuse_commit)
+            event.remove(engine, "commit", _refuse_commit)
     return explain_statements(engine, caught)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import delete, or_, text
 from sqlalchemy.orm import Session
 
 from database.context import as_nobody
+from database.straight import Straight
 from database.tables import RateCount
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import TooMany
@@ -39,11 +40,11 @@ def limited(what: str, *, per_minute: int, in_all_per_hour: int | None = None) -
         def counted(*args: Any, **values: Any) -> Any:
             moment = now()
             subject = wiring().keyring.blind_index(f"rate:{what}", request.remote_addr or "")
-            with wiring().database.begin(as_nobody()) as session:
-                count = count_once(session, subject, moment)
+            with wiring().database.begin_straight(as_nobody()) as straight:
+                count = count_once(straight, subject, moment)
                 if in_all_per_hour is not None and count <= per_minute:
                     everybody = wiring().keyring.blind_index(f"rate:{what}", "everybody")
-                    in_all = count_once(session, everybody, moment, seconds=HOUR_SECONDS)
+                    in_all = count_once(straight, everybody, moment, seconds=HOUR_SECONDS)
                 else:
                     in_all = 0
             if count > per_minute:
@@ -57,12 +58,12 @@ def limited(what: str, *, per_minute: int, in_all_per_hour: int | None = None) -
     return declare
 
 
-def count_once(session: Session, subject: bytes, moment: datetime, *, seconds: int = WINDOW_SECONDS) -> int:
+def count_once(straight: Straight, subject: bytes, moment: datetime, *, seconds: int = WINDOW_SECONDS) -> int:
     """Count one asking in this window of so many seconds, at most an hour; returns how many there are now."""
     start = datetime.fromtimestamp(int(moment.timestamp()) // seconds * seconds, UTC)
     until = start + timedelta(seconds=seconds) if seconds != WINDOW_SECONDS else None
     row = {"subject": subject, "start": start, "until": until}
-    return int(session.execute(_COUNT, row).scalar_one())
+    return int(straight.rows(_COUNT, row)[0][0])
 
 
 def _left(moment: datetime, seconds: int) -> int:
