@@ -62,7 +62,7 @@ class Context:
     def put_in_force(self, session: Runs) -> None:
         """For the rest of the session's transaction, in place of what was."""
         if self.one_view:
-            session.execute(_ONE_VIEW)
+            session.execute(_ONE_VIEW, {})
         session.execute(self.statement, self.values)
 
 
