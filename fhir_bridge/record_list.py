@@ -7,14 +7,13 @@ newest first, WINDOW entries at a time: a list says how far it looked, and goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 
 from fhir_bridge.named_in_entry import code_of
 from fhir_bridge.reading.kinds import TYPES_OF_KIND, Kind
@@ -24,7 +23,8 @@ from fhir_bridge.reading.same import Folded, folded
 from fhir_bridge.reading.shape import codings, key_of
 from fhir_bridge.reading.titles import medication_reference
 from fhir_bridge.record import OwnRecord, StoredEntry
-from fhir_bridge.record_aside import BESIDE, Aside, aside, aside_from, asked_beside
+from fhir_bridge.record_aside import Aside, aside, aside_from, asked_beside
+from fhir_bridge.record_page_statement import COUNTED_BEFOREHAND, COUNTED_NOW, page_statement
 from fhir_bridge.tables import RecordEntry
 from vocabulary import plain_text
 from vocabulary.resource import Resource
@@ -51,40 +51,6 @@ _TESTS = text(
     "  AND NOT r.mistake ORDER BY r.clinical_date DESC, r.id DESC LIMIT 1) e"
     " CROSS JOIN LATERAL (SELECT * FROM resource_version r WHERE r.id = e.version_id LIMIT 1) v"
     " JOIN person_key k ON k.person_id = e.person_id WHERE e.person_id = ANY (:persons)"
-)
-# A page of a list: for each person one look into the index of pages, from the mark on, then what stands in those few
-# entries. Text, so that nothing is built anew, and LATERAL, so that no plan can read a record from end to end.
-_PAGE = """
-    SELECT e.id, e.person_id, e.provider_id, e.type, e.kind, e.fhir_id_index, e.retrieval_id, e.clinical_date,
-           v.content_sealed, v.received_at, k.wrapped {beside}
-    FROM (SELECT o.* FROM unnest(CAST(:persons AS uuid[])) p (id)
-          CROSS JOIN LATERAL (SELECT * FROM record_entry r WHERE r.person_id = p.id AND r.kind = :kind {narrowed}
-                              ORDER BY r.clinical_date {way}, r.id {way} LIMIT :most) o
-          ORDER BY o.clinical_date {way}, o.id {way} LIMIT :most) e
-    CROSS JOIN LATERAL (SELECT * FROM resource_version w WHERE w.id = e.version_id LIMIT 1) v
-    JOIN person_key k ON k.person_id = e.person_id
-    ORDER BY e.clinical_date {way}, e.id {way}
-"""
-_SINCE = " AND r.clinical_date >= :since"
-_UNTIL = " AND r.clinical_date < :until AND r.clinical_date <> ''"
-_MARK = (
-    " AND (r.clinical_date, r.id) {than} ((SELECT m.clinical_date FROM record_entry m WHERE m.id = CAST(:mark AS uuid)"
-    " AND m.person_id = ANY (CAST(:persons AS uuid[]))), CAST(:mark AS uuid))"
-)
-_NAMED = " AND (r.code_index = ANY (CAST(:codes AS bytea[])) OR r.code_index IS NULL)"
-_COUNTED = """
-    , (SELECT coalesce(sum({facts}), 0) FROM {of} c
-       WHERE c.person_id = ANY (CAST(:persons AS uuid[])) AND c.kind = :kind) AS total
-    , (SELECT coalesce(sum({withdrawn}), 0) FROM {of} c
-       WHERE c.person_id = ANY (CAST(:persons AS uuid[])) AND c.kind = :kind) AS withdrawn
-    , {beside} AS beside
-"""
-# Counted beforehand; or now, where the record is read without some of its entries.
-_BEFOREHAND = _COUNTED.format(
-    facts="c.total - c.withdrawn", withdrawn="c.withdrawn", of="record_count", beside=BESIDE
-)  # fmt: skip
-_COUNTED_NOW = _COUNTED.format(
-    facts="CAST(NOT c.mistake AS int)", withdrawn="CAST(c.mistake AS int)", of="record_entry", beside=BESIDE
 )
 
 
@@ -145,13 +111,16 @@ class EntryPage:
 
 def page_of(record: OwnRecord, asked: Asked, now: datetime) -> tuple[EntryPage, Aside]:
     """Up to PAGE_SIZE entries and what a page needs beside them. Two queries: the entries, and what is told alike by
-    another hospital or names a medicine; three where both are so."""
-    rows = _paged(record, asked, PAGE_SIZE + 1, beside=asked_beside(record, now))
-    beside = aside_from(record, now, rows[0].beside) if rows else aside(record, now)
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
-    backwards = asked.newer_than is not None
+    another hospital or names a medicine."""
+    found = _paged(record, asked, now)
+    beside = aside_from(record, now, found[0].beside) if found else aside(record, now)
+    medicines, backwards = asked.kind is Kind.MEDICINES, asked.newer_than is not None
+    rows = [row for row in found if row.here] if medicines else found
+    more, rows, others = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE], [*rows[PAGE_SIZE:], *found[len(rows) :]]
     rows = rows[::-1] if backwards else rows
-    lines, groups = _read(record, asked.kind, rows, several=beside.several)
+    if beside.several and rows and not medicines:
+        others = list(_of_the_same_days(record, asked.kind, rows))
+    lines, groups = _read(record, rows, others if beside.several else [])
     has_newer = more if backwards else asked.older_than is not None
     has_older = bool(rows) if backwards else more
     total, withdrawn = (int(rows[0].total), int(rows[0].withdrawn)) if rows else (0, 0)
@@ -160,8 +129,9 @@ def page_of(record: OwnRecord, asked: Asked, now: datetime) -> tuple[EntryPage, 
     return page, beside
 
 
-def found_in(record: OwnRecord, asked: Asked, say: Say) -> EntryPage:
-    """Up to PAGE_SIZE entries in which the words stand, out of the next WINDOW; `older` is where looking goes on."""
+def found_in(record: OwnRecord, asked: Asked, say: Say, now: datetime) -> tuple[EntryPage, Aside]:
+    """Up to PAGE_SIZE entries in which the words stand, out of the next WINDOW, and what a page needs beside them;
+    `older` is where looking goes on. Two queries: the names of tests or medicines, and the entries."""
     codes: list[bytes] | None = None
     if "Observation" in TYPES_OF_KIND[asked.kind]:
         tests = every_test(record)
@@ -169,7 +139,8 @@ def found_in(record: OwnRecord, asked: Asked, say: Say) -> EntryPage:
         named = [index for one in hit for index in one.indexes]
         if sum(len(one.indexes) for one in tests) < MOST_TESTS:
             codes = [*named, NO_CODE]
-    rows = _paged(record, asked, WINDOW + 1, codes=codes)
+    *rows, alone = _paged(record, asked, now, codes=codes)
+    beside = aside_from(record, now, alone.beside)
     medicines = asked.kind is Kind.MEDICINES
     opened = [record.opened(row) for row in rows[:WINDOW]]
     lines = _lines(record, opened) if medicines else None
@@ -183,7 +154,7 @@ def found_in(record: OwnRecord, asked: Asked, say: Say) -> EntryPage:
     looked = place + 1 if opened else 0
     older = opened[looked - 1].id if looked < len(rows) else None
     stopped = older is not None and len(found) < PAGE_SIZE
-    return EntryPage(tuple(found), tuple(folded(found)), len(found), 0, None, older, stopped)
+    return EntryPage(tuple(found), tuple(folded(found)), len(found), 0, None, older, stopped), beside
 
 
 def every_test(record: OwnRecord, kind: Kind | None = None) -> list[EachTest]:
@@ -211,40 +182,29 @@ def says(line: LineView, resource: Resource, words: str, say: Say) -> bool:
 
 
 def _paged(
-    record: OwnRecord,
-    asked: Asked,
-    most: int,
-    *,
-    codes: Sequence[bytes] | None = None,
-    beside: Mapping[str, Any] | None = None,
+    record: OwnRecord, asked: Asked, now: datetime, *, codes: Sequence[bytes] | None = None
 ) -> Sequence[Row[Any]]:
-    """Up to `most` entries of a list, in the order in which a page reads them: of the tests in `codes` only, where they
-    are given; with counts and what a page needs beside them, when `beside` says what that is asked with."""
+    """The entries of a list, in the order in which a page reads them, one more than a page, or than a window of what is
+    looked through for words; of the tests in `codes` only, where they are given. What a page needs beside them stands
+    in each row of a page, with the counts, and after a window in a row of its own."""
     mark = asked.newer_than or asked.older_than
-    values: dict[str, Any] = {"persons": list(record.persons), "kind": asked.kind.value, "most": most}
+    most = WINDOW if asked.words else PAGE_SIZE
+    values: dict[str, Any] = {"persons": list(record.persons), "kind": asked.kind.value, "most": most + 1}
     values |= {"since": asked.since} if asked.since else {}
     values |= {"until": f"{asked.until}T99"} if asked.until else {}
     values |= {"mark": mark} if mark is not None else {}
     values |= {"codes": list(codes)} if codes is not None else {}
-    counted = "" if beside is None else _COUNTED_NOW if record.held_back else _BEFOREHAND
-    statement = _statement(frozenset(values), counted, backwards=asked.newer_than is not None)
-    return record.session.execute(statement, values | dict(beside or {})).all()
-
-
-@cache
-def _statement(given: frozenset[str], counted: str, *, backwards: bool) -> TextClause:
-    """One text for each way in which a list can be asked for."""
-    parts = {"since": _SINCE, "until": _UNTIL, "mark": _MARK.format(than=">" if backwards else "<"), "codes": _NAMED}
-    narrowed = "".join(part for name, part in parts.items() if name in given)
-    way = "ASC" if backwards else "DESC"
-    return text(_PAGE.format(narrowed=narrowed, way=way, beside=counted))
+    counted = "" if asked.words else COUNTED_NOW if record.held_back else COUNTED_BEFOREHAND
+    medicines = asked.kind is Kind.MEDICINES and not asked.words
+    statement = page_statement(frozenset(values), counted, backwards=asked.newer_than is not None, same_days=medicines)
+    values |= {"most_beside": MOST_BESIDE} if medicines else {}
+    return record.session.execute(statement, values | asked_beside(record, now)).all()
 
 
 def _read(
-    record: OwnRecord, kind: Kind, rows: Sequence[Row[Any]], *, several: bool
+    record: OwnRecord, rows: Sequence[Row[Any]], others: Sequence[Row[Any]]
 ) -> tuple[tuple[ListedEntry, ...], tuple[Folded[ListedEntry], ...]]:
-    """The page's lines, and its groups out of everything that can be alike: what is of the same days."""
-    others = _of_the_same_days(record, kind, rows) if several and rows else []
+    """The page's lines, and its groups out of everything that can be alike: `others` are of the same days."""
     lines = _lines(record, [record.opened(row) for row in [*rows, *others]])
     mine = lines[: len(rows)]
     if not others:

@@ -11,7 +11,7 @@ from fhir_bridge.own_words import own_words
 from fhir_bridge.reading.kinds import KIND_NAMES, TYPES_OF_KIND, Kind
 from fhir_bridge.reading.same import Run, by_day, runs
 from fhir_bridge.reading.standing import REFUTED
-from fhir_bridge.record_aside import Aside, aside
+from fhir_bridge.record_aside import Aside
 from fhir_bridge.record_list import Asked, EntryPage, every_test, found_in, page_of, says
 from fhir_bridge.record_over_time import has_course
 from fhir_bridge.record_standing import gap_of, gap_words
@@ -41,7 +41,7 @@ def entries(kind: str) -> str:
     asked, errors = _asked(_kind(kind))
     with own_record() as record:
         if asked.words:
-            page, beside = found_in(record, asked, speaker(language_code())), aside(record, now())
+            page, beside = found_in(record, asked, speaker(language_code()), now())
         else:
             page, beside = page_of(record, asked, now())
     return shown_list(asked, page, beside, errors)
