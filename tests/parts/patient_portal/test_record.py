@@ -20,6 +20,7 @@ from fhir_bridge.record_list import PAGE_SIZE
 from fhir_bridge.record_standing import ASKED_TYPES
 from fhir_bridge.tables import Retrieval, RetrievalSearch
 from patient_portal.wiring import now
+from patient_portal.words.glossary import glossary
 from sandbox.hospital.discovery import TYPES
 from tests.support.portal import Client, Portal, signed_in_client
 
@@ -57,9 +58,19 @@ def lines_of(client: Client, kind: str) -> list[str]:
 )  # fmt: skip
 def test_the_story_is_told(portal: Portal, patient: str, said: tuple[str, ...]) -> None:
     """MC-01, MC-02, MC-04: the overview says what the hospital holds about the cancer, each primary on its card."""
-    page = shown(signed_in_client(portal, patient), "/record")
+    client = signed_in_client(portal, patient)
+    page = shown(client, "/record")
     assert [words for words in said if words not in page] == []
     assert "could not" not in page.replace("What could not be brought in, and why", "")
+    assert words_are_explained(client.get("/record").text, "en") >= {"Stage"}
+    assert words_are_explained(client.get("/record?lang=es").text, "es") >= {"Etapa"}
+
+
+def words_are_explained(page: str, language: str) -> set[str]:
+    """The words of the story that stand with their meaning in this language behind them (a glossary in place)."""
+    found = dict(re.findall(r'<details class="gloss"><summary>([^<]+)</summary><p>([^<]+)</p>', page))
+    assert {html.unescape(one) for one in found.values()} <= {term.means[language] for term in glossary().values()}
+    return set(found)
 
 
 def test_while_the_record_is_fetched(portal: Portal) -> None:

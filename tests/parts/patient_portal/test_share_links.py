@@ -64,16 +64,24 @@ def test_the_published_links_are_read_as_ours_are() -> None:
     header, content = decrypted((folder / "IPS_IG-bundle-01-enc.txt").read_text().strip(), payload["key"])
     assert (header["alg"], header["enc"]) == ("dir", "A256GCM")
     assert orjson.loads(content) == orjson.loads((folder / "IPS_IG-bundle-01.json").read_bytes())
-    published = orjson.loads((folder / "shl-payload-1.json").read_bytes())
-    ours = orjson.loads(
-        unbase64url(
-            shlink(
-                url=published["url"], key=unbase64url(published["key"]), label="x" * 99, expires=1, passcode=True
-            ).removeprefix("shlink:/")
-        )
-    )
-    assert (ours["url"], ours["key"]) == (published["url"], published["key"])
-    assert (len(ours["label"]), ours["exp"]) == (80, 1)
+    # What CARIN's link leads to is a signed health card and no encrypted file: three parts, which hold its Bundle.
+    card = (folder / "CARIN_INS_CD-bundle-01-enc.txt").read_text().strip().split(".")
+    signed = orjson.loads(zlib.decompress(unbase64url(card[1]), -15))
+    inside = signed["vc"]["credentialSubject"]["fhirBundle"]["entry"]
+    assert (len(card), inside) == (3, orjson.loads((folder / "CARIN_INS_CD-bundle-01.json").read_bytes()))
+    for number, passcode in ((1, True), (2, False)):
+        published = orjson.loads((folder / f"shl-payload-{number}.json").read_bytes())
+        key, label = unbase64url(published["key"]), published.get("label", "x" * 99)
+        made = shlink(url=published["url"], key=key, label=label, expires=1, passcode=passcode)
+        ours = orjson.loads(unbase64url(made.removeprefix("shlink:/")))
+        assert (ours["url"], ours["key"]) == (published["url"], published["key"])
+        assert (ours["label"], ours["exp"]) == (label[:80], 1)
+        for one in (published, ours):
+            assert len(one["url"]) <= 128
+            assert len(one["key"]) == 43
+            assert one["flag"] == "".join(sorted(one["flag"]))
+            assert ("P" in one["flag"], "U" in one["flag"]) == (passcode, not passcode)
+            assert len(one.get("label", "")) <= 80
     files = orjson.loads((folder / "shl-manifest-1.json").read_bytes())["files"]
     assert {name for one in files for name in one} >= {"contentType", "location", "embedded", "lastUpdated", "status"}
 

@@ -170,7 +170,7 @@ def test_a_cancer_bundle_has_one_patient_and_only_the_cancer_part() -> None:
     assert [one["resourceType"] for one in resources] == ["Patient", "Condition", "Condition"]
     assert resources[0]["meta"]["profile"] == ["http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-cancer-patient"]
     assert resources[0]["identifier"]
-    # Within a hospital a reference stays as it came; it is read against where the entry stands (bundle.html#references).
+    # Within a hospital a reference stays as it came: it is read against where the entry stands (FHIR R4 bundle.html).
     told = {urljoin(one["fullUrl"], f"../{one['resource']['subject']['reference']}") for one in bundle["entry"][2:]}
     assert told == {bundle["entry"][0]["fullUrl"]}
     assert resources[1]["subject"]["reference"] == bundle["entry"][0]["fullUrl"]
