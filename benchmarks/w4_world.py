@@ -49,9 +49,9 @@ def stores(count: int = 0) -> tuple[Store, ...]:
 
 
 def fill(server: BenchServer, name: str, people: int) -> BenchDatabase:
-    """The database `name` with so many people."""
+    """The database `name` with so many people, by the server's socket, as where a pipeline runs beside its ledger."""
     server.migrated(name)
-    database = server.connect(name)
+    database = server.connect(name, by_socket=True)
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
         if connection.execute("SELECT count(*) FROM person").fetchone() == (people,):

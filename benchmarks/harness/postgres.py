@@ -73,12 +73,13 @@ class BenchServer:
         """The database `name` at the newest revision, made where it is missing."""
         return prepare(self.server.superuser_url, name, self.passwords)
 
-    def connect(self, name: str, pool_size: int = 12) -> BenchDatabase:
-        """The database `name` under the web's and the worker's login."""
-        urls = urls_for(self.server.superuser_url, name, self.passwords)
+    def connect(self, name: str, pool_size: int = 12, *, by_socket: bool = False) -> BenchDatabase:
+        """The database `name` under the web's and the worker's login; by TCP, or by the server's unix socket."""
+        server_url = self.server.socket_url if by_socket else self.server.superuser_url
+        urls = urls_for(server_url, name, self.passwords)
         database = BenchDatabase(
             urls,
-            with_database(self.server.superuser_url, name),
+            with_database(server_url, name),
             Database(urls.web, pool_size=pool_size),
             Database(urls.worker, pool_size=pool_size),
         )

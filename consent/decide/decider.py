@@ -98,7 +98,11 @@ class Decider:
 
     def decide(self, question: Question, name: bytes) -> Answer:
         """May this person's data be used? `name` is the one by which the question's store knows them."""
-        look = self.look(question, (name,))
+        with self._lock:
+            early, moment = self._early(question, name)
+            if early is not None:
+                return early
+            look = self._look(question, (name,), checked=self._catch_up(moment))
         permission = look.column[look.profiles[0]]
         return Answer(permission.allowed, permission.reason, look.position)
 
@@ -123,15 +127,37 @@ class Decider:
     def look(self, question: Question, names: Sequence[bytes], *, check: bool = True) -> Look:
         """The profile of each name and the answer for each profile; without a look at the ledger when not `check`."""
         with self._lock:
-            checked = self._catch_up() if check or self._head is None else True
-            position = self._snapshot.position
-            store = self.stores.get(question.store)
-            if store is None:
-                return Look(position, [0] * len(names), [Permission(False, Reason.UNKNOWN)])
-            if not (checked or store.basis is Basis.LAW) or not self._knows_names_of(store):
-                return Look(position, [0] * len(names), [UNCHECKED])
-            shown = map(self._snapshot.shown.__getitem__, self._names.numbers(store, names))
-            return Look(position, list(shown), self._columns.column(question))
+            return self._look(question, names, checked=self._catch_up() if check or self._head is None else True)
+
+    def _look(self, question: Question, names: Sequence[bytes], *, checked: bool) -> Look:
+        position = self._snapshot.position
+        store = self.stores.get(question.store)
+        if store is None:
+            return Look(position, [0] * len(names), [Permission(False, Reason.UNKNOWN)])
+        if not (checked or store.basis is Basis.LAW) or not self._knows_names_of(store):
+            return Look(position, [0] * len(names), [UNCHECKED])
+        shown = map(self._snapshot.shown.__getitem__, self._names.numbers(store, names))
+        return Look(position, list(shown), self._columns.column(question))
+
+    def _early(self, question: Question, name: bytes) -> tuple[Answer | None, bytes | None]:
+        """The answer looked up while the ledger is asked, which is right when nothing was committed since; else None
+        and what the ledger said, if it did."""
+        store = self.stores.get(question.store)
+        if store is None or not self._moment or not self._view.is_open or not self._names.has_read(store):
+            return None, None
+        try:
+            self._view.ask_moment()
+            try:
+                self._pass_time()
+                (person,) = self._names.numbers(store, (name,))
+                permission = self._columns.column(question)[self._snapshot.shown[person]]
+                answer = Answer(permission.allowed, permission.reason, self._snapshot.position)
+            finally:
+                moment = self._view.moment()
+        except Unavailable:
+            self._moment = b""
+            return None, None
+        return (answer if moment == self._moment else None), moment
 
     def now(self) -> datetime:
         return self._clock()
@@ -159,19 +185,24 @@ class Decider:
             return False
         return True
 
-    def _catch_up(self) -> bool:
-        """Bring the snapshot to now; False when that cannot be shown."""
+    def _catch_up(self, moment: bytes | None = None) -> bool:
+        """Bring the snapshot to now; False when that cannot be shown. `moment`, where this call has read it already."""
         try:
-            moment = self._view.moment()
+            if moment is None:
+                self._view.ask_moment()
+                moment = self._view.moment()
             if moment != self._moment or self._head is None:
                 self._read_news()
         except Unavailable:
             self._moment = b""
             return False
         self._moment = moment  # taken before the news, so they hold at least all of it
+        self._pass_time()
+        return True
+
+    def _pass_time(self) -> None:
         self._snapshot.advance(micros(self._clock()))
         self._sieve.note(self._snapshot.moved())
-        return True
 
     def _read_news(self) -> None:
         head = self._head or self._read_everything()
@@ -184,8 +215,7 @@ class Decider:
             self._end(news.ended)
 
     def _apply(self, news: News) -> None:
-        for person, version, text in news.decided:
-            self._snapshot.decide(person, version, text)
+        self._snapshot.decide_all(news.decided)
         for row, one, other, linked in news.linked:
             self._snapshot.link(row, one, other, linked)
         for person, name, key in news.named:
@@ -213,8 +243,7 @@ class Decider:
         for person, name in self._view.names():
             self._snapshot.name(person, name)
             self._names.note_kind(name)
-        for person, version, text in self._view.decisions():
-            self._snapshot.decide(person, version, text)
+        self._snapshot.decide_all(self._view.decisions())
         for row, one, other, linked in self._view.links():
             self._snapshot.link(row, one, other, linked)
         self._snapshot.moved()

@@ -10,7 +10,9 @@ The connection is this view's own, in autocommit and under `portal_propagation`:
 
 from __future__ import annotations
 
+import os
 import re
+import select
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,29 +34,30 @@ _NAME = "a.issued_by, coalesce(a.practice_id, a.issued_by || '-main'), a.system"
 _KEY = "substr(a.value_index, 1, 16)"
 _TOP = "(SELECT coalesce(max(position) + 1, 0) FROM position), pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _NO = "NULL::text, NULL::text, NULL::text, NULL::bytea"  # what most kinds leave empty
+_NOBODY = "NULL::bigint[], NULL::int[]"
 
 HEAD = f"SELECT {_TOP}"
-# The six kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key; decisions, which are
-# most of it, as lines of one text, for a row of eight columns costs more to carry than it says. What is new is found
-# first, by its index, and joined after: a plan made for any parameter would begin at a whole table.
-_LINE = f"p.person_no || ' ' || d.version || ' ' || {_TEXT}"
+# The kinds of news and the head, as rows of one shape: kind, two numbers, four texts, one key, and whose with which
+# version; decisions, which are most of it, are one row of texts, persons and versions, for a row of its own costs more
+# to carry than a decision says. What is new is found first, by its index, and joined after: a plan made for any
+# parameter would begin at a whole table.
 NEWS = (
     "WITH q AS MATERIALIZED (SELECT decision_id, person_id FROM position WHERE position >= %(position)s),"  # noqa: S608 - constants; values are bound
     " l AS MATERIALIZED (SELECT * FROM person_link WHERE added_xid >= %(xid)s),"
     " a AS MATERIALIZED (SELECT * FROM person_alias WHERE added_xid >= %(xid)s),"
     " c AS MATERIALIZED (SELECT * FROM store_subject WHERE added_xid >= %(xid)s) "
-    f"SELECT 'd', 0::bigint, 0::bigint, string_agg({_LINE}, E'\\n'), {_NO} FROM q"
-    " JOIN decision d ON d.id = q.decision_id JOIN person p ON p.id = q.person_id"
-    f" UNION ALL SELECT 'd', 0, 0, string_agg({_LINE}, E'\\n'), {_NO} FROM unsequenced u"
-    " JOIN decision d ON d.id = u.decision_id JOIN person p ON p.id = u.person_id"
-    " UNION ALL SELECT 'l', p.person_no, o.person_no, l.linked::text, l.id::text, NULL, NULL, NULL FROM l"
+    f"SELECT 'd', 0::bigint, 0::bigint, string_agg({_TEXT}, E'\\n'), {_NO},"
+    " array_agg(p.person_no), array_agg(d.version)"
+    " FROM (SELECT decision_id, person_id FROM q UNION ALL SELECT decision_id, person_id FROM unsequenced) m"
+    " JOIN decision d ON d.id = m.decision_id JOIN person p ON p.id = m.person_id"
+    f" UNION ALL SELECT 'l', p.person_no, o.person_no, l.linked::text, l.id::text, NULL, NULL, NULL, {_NOBODY} FROM l"
     " JOIN person p ON p.id = l.person_id JOIN person o ON o.id = l.other_person_id"
-    f" UNION ALL SELECT 'n', p.person_no, 0, {_NAME}, NULL, {_KEY} FROM a"
+    f" UNION ALL SELECT 'n', p.person_no, 0, {_NAME}, NULL, {_KEY}, {_NOBODY} FROM a"
     " JOIN person p ON p.id = a.person_id"
-    " UNION ALL SELECT 'c', p.person_no, 0, c.store_id, c.subject, NULL, NULL, NULL FROM c"
+    f" UNION ALL SELECT 'c', p.person_no, 0, c.store_id, c.subject, NULL, NULL, NULL, {_NOBODY} FROM c"
     " JOIN person p ON p.id = c.person_id"
-    f" UNION ALL SELECT 'e', 0, 0, e.effort_id, {_NO} FROM effort_end e"
-    f" UNION ALL SELECT 'h', {_TOP}, NULL, {_NO}"
+    f" UNION ALL SELECT 'e', 0, 0, e.effort_id, {_NO}, {_NOBODY} FROM effort_end e"
+    f" UNION ALL SELECT 'h', {_TOP}, NULL, {_NO}, {_NOBODY}"
 )
 DECISIONS = f"SELECT p.person_no, d.version, {_TEXT} FROM decision d JOIN person p ON p.id = d.person_id ORDER BY 1, 2"  # noqa: S608 - constants; values are bound
 NAMES = f"SELECT p.person_no, {_NAME} FROM person_alias a JOIN person p ON p.id = a.person_id"  # noqa: S608 - constants; values are bound
@@ -67,6 +70,9 @@ _CODED = "store_subject c JOIN person p ON p.id = c.person_id"
 CODES = f"SELECT c.subject, p.person_no FROM {_CODED} WHERE c.store_id = %(store)s"  # noqa: S608 - constants; values are bound
 _MOMENT = b"moment"
 LOOK_MS, READ_ALL_MS = 5_000, 1_800_000
+# So often it is looked whether the answer is there, before this thread lays itself to sleep: to be woken takes as long
+# as the whole answer, and each look lets others have the processor.
+AWAKE_LOOKS = 60
 # A look finds a handful of rows by their indexes. The planner cannot know that of a parameter: it takes a third of
 # the ledger to be news and would read all of every table.
 _BY_INDEX = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off"}
@@ -102,6 +108,11 @@ class LedgerView:
         self._connection: psycopg.Connection[Any] | None = None
         self._cursor: psycopg.Cursor[Any] | None = None
         self._prepared = False
+        self._waiting = select.poll()
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
 
     def close(self) -> None:
         if self._connection is not None:
@@ -112,17 +123,35 @@ class LedgerView:
     def head(self) -> Head:
         return Head(*self._rows(HEAD)[0])
 
-    def moment(self) -> bytes:
-        """Which transactions are visible now: while this is the same, nothing was committed, here or elsewhere.
+    def ask_moment(self) -> None:
+        """Ask for the `moment` without waiting for it; nothing else may be asked before it was read.
 
-        By libpq's own call, for it is all that most single questions cost."""
+        By libpq's own calls, for it is all that most single questions cost."""
         try:
             pgconn = self._open().pgconn
             if not self._prepared:
-                pgconn.prepare(_MOMENT, b"SELECT pg_current_snapshot()::text")
+                pgconn.prepare(_MOMENT, b"SELECT pg_current_snapshot()")
                 self._prepared = True
-            found = pgconn.exec_prepared(_MOMENT, None)
-            if found.status != pq.ExecStatus.TUPLES_OK:
+            pgconn.send_query_prepared(_MOMENT, None)
+        except psycopg.Error as error:
+            self.close()
+            raise Unavailable("ledger-not-read", retry_after_seconds=1) from error
+
+    def moment(self) -> bytes:
+        """Which transactions were visible when it was asked: while this is the same, nothing was committed, here or
+        elsewhere. Waits as long as a look may take."""
+        try:
+            pgconn = self._open().pgconn
+            looks = 0
+            while pgconn.is_busy():
+                looks += 1
+                if looks < AWAKE_LOOKS:
+                    os.sched_yield()
+                elif not self._waiting.poll(LOOK_MS):
+                    raise psycopg.OperationalError("no answer")
+                pgconn.consume_input()
+            found, end = pgconn.get_result(), pgconn.get_result()
+            if found is None or found.status != pq.ExecStatus.TUPLES_OK or end is not None:
                 raise psycopg.OperationalError("no snapshot")
         except psycopg.Error as error:
             self.close()
@@ -133,9 +162,10 @@ class LedgerView:
         """What was committed since; the head of an older database (restored) is below `since`."""
         rows = self._rows(NEWS, {"position": since.position, "xid": since.xid})
         head = next(Head(row[1], row[2]) for row in rows if row[0] == "h")
+        texts, persons, versions = next((row[3], row[8], row[9]) for row in rows if row[0] == "d")
         return News(
             head,
-            sorted(_decided(line) for row in rows if row[0] == "d" and row[3] for line in row[3].split("\n")),
+            sorted(zip(persons or (), versions or (), texts.split("\n") if texts else (), strict=True)),
             [(int(row[4]), row[1], row[2], row[3] == "true") for row in rows if row[0] == "l"],
             [(row[1], Name(row[3], row[4], row[5]), bytes(row[7])) for row in rows if row[0] == "n"],
             [(row[1], row[3], row[4]) for row in rows if row[0] == "c"],
@@ -206,14 +236,9 @@ class LedgerView:
                 " -c plan_cache_mode=force_generic_plan",
             )
             _set(connection, _LOOKING)
-            self._connection = connection
+            self._connection, self._waiting = connection, select.poll()
+            self._waiting.register(connection.fileno(), select.POLLIN)
         return self._connection
-
-
-def _decided(line: str) -> tuple[int, int, str]:
-    """Person, version and text of a decision."""
-    person, version, text = line.split(" ", 2)
-    return int(person), int(version), text
 
 
 def _set(connection: psycopg.Connection[Any], values: Mapping[str, str]) -> None:

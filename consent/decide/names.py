@@ -41,12 +41,17 @@ class NameBook:
         if store in self._codes:
             self._codes[store][code.encode()] = person
 
+    def has_read(self, store: Store) -> bool:
+        """Whether `read` for this store would find nothing left to read."""
+        return store.id in self._codes if store.basis is Basis.DONATION else self._keys is not None
+
     def read(self, view: LedgerView, store: Store) -> None:
         """Read what questions about this store need; right after news, so that later news completes it."""
+        if self.has_read(store):
+            return
         if store.basis is Basis.DONATION:
-            if store.id not in self._codes:
-                self._codes[store.id] = dict(view.codes(store.id))
-        elif self._keys is None:
+            self._codes[store.id] = dict(view.codes(store.id))
+        else:
             self._keys = dict(view.keys())
 
     def codes(self, store: Store) -> Mapping[bytes, int] | None:

@@ -108,6 +108,22 @@ class Snapshot:
         self._version[person] = version
         self._refresh(person)
 
+    def decide_all(self, decided: Iterable[tuple[int, int, str]]) -> None:
+        """`decide` for each, in order; sooner for those whose new state and profile others have had before."""
+        known, states, names, dated = self._version, self._state, self._names, self._dated
+        next_state, profile_of = self._next_state.get, self._profile_numbers.get
+        for person, version, text in decided:
+            then = profile = None
+            if person < len(known) and known[person] + 1 == version and person not in dated:
+                then = next_state((states[person], text))
+            if then is not None and person not in self._groups and person not in self._doubted:
+                profile = profile_of((then, names[person]))
+            if then is None or profile is None:
+                self.decide(person, version, text)
+                continue
+            states[person], known[person] = then, version
+            self._show(person, profile)
+
     def name(self, person: int, name: Name) -> None:
         """A hospital knows this person by a name of this kind."""
         self._grow(person)
