@@ -2,13 +2,16 @@
 
 `python -m benchmarks.w1_hospital [RESOURCES]` writes its port and serves until its input ends. `POST /manner` sets how
 it answers (`latency_ms`, `page`, `dates`: whether searches take days, `fails`: a type that answers 500, `slows`: a type
-that answers 429 once) and forgets its counts; `GET /counts` gives requests and the most that were under way at once.
+that answers 429 once) and forgets its counts; `GET /counts` gives requests, the most that were under way at once, and
+the processor seconds of this process since then. What it answers is made once and then sent as it stands: it is the
+same work for all arms and none of theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import date
@@ -52,6 +55,7 @@ class Manner:
     requests: int = 0
     at_once: int = 0
     most_at_once: int = 0
+    cpu_at_start: float = field(default_factory=time.process_time)
     slowed: set[str] = field(default_factory=set)
 
 
@@ -118,9 +122,10 @@ class Hospital:
     """The charts of PATIENTS people, all alike, made when they are first asked for."""
 
     def __init__(self, resources: int) -> None:
-        self.times = max(1, round(resources / sum(SIZES.values())))
+        self.times = resources / sum(SIZES.values())
         self.charts: dict[str, dict[tuple[str, str], Listed]] = {}
         self.manner = Manner()
+        self.answers: dict[tuple[str, int, bool], bytes] = {}
 
     def chart(self, patient: str) -> dict[tuple[str, str], Listed]:
         if patient not in self.charts:
@@ -128,7 +133,7 @@ class Hospital:
         return self.charts[patient]
 
     def _listed(self, kind: str, category: str, size: int, patient: str) -> Listed:
-        size *= self.times
+        size = max(1, round(size * self.times))
         days = [NEWEST - number * DAYS // size for number in range(size)]
         found = [resource(kind, category, number, day, patient) for number, day in enumerate(days)]
         return Listed(days, [orjson.dumps({"resource": one, "search": {"mode": "match"}}) for one in found])
@@ -171,63 +176,93 @@ def _within(days: list[int], name: str, asked: list[tuple[str, str]]) -> tuple[i
     return start, max(start, end)
 
 
-async def serve(resources: int) -> None:
-    hospital = Hospital(resources)
-    server = await asyncio.start_server(lambda reader, writer: _talk(hospital, reader, writer), "127.0.0.1", 0)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+class Talk(asyncio.Protocol):
+    """One kept connection: HTTP/1.1, as little of it as these callers need."""
+
+    def __init__(self, hospital: Hospital) -> None:
+        self.hospital, self.held = hospital, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.held += data
+        while (end := self.held.find(b"\r\n\r\n")) >= 0:
+            head = self.held[:end].decode("latin-1")
+            sized = _header(head, "content-length")
+            stop = end + 4 + int(sized or "0")
+            if len(self.held) < stop:
+                return
+            body, self.held = self.held[end + 4 : stop], self.held[stop:]
+            self._asked(head, body)
+
+    def _asked(self, head: str, body: bytes) -> None:
+        hospital, (verb, target, _) = self.hospital, head.split(" ", 2)
+        manner = hospital.manner
+        if verb == "POST":
+            hospital.manner = Manner(**orjson.loads(body))
+            self.transport.write(_whole("200", b"{}"))
+        elif target == "/counts":
+            spent = time.process_time() - manner.cpu_at_start
+            told = {"requests": manner.requests, "most_at_once": manner.most_at_once, "cpu_seconds": spent}
+            self.transport.write(_whole("200", orjson.dumps(told)))
+        else:
+            manner.requests += 1
+            manner.at_once += 1
+            manner.most_at_once = max(manner.most_at_once, manner.at_once)
+            asyncio.get_running_loop().call_later(manner.latency_ms / 1000, self._answer, manner, target, head)
+
+    def _answer(self, manner: Manner, target: str, head: str) -> None:
+        manner.at_once -= 1
+        if not self.transport.is_closing():
+            self.transport.write(_answered(self.hospital, manner, target, head))
 
 
-async def _talk(hospital: Hospital, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """HTTP/1.1 with kept connections, as little of it as these callers need."""
-    try:
-        while line := await reader.readline():
-            verb, target, _ = line.decode().split(" ", 2)
-            headers: dict[str, str] = {}
-            while (one := await reader.readline()) not in (b"\r\n", b""):
-                name, _, value = one.decode().partition(":")
-                headers[name.lower()] = value.strip()
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
-            status, more, answer = await _answered(hospital, verb, target, headers, body)
-            kind = "application/fhir+json; charset=utf-8"
-            head = f"HTTP/1.1 {status} .\r\ncontent-type: {kind}\r\n{more}content-length: {len(answer)}\r\n\r\n"
-            writer.write(head.encode() + answer)
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
-    finally:
-        writer.close()
-
-
-async def _answered(
-    hospital: Hospital, verb: str, target: str, headers: dict[str, str], body: bytes
-) -> tuple[int, str, bytes]:
-    manner = hospital.manner
-    if verb == "POST":
-        hospital.manner = Manner(**orjson.loads(body))
-        return 200, "", b"{}"
-    if target == "/counts":
-        return 200, "", orjson.dumps({"requests": manner.requests, "most_at_once": manner.most_at_once})
-    manner.requests += 1
-    manner.at_once += 1
-    manner.most_at_once = max(manner.most_at_once, manner.at_once)
-    await asyncio.sleep(manner.latency_ms / 1000)
-    manner.at_once -= 1
+def _answered(hospital: Hospital, manner: Manner, target: str, head: str) -> bytes:
     parts = urlsplit(target)
     path = unquote(parts.path).split("/")[2:]
     if path == ["metadata"]:
-        return 200, "", hospital.statement()
-    if not headers.get("authorization", "").startswith("Bearer "):
-        return 401, "", b"{}"
+        return _whole("200", hospital.statement())
+    if not _header(head, "authorization").startswith("Bearer "):
+        return _whole("401", b"{}")
     if path[0] == "Patient":
-        return 200, "", orjson.dumps({"resourceType": "Patient", "id": path[1], "birthDate": "1960-05-06"})
+        return _whole("200", orjson.dumps({"resourceType": "Patient", "id": path[1], "birthDate": "1960-05-06"}))
     if path[0] == manner.fails:
-        return 500, "", b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}'
+        return _whole("500", b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}')
     if path[0] == manner.slows and path[0] not in manner.slowed:
         manner.slowed.add(path[0])
-        return 429, "retry-after: 1\r\n", b"{}"
-    base = f"http://{headers['host']}/fhir"
-    return 200, "", hospital.search(base, path[0], parse_qsl(parts.query, keep_blank_values=True))
+        return _whole("429", b"{}", "retry-after: 1\r\n")
+    key = target, manner.page, manner.dates
+    known = hospital.answers.get(key)
+    if known is None:
+        base = f"http://{_header(head, 'host')}/fhir"
+        known = _whole("200", hospital.search(base, path[0], parse_qsl(parts.query, keep_blank_values=True)))
+        if hospital.times <= 1:  # a longer record would be held twice
+            hospital.answers[key] = known
+    return known
+
+
+def _whole(status: str, body: bytes, more: str = "") -> bytes:
+    kind = "application/fhir+json; charset=utf-8"
+    return f"HTTP/1.1 {status} .\r\ncontent-type: {kind}\r\n{more}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _header(head: str, name: str) -> str:
+    """The value of a header in a request's head, empty when it is not there."""
+    _, found, rest = head.lower().partition(f"\r\n{name}:")
+    start = len(head) - len(rest)
+    return head[start:].partition("\r\n")[0].strip() if found else ""
+
+
+async def serve(resources: int) -> None:
+    hospital = Hospital(resources)
+    hospital.chart("p0")  # a long one takes longer to make than anybody waits for an answer
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Talk(hospital), "127.0.0.1", 0, backlog=512)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from fhir_bridge.course import FINISHED as FINISHED
 from fhir_bridge.course import Course, OfferedMemory, course_of
 from fhir_bridge.fewer_collections import fewer_collections
 from fhir_bridge.keep_outcomes import keep_outcomes
-from fhir_bridge.keep_record import Keeper
+from fhir_bridge.keep_record import Keeper, Sealed
 from fhir_bridge.person_ciphers import cipher_of
 from fhir_bridge.providers import Provider
 from fhir_bridge.retrieve.asking import Clock
@@ -145,11 +145,12 @@ class _Run:
         return self._finish(FINISHED)
 
     def _retrieve(self, plan: Plan) -> Retrieved:
-        """Fetch, and keep what arrives in a thread of its own: many pages go into one transaction (W1)."""
+        """Fetch, and keep what arrives in a thread of its own: many pages go into one transaction, and what can be done
+        without the database is done before, while it is at work on others (W1)."""
         base = self.provider.fhir_base_url
         behind = WriteBehind(self._keep)
         sinks = Sinks(
-            on_page=lambda _kind, received: behind.put(received, len(received)),
+            on_page=lambda _kind, received: behind.put(self.keeper.sealed(received), len(received)),
             on_mark=lambda mark: behind.put(mark, 0),
             on_outcome=behind.put,
             on_file=lambda file: behind.put(file, FILE_WEIGHT),
@@ -168,8 +169,7 @@ class _Run:
         """Keep what waited, in one transaction: resources first, so that what is said of them is true."""
         now = self.parts.now()
         with self.parts.database.begin(as_persons(self.cipher.person)) as session:
-            received = [one for item in items if isinstance(item, list) for one in item]
-            self.keeper.keep_page(session, received, now)
+            self.keeper.keep_sealed(session, [item for item in items if isinstance(item, Sealed)], now)
             for item in items:
                 if isinstance(item, FetchedFile):
                     self.keeper.keep_file(session, item, now)

@@ -89,15 +89,25 @@ _NO_CODE = bytes(32)
 
 @dataclass(slots=True)
 class _Kept:
-    """One thing to keep: its content as received, and what stands in plain beside it for paging and counting."""
+    """One thing to keep: its content sealed, the MAC of what was received, and what stands in plain beside it for
+    paging and counting."""
 
     type: str
     index: bytes
-    content: bytes
+    sealed: bytes
+    mac: bytes
     kind: str
     date: str
     mistake: bool
     code: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Resources ready to be written: nothing is left to be done but by the database."""
+
+    things: list[_Kept]
+    spoken_of: list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True)
@@ -109,11 +119,9 @@ class Keeper:
     retrieval: UUID
     provider_id: str
 
-    def keep_page(self, session: Session, received: Sequence[Received], now: datetime) -> None:
-        """Keep resources, of one page or several: new versions, the manifest, the current entries, who wrote what."""
-        if not received:
-            return
-        self._keep((self._of(one) for one in received), session, now)
+    def sealed(self, received: Sequence[Received]) -> Sealed:
+        """Read and seal resources, of one page or several. Needs no session, so that it is done while others are being
+        written; by one thread at a time."""
         spoken_of = [
             (self._index_of(target), self._index_of(speaking))
             for one in received
@@ -121,11 +129,24 @@ class Keeper:
             for target in targets_of(one.resource)
             for speaking in (f"Provenance/{one.id}", *writers_of(one.resource))
         ]
+        return Sealed([self._of(one) for one in received], spoken_of)
+
+    def keep_sealed(self, session: Session, pages: Iterable[Sealed], now: datetime) -> None:
+        """Keep pages: new versions, the manifest, the current entries, who wrote what."""
+        pages = [page for page in pages if page.things]
+        if not pages:
+            return
+        self._keep((one for page in pages for one in page.things), session, now)
+        spoken_of = [one for page in pages for one in page.spoken_of]
         if spoken_of:
             targets, provenances = zip(*spoken_of, strict=True)
             session.execute(
                 _PROVENANCE, self.own | {"targets": list(targets), "provenances": list(provenances)}
             )  # fmt: skip
+
+    def keep_page(self, session: Session, received: Sequence[Received], now: datetime) -> None:
+        """Seal and keep resources at once."""
+        self.keep_sealed(session, [self.sealed(received)], now)
 
     def keep_file(self, session: Session, file: FetchedFile, now: datetime) -> None:
         """Keep an attached file (or why it is missing) under its address; it has no page of its own."""
@@ -140,7 +161,7 @@ class Keeper:
             }
         )
         index = self.fhir_index(FILE_TYPE, file.link.url)
-        self._keep([_Kept(FILE_TYPE, index, content, FILE_KIND, "", False)], session, now)
+        self._keep([self._sealed(FILE_TYPE, index, content, FILE_KIND, "", False)], session, now)
 
     def keep_marks(self, session: Session, marks: Iterable[Mark]) -> None:
         """Keep how far searches are; of the same search the last counts."""
@@ -188,7 +209,13 @@ class Keeper:
     def _of(self, one: Received) -> _Kept:
         kind, code = self._kind_and_code(one)
         when, mistake = sort_date(date_of(one.resource)), is_mistake(one.resource)
-        return _Kept(one.type, self.fhir_index(one.type, one.id), one.raw, kind, when, mistake, code)
+        return self._sealed(one.type, self.fhir_index(one.type, one.id), one.raw, kind, when, mistake, code)
+
+    def _sealed(
+        self, of: str, index: bytes, content: bytes, kind: str, date: str, mistake: bool, code: bytes | None = None
+    ) -> _Kept:  # fmt: skip
+        sealed = self.cipher.seal(content, version_place(of, index))
+        return _Kept(of, index, sealed, self.ring.content_mac(content), kind, date, mistake, code)
 
     def _kind_and_code(self, one: Received) -> tuple[str, bytes | None]:
         """What a measurement is and what was measured, read once for each way in which a record writes it."""
@@ -208,23 +235,22 @@ class Keeper:
     def _keep(self, things: Iterable[_Kept], session: Session, now: datetime) -> None:
         """New versions, the current entries, and the manifest; of the same thing twice the last counts."""
         page = list({(one.type, one.index): one for one in things}.values())
-        sealed = [self.cipher.seal(one.content, version_place(one.type, one.index)) for one in page]
         at, rows = 1, []
-        for one, content in zip(page, sealed, strict=True):
+        for one in page:
             rows.append(
                 {
                     "type": one.type, "kind": one.kind, "clinical_date": one.date, "mistake": one.mistake,
-                    "coded": one.code is not None, "at": at, "size": len(content),
+                    "coded": one.code is not None, "at": at, "size": len(one.sealed),
                 }
             )  # fmt: skip
-            at += len(content)
+            at += len(one.sealed)
         values = self.own | {
             "rows": orjson.dumps(rows).decode(),
             "indexes": b"".join(one.index for one in page),
-            "macs": b"".join(self.ring.content_mac(one.content) for one in page),
+            "macs": b"".join(one.mac for one in page),
             "codes": b"".join(one.code or _NO_CODE for one in page),
         }
-        session.execute(_VERSIONS, values | {"sealed": b"".join(sealed), "now": now})
+        session.execute(_VERSIONS, values | {"sealed": b"".join(one.sealed for one in page), "now": now})
         session.execute(_ENTRIES, values | {"sealed": b"", "retrieval": self.retrieval})
 
 
