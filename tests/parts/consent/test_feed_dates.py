@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from consent.dates import due, key_of, row_for
 from consent.decision import Answer, Means, donation_to
 from consent.effort_ends import end_effort
 from consent.efforts import LIVING_WELL
+from consent.feed import ends
 from consent.feed.begin_and_end import EVER, Calendar
 from consent.feed.ends import add_ends
 from consent.feed.run import run_feed
@@ -26,6 +27,7 @@ from consent.rows import FEED_COLUMNS, decision_of
 from consent.standing import Verdict, Why
 from consent.status import Progress
 from database.context import as_nobody, as_persons, as_propagation
+from database.unit_of_work import Database
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import patient, person
 from tests.parts.consent.test_status import status
@@ -212,15 +214,23 @@ def test_many_at_once_and_against_the_person(world: World) -> None:
 
 
 def test_more_than_one_page_of_persons(world: World, monkeypatch: Any) -> None:
-    """Threats (growth): the look goes on page by page, whatever it finds on each."""
+    """Threats (growth): the look goes on page by page, whatever it finds on each; no transaction is of more people."""
     monkeypatch.setattr("consent.feed.ends.AT_ONCE", 2)
     monkeypatch.setattr("consent.feed.begin_and_end.AT_ONCE", 2)
+    end, together = ends._end, []
+
+    def watched(database: Database, persons: Any, now: datetime) -> int:
+        together.append(len(persons))
+        return end(database, persons, now)
+
+    monkeypatch.setattr(ends, "_end", watched)
     for number in range(5):
         who, tomorrow = person(world.database, number), world.clock() + timedelta(days=1)
         world.press(who, GIVE, Answer.YES, expires_at=tomorrow)
         world.press(who, donation_to("early-signs"), Answer.YES, starts_at=tomorrow)
     world.clock.tick(DAY)
     assert calendar(world).look(world.clock()) == 10
+    assert sorted(together) == [1, 2, 2]
 
 
 def test_the_feed_process_looks_by_itself(world: World) -> None:
