@@ -27,7 +27,8 @@ _FILES = phrase("Attached files, such as PDFs and scans, are not inside.")
 
 @dataclass(frozen=True)
 class CopyFacts:
-    """`names` are the providers' by id; `brought` when each one's record was last brought in (UTC).
+    """`names` are the providers' by id; `brought` when each one's record was last brought in. Times are told in the
+    zone of `made_at`, by its name.
 
     `apart`: it is made for whoever acts for a minor, without what the minor keeps to themselves.
     """
@@ -64,7 +65,13 @@ class CopyFacts:
     def sources(self, say: Say) -> list[str]:
         """Each hospital and when its part was brought in."""
         return [
-            say(phrase("%(name)s, brought in %(when)s", name=self.name(one), when=moment(when)))
+            say(
+                phrase(
+                    "%(name)s, brought in %(when)s",
+                    name=self.name(one),
+                    when=moment(when.astimezone(self.made_at.tzinfo)),
+                )
+            )
             if when
             else self.name(one)
             for one, when in self.brought
@@ -84,8 +91,8 @@ def facts_of(
 
 
 def moment(when: datetime) -> str:
-    """A time that reads alike in every language: `2026-11-03 14:05 UTC`."""
-    return when.strftime("%Y-%m-%d %H:%M UTC")
+    """A time that reads alike in every language, with its zone: `2026-11-03 14:05 EST`."""
+    return when.strftime("%Y-%m-%d %H:%M %Z")
 
 
 def day_of(when: FhirDate | None) -> str:

@@ -18,6 +18,7 @@ from fhir_bridge.export import shared_links
 from fhir_bridge.export.shared_links import LinkView
 from fhir_bridge.record_copy import Wanted
 from patient_portal.edge.rate_limits import limited
+from patient_portal.edge.times import there
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.pages.own_record import own_session
 from patient_portal.pages.take_away import copy_language, sign_in_again
@@ -67,7 +68,7 @@ def make() -> AnyResponse:
     assert actor.person is not None
     form = Form(what)
     with own_session() as session:
-        copy = open_copy(session, parts, actor.persons, form, Wanted(), language=copy_language("en"), now=moment)
+        copy = open_copy(session, parts, actor.persons, form, Wanted(), language=copy_language("en"), now=there(moment))
     content = shared_content(copy, form)
     with own_session() as session:
         link = shared_links.make_link(

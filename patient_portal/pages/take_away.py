@@ -20,6 +20,7 @@ from fhir_bridge.record_copy import Wanted
 from fhir_bridge.record_sources import counts
 from patient_portal.edge.page_context import language_code
 from patient_portal.edge.rate_limits import limited
+from patient_portal.edge.times import there
 from patient_portal.family.standing import may_of_request
 from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.jobs import make_record_copy
@@ -62,7 +63,7 @@ def take() -> AnyResponse:
     assert actor.person is not None
     with own_session() as session:
         language = copy_language(language_code())
-        copy = open_copy(session, parts, actor.persons, form, wanted, language=language, now=now(),
+        copy = open_copy(session, parts, actor.persons, form, wanted, language=language, now=there(now()),
                          apart=apart)  # fmt: skip
         write_audit(session, now(), by_actor(actor, "record.downloaded", "R", detail={"format": form.value}))
         if not is_small(copy, form):

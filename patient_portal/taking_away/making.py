@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy.orm import Session
@@ -182,9 +183,10 @@ def make_copy(wiring: Wiring, person: UUID, job: UUID, now: datetime) -> None:
         def note(count: int, asked: jobs.AskedCopy = asked) -> None:
             jobs.note_progress(wiring.database, asked, count, asked.total)
 
+        here = now.astimezone(ZoneInfo(wiring.settings.time_zone))
         with own_reading(wiring, as_persons(*asked.persons), apart=asked.apart) as session:
             copy = open_copy(
-                session, wiring, asked.persons, form, asked.wanted, language=asked.language, now=now, read=note,
+                session, wiring, asked.persons, form, asked.wanted, language=asked.language, now=here, read=note,
                 apart=asked.apart,
             )  # fmt: skip
             jobs.start(session, job, copy.pinned.retrievals, copy.total)

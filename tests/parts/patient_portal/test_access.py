@@ -125,7 +125,7 @@ def test_the_clock_as_a_person_sees_it(portal: Portal, denise: Client, monkeypat
     assert "Days left: 55." in said
     assert "60 days and no more" in said
 
-    monkeypatch.setattr(PAGES, "_today", lambda: day_0 + timedelta(days=61))
+    monkeypatch.setattr(PAGES, "today_here", lambda: day_0 + timedelta(days=61))
     said = words(denise.get(page))
     for each in ("Days late: 1.", "200 Independence Avenue", "within 180 days", "45 CFR 160.306"):
         assert each in said, each

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import zipfile
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -23,6 +25,7 @@ from database.context import as_persons
 from database.unit_of_work import count_statements, sqlalchemy_url
 from notifications.contact import add_number
 from notifications.silence import is_silent
+from patient_portal.gates import PASSES, gate_of
 from patient_portal.in_touch.texting import texting_of
 from patient_portal.jobs import keep_records_current
 from patient_portal.wiring import now
@@ -165,6 +168,7 @@ def test_a_minors_own_care_is_not_her_mothers_to_read(portal: Portal) -> None:
     assert told["linh"] >= {"overview", "problems", "medicines", "found", "mine", "leaves"}
     assert told["mother"] == {"found"}  # her own word, in the field where she typed it
     assert "Nothing found." in pages["mother"]["found"]
+    assert set().union(*(shut(portal, each, ActorKind.PROXY) for each in pages["mother"].values())) == set()
     assert "somebody who is not of age" in pages["mother"]["overview"]
     assert "somebody who is not of age" not in pages["linh"]["overview"]
     whole, apart = (_in_all(pages[who]["download"]) for who in ("linh", "mother"))
@@ -184,6 +188,14 @@ def test_a_minors_own_care_is_not_her_mothers_to_read(portal: Portal) -> None:
         assert not OWN_CARE.search(words), form
         assert "leukemia" in words.lower(), form
     assert OWN_CARE.search(unpacked(linh.post("/record/download", {"form": "fhir-bundle"}).data))
+
+
+def shut(portal: Portal, page: str, kind: ActorKind) -> set[str]:
+    """The links of a page that its reader may not follow."""
+    addresses = portal.app.url_map.bind("portal.example")
+    paths = {urlsplit(html.unescape(each)).path for each in re.findall(r'href="(/[^"#]*)', page)} - {"/favicon.ico"}
+    gates = {path: gate_of(portal.app, addresses.match(path)[0]) for path in paths}
+    return {path for path, gate in gates.items() if gate in PASSES and kind not in PASSES[gate]}
 
 
 def _in_all(page: str) -> int:
@@ -225,7 +237,8 @@ def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
     assert come(helper, "no-such-link", passcode).status_code == 422
     assert helper.get("/record").status_code == 303
     assert come(helper, token, passcode[:4] + " " + passcode[4:]).status_code == 303
-    assert helper.get("/record").status_code == 200
+    opened = helper.get("/record")
+    assert (opened.status_code, shut(portal, opened.text, ActorKind.HELPER)) == (200, set())
     assert "Only the person you help can do this" in helper.get("/choices/cancerlinq").text
     before = portal.rows("SELECT count(*) AS n FROM decision")[0].n
     for path, form in (
