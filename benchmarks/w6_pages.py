@@ -1,57 +1,40 @@
-"""W6: a long record's pages beside a short one's (G6.3), on the product's own web server, signed in.
+"""W6: the pages of a signed-in person, on the product's own web server.
 
-Both records are brought in by the product's own job from a hospital of records of that length, into one database.
+G6.1: beside bare pages of equal bytes and statements on the same server, 16 connections that never rest. G6.2: how long
+the slowest hundredth takes for 64 connections, that never rest (a closed loop: then this is the server's rate said in
+another way) and that belong to 64 people who each open a page a second. G6.3: a long record's pages beside a short
+one's. G6.4: the times of the same people while a store is filled and donated records are released.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import secrets
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import nullcontext
 from statistics import median
-from typing import Any
-from uuid import UUID, uuid4
-
-import psycopg
 
 from benchmarks.harness.arms import Arm, Benchmark, Goal, Outcome
-from benchmarks.harness.bare_pages import serving
-from benchmarks.harness.postgres import SETTINGS, BenchDatabase, BenchServer, bench_server
-from benchmarks.w1_world import World as Hospital
-from benchmarks.w1_world import hospital
-from benchmarks.w2_post import STORES
-from patient_portal.signing_in.web_session import SessionStore
+from benchmarks.w6_driver import Order, Seen, drive
+from benchmarks.w6_meanwhile import Done, busy
+from benchmarks.w6_world import LONG, PEOPLE, SHORT, World, world
 
-SHORT, LONG = "300 entries", "300,000 entries"
 LOOKS = 40
-PROVIDERS = (
-    '[[provider]]\nid = "w1"\nname = "W1"\nstate = "MA"\nfhir_base_url = "{base}"\nclient_id = "portal"\n'
-    'client_auth = "public"\nnetwork = "private"\nscopes = "openid fhirUser launch/patient patient/*.rs"\n'
-)
-_MIDDLE = (
-    "SELECT id FROM record_entry WHERE person_id = %s AND kind = 'test-results' ORDER BY clinical_date DESC, id OFFSET"
-    " (SELECT count(*) / 2 FROM record_entry WHERE person_id = %s AND kind = 'test-results') LIMIT 1"
-)
+AT_ONCE = 16
+SECONDS, LONGER = 8.0, 30.0
+LOOKED_AT = ("overview", "list", "choices")
+"""The pages that a bare one stands beside."""
+WALK = ("overview", "list", "entry", "middle_of_list", "choices", "download")
+"""What each of the 64 people opens, one after the other."""
+QUIET, BUSY = "64 people", "64 people, while a store is filled and records are released"
+NO_REST = "64 connections without rest"
+SEEN = hashlib.sha256(b"every page was answered with 200").hexdigest()
+Run = Callable[[World, int], Outcome]
 
 
-@dataclass
-class World:
-    """`port`: where the product serves pages. `people`: by arm, a signed-in person's cookie and pages."""
-
-    port: int
-    people: dict[str, tuple[str, dict[str, str]]]
-    looks: int
-
-
-def pages_of(name: str) -> Any:
-    """Each page of a record `looks` times, one after the other: the median of each in ms, and the largest in kB."""
+def pages_of(name: str) -> Run:
+    """Each page of a record `LOOKS` times, one after the other: the median of each in ms, and the largest in kB."""
 
     def run(world: World, _turn: int) -> Outcome:
         cookie, pages = world.people[name]
@@ -59,7 +42,7 @@ def pages_of(name: str) -> Any:
         figures, largest = {}, 0
         for page, path in pages.items():
             took = []
-            for _ in range(world.looks):
+            for _ in range(3 if world.small else LOOKS):
                 began = time.perf_counter()
                 connection.request("GET", path, headers={"cookie": cookie})
                 answer = connection.getresponse()
@@ -68,91 +51,101 @@ def pages_of(name: str) -> Any:
                 assert answer.status == 200, (path, answer.status)
             figures[f"{page}_ms"], largest = median(took) * 1000, max(largest, len(body))
         connection.close()
-        seen = hashlib.sha256(",".join(pages).encode()).hexdigest()
-        return Outcome(len(pages), seen, {**figures, "html_kb": largest / 1000})
+        return _outcome({**figures, "html_kb": largest / 1000})
 
     return run
 
 
-@contextmanager
-def _world(small: bool) -> Iterator[World]:
-    with bench_server(SETTINGS) as server, tempfile.TemporaryDirectory() as folder, ExitStack() as ends:
-        server.migrated("w6")
-        database = server.connect("w6", 40)
-        people, port = {}, 0
-        for name, resources in ((SHORT, 300), (LONG, 3_000 if small else 300_000)):
-            port = ends.enter_context(hospital(resources))
-            person = _brought_in(server, database, port)
-            people[name] = (_signed_in(server, database, person), _pages(database, person))
-        with psycopg.connect(database.superuser_url, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")
-        serves = ends.enter_context(
-            serving("patient_portal.serving:application", _environment(server, database, folder, port))
-        )
-        yield World(serves, people, 3 if small else LOOKS)
+def real(page: str) -> Run:
+    """How many of a page the product gives in a second."""
+    return lambda world, _turn: _rate(world, world.port, _walked(world, (page,)), page)
 
 
-def _brought_in(server: BenchServer, database: BenchDatabase, port: int) -> UUID:
-    world = Hospital(database, server.ring, server.folder / "keys.json", port, False)
-    world.manner(latency_ms=0, page=500)
-    try:
-        return world.fetched(known=True)[0]
-    finally:
-        world.http.close()
+def bare(page: str) -> Run:
+    """How many of its bare counterpart."""
+    number = list(_paths()).index(page)
+    return lambda world, _turn: _rate(world, world.bare, ((f"/{number}", "none=none"),), page)
 
 
-def _signed_in(server: BenchServer, database: BenchDatabase, person: UUID) -> str:
-    """The cookie of a session that is signed in as this person."""
-    store, sid = SessionStore(database.web, server.ring, secure=False), secrets.token_urlsafe(32)
-    content = {
-        "kind": "patient", "account": str(uuid4()), "person": str(person), "persons": [str(person)],
-        "provider": "w1", "csrf_token": secrets.token_hex(20), "language": "en",
-    }  # fmt: skip
-    store._write(sid, content)
-    return f"{store.cookie_name}={sid}"
+def without_rest(world: World, _turn: int) -> Outcome:
+    """64 connections, each of which asks again as soon as it was answered."""
+    return _times(drive(Order(world.port, _walked(world), PEOPLE, _seconds(world, SECONDS))))
 
 
-def _pages(database: BenchDatabase, person: UUID) -> dict[str, str]:
-    with psycopg.connect(database.superuser_url) as connection:
-        row = connection.execute(_MIDDLE.encode(), [person, person]).fetchone()
-    assert row is not None
-    return {
-        "overview": "/record",
-        "list": "/record/kind/test-results",
-        "middle_of_list": f"/record/kind/test-results?older_than={row[0]}",
-        "entry": f"/record/entry/{row[0]}",
-        "download": "/record/download",
-    }
+def people(*, meanwhile: bool) -> Run:
+    """64 people, each of whom opens a page a second, at moments of their own."""
+
+    def run(world: World, _turn: int) -> Outcome:
+        order = Order(world.port, _walked(world), PEOPLE, _seconds(world, LONGER), float(PEOPLE))
+        with busy(world.ledger) if meanwhile else nullcontext(Done()) as done:
+            before = done.releases
+            seen = drive(order)
+            released = done.releases - before
+        assert released or not meanwhile, "no record was released meanwhile"
+        return _times(seen, fillings=float(done.fillings), released=float(released))
+
+    return run
 
 
-def _environment(server: BenchServer, database: BenchDatabase, folder: str, port: int) -> dict[str, str]:
-    providers, stores = Path(folder) / "providers.toml", Path(folder) / "stores.toml"
-    providers.write_text(PROVIDERS.format(base=f"http://127.0.0.1:{port}/fhir"))
-    stores.write_text(STORES)
-    return {
-        **os.environ,
-        "DATABASE_URL": database.urls.web,
-        "DATABASE_URL_WORKER": database.urls.worker,
-        "PORTAL_KEYS": str(server.folder / "keys.json"),
-        "PORTAL_SECRET_KEY": secrets.token_urlsafe(48),
-        "PORTAL_PROVIDERS": str(providers),
-        "PORTAL_STORES": str(stores),
-        "PORTAL_LOG_LEVEL": "warning",
-        "STORE_SECRET": "whsec_" + "QUFB" * 11 + "QUE=",
-        "OPERATOR_ROLE": "covered-entity",
-    }
+def _rate(world: World, port: int, pages: tuple[tuple[str, str], ...], page: str) -> Outcome:
+    seen = drive(Order(port, pages, AT_ONCE, _seconds(world, SECONDS)))
+    return _outcome({f"{page}_per_second": seen.per_second, f"{page}_bytes": float(seen.largest)})
 
 
-def _goal(page: str) -> Goal:
+def _walked(world: World, pages: tuple[str, ...] = WALK) -> tuple[tuple[str, str], ...]:
+    """Everyone's pages in turn, so that no two who follow each other open the same one."""
+    paths = world.people[SHORT][1]
+    return tuple(
+        (paths[pages[(n + n // PEOPLE) % len(pages)]], cookie) for n, cookie in enumerate(world.crowd * len(pages))
+    )
+
+
+def _seconds(world: World, usual: float) -> float:
+    return usual / 8 if world.small else usual
+
+
+def _times(seen: Seen, **more: float) -> Outcome:
+    figures = {"p99_ms": seen.p99_ms, "median_ms": seen.median_ms, "per_second": seen.per_second}
+    return _outcome({**figures, "waited": float(seen.waited), **more})
+
+
+def _outcome(figures: dict[str, float]) -> Outcome:
+    """Any page that is not answered with 200 ends the run, so that this stands for all."""
+    return Outcome(1, SEEN, figures)
+
+
+def _paths() -> tuple[str, ...]:
+    return ("overview", "list", "middle_of_list", "entry", "download", "choices")
+
+
+def _longer(page: str) -> Goal:
     return Goal(f"G6.3 {page}", LONG, f"{page}_ms", 1.2, over=SHORT, at_most=True)
 
 
 BENCHMARK = Benchmark(
     "w6",
-    (Arm(SHORT, pages_of(SHORT)), Arm(LONG, pages_of(LONG))),
     (
-        *(_goal(page) for page in ("overview", "list", "middle_of_list", "entry", "download")),
-        Goal("G6.3 HTML", LONG, "html_kb", 100, at_most=True),
+        *(
+            arm
+            for page in LOOKED_AT
+            for arm in (Arm(f"{page}, bare", bare(page)), Arm(f"{page}, signed in", real(page)))
+        ),
+        Arm(SHORT, pages_of(SHORT)),
+        Arm(LONG, pages_of(LONG)),
+        Arm(NO_REST, without_rest),
+        Arm(QUIET, people(meanwhile=False)),
+        Arm(BUSY, people(meanwhile=True)),
     ),
-    _world,
+    (
+        *(
+            Goal(f"G6.1 {page}", f"{page}, signed in", f"{page}_per_second", 0.6, over=f"{page}, bare")
+            for page in LOOKED_AT
+        ),
+        Goal("G6.2 without rest", NO_REST, "p99_ms", 60, at_most=True),
+        Goal("G6.2 people", QUIET, "p99_ms", 60, at_most=True),
+        *(_longer(page) for page in ("overview", "list", "middle_of_list", "entry", "download")),
+        Goal("G6.3 HTML", LONG, "html_kb", 100, at_most=True),
+        Goal("G6.4", BUSY, "p99_ms", 2, over=QUIET, at_most=True),
+    ),
+    world,
 )

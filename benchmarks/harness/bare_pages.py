@@ -25,11 +25,14 @@ def hello() -> Flask:
 
 
 @contextmanager
-def serving(factory: str, environment: dict[str, str] | None = None, *, threads: int = 8) -> Iterator[int]:
-    """The port of `factory` (module:name) on granian, one process, in a process of its own that is ended after."""
+def serving(
+    factory: str, environment: dict[str, str] | None = None, *, threads: int = 8, processes: int = 1
+) -> Iterator[int]:
+    """The port of `factory` (module:name) on granian, in processes of their own that are ended after."""
     port = free_port()
     argv = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--host", "127.0.0.1"]
-    argv += ["--port", str(port), "--blocking-threads", str(threads), "--no-ws", "--no-log", factory]
+    argv += ["--port", str(port), "--blocking-threads", str(threads), "--workers", str(processes)]
+    argv += ["--no-ws", "--no-log", factory]
     process = subprocess.Popen(argv, env=environment)
     try:
         _wait_for(port)
