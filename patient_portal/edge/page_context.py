@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from babel.support import NullTranslations
 from flask import Flask, Response, g, request, session, url_for
-from flask_babel import gettext
+from flask_babel import get_translations
 from markupsafe import Markup, escape
 
 from patient_portal.edge.app_files import file_version
@@ -31,10 +32,20 @@ def language_code() -> str:
     return str(g.language)
 
 
+def _catalog() -> NullTranslations:
+    """The words of this request's language, looked for once: a page asks for a hundred, and looking for the catalog
+    took longer than finding the word. It is kept where flask_babel's `force_locale` and `refresh` forget it."""
+    found: NullTranslations | None = getattr(g.get("_flask_babel"), "babel_translations", None)
+    if found is None:
+        found = get_translations()
+        g._flask_babel.babel_translations = found
+    return found
+
+
 def say(value: object) -> Markup:
     """A phrase in the reader's language; anything else as it is. Always escaped."""
     if isinstance(value, Phrase):
-        translated = gettext(value.msgid)
+        translated = str(_catalog().ugettext(value.msgid))
         return escape(translated % dict(value.values) if value.values else translated)
     return escape("" if value is None else value)
 
@@ -49,6 +60,9 @@ def add_context(app: Flask) -> None:
     """Install filters and variables."""
     app.add_template_filter(say)
     add_times(app)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of Jinja's i18n extension
+        lambda one: _catalog().ugettext(one), lambda one, many, n: _catalog().ungettext(one, many, n), newstyle=True
+    )
     app.context_processor(_variables)
     app.after_request(_keep_language)
 
