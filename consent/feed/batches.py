@@ -11,18 +11,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
-from consent.feed.channel import note_heard
 from consent.feed.cursor import Cursor, LostCursor
-from consent.feed.keep_receipts import KEEP_BATCH, WAITS, batch_receipt, keep_receipts
 from consent.feed.pace import Pace
 from consent.feed.read_ahead import ReadAhead, run_end
 from consent.feed.read_events import Told, read_events, up_to_unreadable
 from consent.feed.read_lines import is_told_by_lines, read_lines
 from consent.feed.rebuild import Events, number, rebuild
 from consent.feed.retelling import Purpose, Retold, leave_behind, next_of_backfill, next_repair
-from consent.feed.state import TO_DO_COLUMNS, ToDo, to_do_after
 from consent.store_config import Store
-from consent.stores.adapter import BatchAnswer
 from consent.stores.lines import LineEvents, Lines
 from database.keyring import KeyRing
 
@@ -31,7 +27,7 @@ _WAITING = text(
     "SELECT id, first_event, last_event, first_position, last_position, positions, purpose FROM store_batch"
     " WHERE store_id = :store AND first_event = :event AND answered_at IS NULL"
 )
-_ADVANCE = text(
+ADVANCE = text(
     "UPDATE store_cursor SET position = :after, event_number = :event, failures = 0, last_error = NULL,"
     " next_try_at = NULL, updated_at = :now WHERE store_id = :store AND position = :before"
 )
@@ -39,23 +35,19 @@ _NUMBERED = text(
     "UPDATE store_cursor SET event_number = :event, failures = 0, last_error = NULL, next_try_at = NULL,"
     " updated_at = :now WHERE store_id = :store AND event_number = :before"
 )
-_ANSWERED = text("UPDATE store_batch SET told_at = :now, answered_at = :now WHERE id = :id AND answered_at IS NULL")
-# The same, the cursor of the stream moved, the channel heard and the receipt kept: what most batches end with. And
-# what there is to do then.
-_STREAMED = text(
-    f"WITH answered AS ({_ANSWERED.text} RETURNING store_id),"  # noqa: S608 - constants
-    " heard AS (UPDATE store_channel SET since = CASE WHEN state = 'active' THEN since ELSE :now END, state = 'active',"
-    "  heard_at = :now, last_error = NULL WHERE store_id IN (SELECT store_id FROM answered)),"
-    f" moved AS ({_ADVANCE.text} AND store_id IN (SELECT store_id FROM answered) RETURNING store_id),"
-    f" kept AS ({KEEP_BATCH} FROM moved) SELECT {TO_DO_COLUMNS}, EXISTS (SELECT FROM moved) AS moved, {WAITS} AS waits"
-)
+ANSWERED = text("UPDATE store_batch SET told_at = :now, answered_at = :now WHERE id = :id AND answered_at IS NULL")
 # Until the transaction ends nobody else makes a batch of this store or begins a backfill.
+# The batch's row, for whatever comes after `FROM`.
+MAKE = (
+    "INSERT INTO store_batch (id, store_id, first_event, last_event, first_position, last_position, positions,"
+    " made_at, purpose) SELECT CAST(:made_id AS uuid), :store, CAST(:first_event AS bigint),"
+    " CAST(:last_event AS bigint), CAST(:first_position AS bigint), CAST(:last_position AS bigint),"
+    " CAST(:positions AS bigint[]), CAST(:made_at AS timestamptz), :purpose"
+)
 _MAKE = text(
-    "WITH held AS (SELECT 1 FROM store_cursor WHERE store_id = :store_id AND position = :cursor"
+    "WITH held AS (SELECT 1 FROM store_cursor WHERE store_id = :store AND position = :cursor"  # noqa: S608 - constants
     "  AND event_number = :first_event - 1 FOR NO KEY UPDATE)"
-    " INSERT INTO store_batch (id, store_id, first_event, last_event, first_position, last_position, positions,"
-    "  made_at, purpose) SELECT :id, :store_id, :first_event, :last_event, :first_position, :last_position,"
-    " CAST(:positions AS bigint[]), :made_at, :purpose FROM held ON CONFLICT DO NOTHING RETURNING id"
+    f" {MAKE} FROM held ON CONFLICT DO NOTHING RETURNING id"
 )
 _SHRINK = text(
     "UPDATE store_batch SET id = :new, last_event = :last_event, last_position = :last_position,"
@@ -163,6 +155,19 @@ def _read(
     return ahead.head(store, *run, lambda start, stop: read_lines(session, ring, store, start, stop, now))
 
 
+def following(store: Store, made: MadeBatch, most: int, ahead: ReadAhead) -> MadeBatch | None:
+    """The batch of the stream that comes after `made`, when its run was read ahead and is as it most often is: there is
+    something to tell, and each name can be opened."""
+    start = made.last_position + 1
+    stop = run_end(start, most)
+    told = ahead.take(store, start, stop) if made.purpose is Purpose.STREAM else None
+    if not told or up_to_unreadable(told, stop) != (told, stop):
+        return None
+    ahead.begin(store, stop, most)
+    first = made.last_event + 1
+    return MadeBatch(uuid4(), first, start, stop - 1, LineEvents(first, told))
+
+
 def _retold(session: Session, store: Store, cursor: Cursor, found: Retold | None, now: datetime) -> MadeBatch | None:
     return _make(session, store, cursor, found, now) if found is not None and found.told else None
 
@@ -171,15 +176,16 @@ def _make(session: Session, store: Store, cursor: Cursor, found: Retold, now: da
     told, stop = up_to_unreadable(found.told, found.stop)
     events = number(told, store, cursor.event_number + 1)
     made = MadeBatch(uuid4(), cursor.event_number + 1, found.start, stop - 1, events, found.purpose)
-    if session.scalar(_MAKE, {**_batch_row(store, made, now), "cursor": cursor.position}) is None:
+    if session.scalar(_MAKE, {**batch_row(store, made, now), "cursor": cursor.position}) is None:
         raise LostCursor  # another sender made this batch first, or a backfill began
     return made
 
 
-def _batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
+def batch_row(store: Store, made: MadeBatch, now: datetime) -> dict[str, Any]:
+    """What MAKE is bound to."""
     return {
-        "id": made.id,
-        "store_id": store.id,
+        "made_id": made.id,
+        "store": store.id,
         "first_event": made.first_event,
         "last_event": made.last_event,
         "first_position": made.first_position,
@@ -201,28 +207,9 @@ def _rebuild(session: Session, ring: KeyRing, store: Store, row: Any, now: datet
     return _cut(session, made, before or [event.position for event in events if event.position == broken])
 
 
-def settle(session: Session, store: Store, made: MadeBatch, answer: BatchAnswer, now: datetime) -> ToDo | None:
-    """Keep the receipts and move the cursor, and note that the store was heard; LostCursor when another sender was
-    here first. What there is to do then, after a batch of the stream."""
-    waits: bool | None = None
-    to_do: ToDo | None = None
-    if made.purpose is Purpose.STREAM:
-        moves = {"before": made.first_position, "after": made.last_position + 1, "event": made.last_event}
-        kept = batch_receipt(store, made.id, answer, now)
-        row = session.execute(_STREAMED, {**kept, "id": made.id, **moves}).one()
-        if not row.moved:
-            raise LostCursor
-        waits, to_do = row.waits, to_do_after(moves["after"], made.last_event, row)
-    else:
-        pass_over(session, store, made, now)
-        note_heard(session, store, now)
-    keep_receipts(session, store, made.id, made.events, answer, now, whole=True, waits=waits)
-    return to_do
-
-
 def pass_over(session: Session, store: Store, made: MadeBatch, now: datetime) -> None:
     """Leave a parked batch behind without a receipt."""
-    if _count(session.execute(_ANSWERED, {"id": made.id, "now": now})) != 1:
+    if _count(session.execute(ANSWERED, {"id": made.id, "now": now})) != 1:
         raise LostCursor
     _leave_behind(session, store, made, now)
 
@@ -241,7 +228,7 @@ def _leave_behind(session: Session, store: Store, made: MadeBatch, now: datetime
 
 def _advance(session: Session, store: Store, before: int, after: int, event: int, now: datetime) -> None:
     bound = {"store": store.id, "before": before, "after": after, "event": event, "now": now}
-    if _count(session.execute(_ADVANCE, bound)) != 1:
+    if _count(session.execute(ADVANCE, bound)) != 1:
         raise LostCursor
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 import structlog
 from sqlalchemy.orm import Session
 
-from consent.feed.batches import MadeBatch, next_batch, settle, shrink
+from consent.feed.batches import MadeBatch, following, next_batch, shrink
 from consent.feed.channel import (
     Channel,
     ChannelState,
@@ -27,6 +27,7 @@ from consent.feed.pace import Pace
 from consent.feed.parking import Parked, next_parked, park, resolve, try_later
 from consent.feed.pause import PAUSED
 from consent.feed.read_ahead import ReadAhead
+from consent.feed.settle import settle
 from consent.feed.state import ToDo, read_state
 from consent.store_config import Store
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered, StoreAdapter, batch_of
@@ -217,14 +218,18 @@ class Sender:
         return Step.SENT
 
     def _settle(self, made: MadeBatch, answer: BatchAnswer, onward: bool) -> None:
+        then: MadeBatch | None = None
         if onward and self.ahead is not None:
             self.ahead.wait(self.store)
+            then = following(self.store, made, self.flow.batch, self.ahead)
         self.flow.alone = onward
         try:
             with self.database.begin(as_propagation()) as session:
                 now = self.clock()
-                to_do = settle(session, self.store, made, answer, now)
-                if onward:
+                to_do, is_made = settle(session, self.store, made, answer, now, then)
+                if is_made:
+                    self.flow.made, self.flow.made_at = then, time.monotonic()
+                elif onward:
                     self._make_next(session, to_do or read_state(session, self.store, now), now)
         except BaseException:
             self.flow.made, self.flow.idle_at = None, float("-inf")

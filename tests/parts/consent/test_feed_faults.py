@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from consent.decision import Answer
+from consent.feed.pace import Pace
+from consent.feed.pause import pause
+from consent.feed.read_ahead import ReadAhead
 from consent.feed.sender import Step
+from database.context import as_propagation
+from database.unit_of_work import count_statements
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import person
 from tests.parts.consent.receiver import Receiver
@@ -26,6 +33,11 @@ def rows(world: World, sql: str) -> list[Any]:
 
 def one(world: World, sql: str) -> Any:
     return rows(world, sql)[0][0]
+
+
+def run(world: World, sql: str) -> None:
+    with world.database.maintenance.engine.begin() as connection:
+        connection.execute(text(sql))
 
 
 def test_store_down_then_up(world: World, platform: Receiver) -> None:
@@ -171,3 +183,38 @@ def test_two_senders_at_once_do_no_harm(world: World, platform: Receiver) -> Non
     for number in range(6):
         versions = [version for value, version, _ in platform.effects if value == f"MRN-{number}"]
         assert versions == sorted(set(versions)), "I2, I3: each version at most once, rising"
+
+
+def test_the_next_batch_is_made_by_the_statement_that_settles(world: World, monkeypatch: Any) -> None:
+    """SUB-07: when its run is read ahead. A transaction that fails costs neither, and a pause comes before it."""
+    monkeypatch.setattr("consent.feed.sender.FRESH_SECONDS", 3600)
+    receiver = world.add(TEMPUS)
+    for number in range(14):
+        world.press(person(world.database, number))
+    world.sequence()
+    said: list[str] = []
+    count_statements(world.database.worker.engine, said)
+    ahead = ReadAhead(world.database.worker, world.database.keyring, world.clock)
+    sender = replace(world.sender("tempus"), ahead=ahead, pace=Pace(batch=2))
+    try:
+        assert [sender.step(onward=True) for _ in range(2)] == [Step.SENT] * 2
+        ahead.wait(sender.store)
+        said.clear()
+        assert sender.step(onward=True) is Step.SENT
+        assert [one.split()[1] for one in said if one.startswith(("WITH to_do", "WITH held"))] == ["to_do"]
+        run(world, "ALTER TABLE store_batch ADD CONSTRAINT broken CHECK (first_event <> 9) NOT VALID")
+        ahead.wait(sender.store)
+        with pytest.raises(IntegrityError):
+            sender.step(onward=True)
+        run(world, "ALTER TABLE store_batch DROP CONSTRAINT broken")
+        assert [sender.step(onward=True) for _ in range(2)] == [Step.SENT] * 2, "the batch before, told again"
+        ahead.wait(sender.store)
+        with world.database.worker.begin(as_propagation()) as session:
+            pause(session, sender.store, "ops", "a test", world.clock())
+        assert [sender.step(onward=True) for _ in range(2)] == [Step.SENT, Step.PAUSED], "what was under way ends"
+    finally:
+        ahead.close()
+    assert [numbers for _, numbers in receiver.heard] == [(1, 2), (3, 4), (5, 6), (7, 8), (7, 8), (9, 10), (11, 12)]
+    assert one(world, "SELECT count(*) FROM receipt") == 6
+    assert one(world, "SELECT count(*) FROM store_batch") == 6
+    assert one(world, "SELECT position FROM store_cursor WHERE store_id = 'tempus'") == 12
