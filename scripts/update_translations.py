@@ -1,7 +1,7 @@
 """Brings the message catalogs up to date with the sentences in the templates and rooms.
 
     python scripts/update_translations.py           extract, update every catalog, say what is missing
-    python scripts/update_translations.py --check   change nothing; exit 1 when a shipped language misses a sentence
+    python scripts/update_translations.py --check   change nothing; exit 1 when a complete language misses a sentence
 
 Old translations are never guessed at ("fuzzy"): a changed sentence is a new one. Catalogs carry no line numbers and
 are sorted, so that a change in a page changes only the lines of its own sentences.
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CATALOGS = ROOT / "patient_portal" / "translations"
 ROOMS = ("templates", "patient_portal", "research", "consent", "fhir_bridge", "notifications", "vocabulary")
 KEYWORDS = {**DEFAULT_KEYWORDS, "_l": None, "phrase": None}
-SHIPPED = ("es",)
+COMPLETE = ("ar", "es")
 
 
 def extracted() -> Catalog:
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
         catalog = read(language) if check else update(language, template)
         absent = missing(catalog, template)
         sys.stdout.write(f"{language}: {len(absent)} missing\n")
-        if language in SHIPPED:
+        if language in COMPLETE:
             sys.stdout.writelines(f"  {sentence!r}\n" for sentence in absent)
             failed = failed or bool(absent)
     return 1 if check and failed else 0

@@ -10,11 +10,21 @@ from collections.abc import Iterator, Sequence
 import pytest
 from babel.messages.catalog import Catalog, Message
 
-from patient_portal.edge.languages import SHIPPED, SOURCE
+from patient_portal.edge.languages import COMPLETE, SOURCE
 from scripts.update_translations import extracted, missing, read
 
-TRANSLATED = [code for code in SHIPPED if code != SOURCE]
-CATALOGS = [*TRANSLATED, "ar"]
+CATALOGS = [code for code in COMPLETE if code != SOURCE]
+# Arabic has a form of the word for one and for two, and says no number beside it.
+SPELLED_OUT = {
+    "ar": {
+        "1 day",
+        "1 month",
+        "1 week",
+        "In 2 minutes you will be signed out, to keep your record private. Press the button to go on. What you typed"
+        " stays.",
+        "It says that it removed 1 entry about you.",
+    }
+}
 PLACE = re.compile(r"%\(\w+\)[sd]|%%")
 NUMBER = re.compile(r"\d+")
 NAMES = re.compile(r"\b(?:CancerLinQ|Discovery|SEER|HIPAA|FHIR|STOP|HELP|WCAG|ECOG|HER2|JavaScript)\b")
@@ -34,6 +44,8 @@ SAME_IN_SPANISH = {
     "PD-L1",
     "PDF",
     "final",
+    "genes",
+    "normal",
 }
 
 Row = tuple[str, Sequence[str], Sequence[str]]
@@ -99,6 +111,27 @@ SENSE: dict[str, list[Row]] = {
         ("Nothing changes. You stay out.", (r"خارج\w*",), (r"داخل\w*",)),
         ("No, do not share with this study", ("لا",), ("نعم",)),
         ("Stop sharing with this study", ("أوقفوا",), ("نعم",)),
+        ("In CancerLinQ", ("داخل",), ("خارج",)),
+        ("Out of CancerLinQ", ("خارج",), ("داخل",)),
+        ("Leave CancerLinQ", ("الخروج",), ("العودة",)),
+        ("Go back into CancerLinQ", ("العودة",), ("الخروج",)),
+        ("Take me out of CancerLinQ", ("أخرجوني",), ("أعيدوني",)),
+        ("Take this patient out of CancerLinQ?", ("تُخرج",), ("تعيد", "لا")),
+        ("This patient is out of CancerLinQ", ("خارج",), ("داخل",)),
+        ("The patient has gone back into CancerLinQ since", ("عاد",), ("خرج", "خارج")),
+        ("You said no to %(name)s", ("لا",), ("نعم",)),
+        ("Yes to %(name)s", ("نعم",), ("لا",)),
+        ("No to %(name)s", ("لا",), ("نعم",)),
+        ("You share with %(name)s", ("تشارك",), ("لا", r"أوقف\w*")),
+        ("Sign and share", ("التوقيع", "والمشاركة"), ("لا",)),
+        ("Stop all research sharing", ("أوقفوا", "كل"), ("نعم",)),
+        ("Keep things as they are", ("اترك", "كما"), ("غيّر",)),
+        ("Turn texts off", ("إيقاف",), ("تشغيل",)),
+        ("Yes, text me again", ("نعم", "أرسلوا"), ("إيقاف", "لا")),
+        ("You will not be in any new build.", ("لن",), ("قد",)),
+        ("We stop sending. It deletes what it holds about you.", ("نتوقف", "ويحذف"), ("يحتفظ",)),
+        ("Your clinic may send your data to it again.", ("يجوز", "أخرى"), ("لا",)),
+        ("because you are out of CancerLinQ, which feeds it", ("خارج",), ("داخل",)),
     ],
 }
 # If these two changed places, the check of their sense would have to notice.
@@ -150,9 +183,9 @@ def wrong_words(text: str, needed: Sequence[str], forbidden: Sequence[str]) -> l
     return [word for word in needed if not says(word)] + [word for word in forbidden if says(word)]
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
+@pytest.mark.parametrize("language", CATALOGS)
 def test_no_sentence_is_missing(language: str, sentences: Catalog) -> None:
-    """LANG-03: no missing message in a shipped language; `scripts/update_translations.py` lists them."""
+    """LANG-03: no missing message in a complete language; `scripts/update_translations.py` lists them."""
     assert missing(read_once(language), sentences) == []
 
 
@@ -180,11 +213,11 @@ def test_names_stay_as_they_are(language: str) -> None:
             assert set(NAMES.findall(text)) == wanted, ids[0]
 
 
-@pytest.mark.parametrize("language", TRANSLATED)
+@pytest.mark.parametrize("language", CATALOGS)
 def test_numbers_stay_as_they_are(language: str) -> None:
     """LANG-03: ten minutes are ten minutes, and 911 is 911, in every language."""
     for ids, said in translated(language):
-        for text in said:
+        for text in said if ids[0] not in SPELLED_OUT.get(language, ()) else ():
             assert sorted(NUMBER.findall(text)) == sorted(NUMBER.findall(ids[0])), ids[0]
 
 
