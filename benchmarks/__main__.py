@@ -1,4 +1,4 @@
-"""`python -m benchmarks w2 --reps 5 --json out.json`, `python -m benchmarks all`, `python -m benchmarks scale`."""
+"""`python -m benchmarks w2 --reps 5 --json out.json`, `python -m benchmarks all`, `… scale`, `… everyone`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import orjson
 from benchmarks.harness.arms import Result, lines, run
 from benchmarks.harness.probes import measure
 from benchmarks.harness.say import say
-from benchmarks.scale import growth
+from benchmarks.scale import everyone, growth
 
 HERE = Path(__file__).parent
 
@@ -44,17 +44,20 @@ def main() -> int:
     """0 when every goal was met."""
     benchmarks = found()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="+", choices=[*benchmarks, "all", "scale"])
+    parser.add_argument("what", nargs="+", choices=[*benchmarks, "all", "scale", "everyone"])
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--small", action="store_true", help="about a tenth: shows that the harness works, no speed")
-    parser.add_argument("--people", type=int, default=10_000_000, help="scale: the largest size")
-    parser.add_argument("--data", type=Path, help="scale: keep the filled databases here")
-    parser.add_argument("--filled", action="store_true", help="scale: --data holds them already")
+    parser.add_argument("--people", type=int, default=10_000_000, help="scale, everyone: the largest size")
+    parser.add_argument("--data", type=Path, help="scale, everyone: keep the filled databases here")
+    parser.add_argument("--filled", action="store_true", help="scale, everyone: --data holds them already")
     parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "benchmarks")
     asked = parser.parse_args()
     if asked.what == ["scale"]:
         growth.run(asked.people, asked.reps, asked.data, asked.out, filled=asked.filled)
+        return 0
+    if asked.what == ["everyone"]:
+        everyone.run(asked.people, asked.data, asked.out, filled=asked.filled)
         return 0
     names = list(benchmarks) if "all" in asked.what else asked.what
     results = [result for name in names if (result := run_one(benchmarks[name], asked)) is not None]

@@ -26,20 +26,30 @@ from database.prepare import create_database, with_database
 
 HELD = "SELECT value, version, answer FROM portal_consent_state"
 RAW_HELD = "SELECT value, version, answer FROM raw"
-_STANDING = (
+STANDING = (
     "FROM person p JOIN LATERAL (SELECT version, answer, recorded_at FROM decision d WHERE d.person_id = p.id"
     " ORDER BY version DESC LIMIT 1) d ON true"
 )
-_VALUE = "'MRN-' || lpad(p.person_no::text, 7, '0')"
-_RAW = (
-    f"COPY (SELECT 'urn:oid:2.16.840.1.113883.19.5', {_VALUE}, d.version, d.answer, d.recorded_at"
-    f" {_STANDING}) TO STDOUT (FORMAT binary)"
-)
-_LINES = (
-    'SELECT string_agg(format(\'{"event":%%s,"subject":{"value":"%%s"},"version":%%s,"answer":"%%s"}\','
-    f" p.person_no, {_VALUE}, d.version, d.answer), E'\\n' ORDER BY p.person_no) || E'\\n'"
-    f" {_STANDING} WHERE p.person_no > %s AND p.person_no <= %s"
-)
+
+
+def value(people: int) -> str:
+    """SQL of the record number of `p`, one of so many people."""
+    return f"'MRN-' || lpad(p.person_no::text, {max(7, len(str(people)))}, '0')"
+
+
+def _raw(people: int) -> str:
+    return (
+        f"COPY (SELECT 'urn:oid:2.16.840.1.113883.19.5', {value(people)}, d.version, d.answer, d.recorded_at"
+        f" {STANDING}) TO STDOUT (FORMAT binary)"
+    )
+
+
+def _lines(people: int) -> str:
+    return (
+        'SELECT string_agg(format(\'{"event":%%s,"subject":{"value":"%%s"},"version":%%s,"answer":"%%s"}\','
+        f" p.person_no, {value(people)}, d.version, d.answer), E'\\n' ORDER BY p.person_no) || E'\\n'"
+        f" {STANDING} WHERE p.person_no > %s AND p.person_no <= %s"
+    )
 
 
 def filled_warehouse(world: World, _turn: int) -> Outcome:
@@ -68,7 +78,7 @@ def copy_raw(filling: World, url: str) -> float:
     with (
         psycopg.connect(filling.database.superuser_url) as source,
         psycopg.connect(url) as target,
-        source.cursor().copy(_RAW) as out,
+        source.cursor().copy(_raw(filling.people).encode()) as out,
         target.cursor().copy("COPY raw FROM STDIN (FORMAT binary)") as into,
     ):
         for block in out:
@@ -94,9 +104,9 @@ def filled_lines(world: World, _turn: int) -> Outcome:
     return replace(world.expected_outcome, figures=figures)
 
 
-def fill_apart(filling: World, store: Store) -> dict[str, float]:
-    """A backfill in a process of its own: what `w3_filler` says of it."""
-    begin_anew(filling, store)
+def fill_apart(filling: World, store: Store, **how: object) -> dict[str, float]:
+    """A backfill in a process of its own, of a store that behaves like `how`: what `w3_filler` says of it."""
+    begin_anew(filling, store, **how)
     given = pickle.dumps((filling.database.urls.worker, filling.ring_file, store))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.w3_filler"], input=given, stdout=subprocess.PIPE, check=True
@@ -119,10 +129,11 @@ def post_lines(filling: World, at_once: int = 5_000) -> float:
     """Seconds it takes to tell the store `sql-lines` of everyone."""
     session = requests.Session()
     session.trust_env = False
+    asked = _lines(filling.people).encode()
     began = time.perf_counter()
     with psycopg.connect(filling.database.superuser_url) as connection:
         for first in range(0, filling.people, at_once):
-            row = connection.execute(_LINES.encode(), [first, first + at_once]).fetchone()
+            row = connection.execute(asked, [first, first + at_once]).fetchone()
             body = str(row[0]).encode() if row else b""
             signed = sign(filling.stores[0].secrets, f"m{first}", body, datetime.now(UTC))
             headers = {**signed, "content-type": "application/x-ndjson"}
@@ -130,10 +141,10 @@ def post_lines(filling: World, at_once: int = 5_000) -> float:
     return time.perf_counter() - began
 
 
-def begin_anew(world: World, store: Store) -> None:
+def begin_anew(world: World, store: Store, **how: object) -> None:
     """As if the store had been told of one person long ago: it then hears of all that stands."""
     note_stores(world.database.worker, [store], utc_now())
-    world.at_start([store], 0)
+    world.at_start([store], 0, **how)
     world.at_position([store], world.top())
     with psycopg.connect(world.database.superuser_url, autocommit=True) as connection:
         connection.execute("DELETE FROM store_backfill WHERE store_id = %s", [store.id])

@@ -31,9 +31,9 @@ _ENDED = (
     "SELECT person_id, version FROM decision d WHERE answer = 'yes' AND NOT EXISTS"
     " (SELECT FROM decision t WHERE t.person_id = d.person_id AND t.version > d.version)"
 )
-_HOW_MANY = f"SELECT count(*) FROM ({_ENDED}) e"  # noqa: S608 - constants
+HOW_MANY = f"SELECT count(*) FROM ({_ENDED}) e"  # noqa: S608 - constants
 _WRITTEN = "SELECT count(*) FROM unsequenced u JOIN decision d ON d.id = u.decision_id WHERE d.answer = 'no'"
-_RAW = (
+RAW = (
     "WITH made AS (INSERT INTO decision (id, person_id, version, choice, answer, categories, sensitive, actor_kind,"  # noqa: S608 - constants
     " means, language, reason, confirmed_by_person, asked_at, recorded_at, idempotency_key, salt)"
     " SELECT uuidv7(), person_id, version + 1, choice, 'no', '{}', '{}', 'system', 'expiry', language,"
@@ -41,7 +41,7 @@ _RAW = (
     f" WHERE (person_id, version) IN ({_ENDED}) RETURNING id, person_id, version)"
     " INSERT INTO unsequenced (decision_id, person_id, version, leaf) SELECT id, person_id, version, '\\x00' FROM made"
 )
-_AS_BEFORE = (
+AS_BEFORE = (
     "SET session_replication_role = replica",
     "DELETE FROM audit_event WHERE event = 'decision.recorded'",
     "DELETE FROM unsequenced",
@@ -68,7 +68,7 @@ def raw_statement(world: World, _turn: int) -> Outcome:
     count = _before(world.ending)
     with psycopg.connect(world.ending.database.superuser_url, autocommit=True) as connection:
         began = time.perf_counter()
-        connection.execute(_RAW.encode())
+        connection.execute(RAW.encode())
         took = time.perf_counter() - began
     return _ended(world, count, took)
 
@@ -76,9 +76,9 @@ def raw_statement(world: World, _turn: int) -> Outcome:
 def _before(world: World) -> int:
     """Every yes has run out and nothing of it is written yet; how many people said yes last."""
     with psycopg.connect(world.database.superuser_url, autocommit=True) as connection:
-        for statement in _AS_BEFORE:
+        for statement in AS_BEFORE:
             connection.execute(statement.encode())
-        row = connection.execute(_HOW_MANY.encode()).fetchone()
+        row = connection.execute(HOW_MANY.encode()).fetchone()
         return int(row[0]) if row else 0
 
 
@@ -86,7 +86,7 @@ def _ended(world: World, count: int, took: float) -> Outcome:
     """What was written is what should be: a no after each yes, and a place in the line of the sequencer."""
     with psycopg.connect(world.ending.database.superuser_url) as connection:
         row = connection.execute(_WRITTEN.encode()).fetchone()
-        left = connection.execute(_HOW_MANY.encode()).fetchone()
+        left = connection.execute(HOW_MANY.encode()).fetchone()
     assert row == (count,), "not everyone's yes ended"
     assert left == (0,), "a yes still stands"
     return replace(world.expected_outcome, figures={"seconds": took, "per_second": count / took})

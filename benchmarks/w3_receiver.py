@@ -1,9 +1,9 @@
 """The stores of W3: one process that checks signatures, takes lines or Bundles, signs receipts, and remembers.
 
 `python -m benchmarks.w3_receiver` writes its port and serves until its input ends. `POST /s/NAME` takes a delivery;
-`POST /manner/NAME` sets how that store behaves (`delay_ms`, `answer`: good, 503, hang) and forgets what it took;
-`GET /taken/NAME` gives what it took in order, a line `value version answer event milliseconds` for each event.
-`/r/NAME` is the base of a FHIR server that holds nothing yet and takes what it is told.
+`POST /manner/NAME` sets how that store behaves (`delay_ms`, `answer`: good, 503, hang; `keeps` false: it only counts)
+and forgets what it took; `GET /taken/NAME` gives what it took in order, a line `value version answer event
+milliseconds` for each event. `/r/NAME` is the base of a FHIR server that holds nothing yet and takes what it is told.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Manner:
 
     delay_ms: float = 0.0
     answer: str = "good"
+    keeps: bool = True
     taken: list[Delivery] = field(default_factory=list)
     count: int = 0
 
@@ -97,7 +98,8 @@ class Handler(socketserver.StreamRequestHandler):
         if "portal-notification" not in headers:
             is_bundle = "fhir" in headers["content-type"]
             receipts = _receipts_of_bundle(body) if is_bundle else _receipts_of_lines(body)
-            manner.taken.append((time.time(), is_bundle, body))
+            if manner.keeps:
+                manner.taken.append((time.time(), is_bundle, body))
             manner.count += len(receipts)
         answer = msgspec.json.encode({"store": store, "receipts": receipts})
         if manner.delay_ms:

@@ -158,7 +158,7 @@ def fill(bench: BenchServer, name: str, people: int, uuid: Ids = random_uuid) ->
     took: dict[str, float] = {}
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
-        later = _drop_keys(connection)
+        later = drop_keys(connection)
         for table, group in groupby(statements(people, uuid), key=lambda item: item[0]):
             began = time.monotonic()
             with connection.transaction():
@@ -184,7 +184,7 @@ def fill(bench: BenchServer, name: str, people: int, uuid: Ids = random_uuid) ->
     return {"people": people, "seconds": {table: round(seconds, 1) for table, seconds in took.items()}}
 
 
-def _drop_keys(connection: psycopg.Connection[Any]) -> list[str]:
+def drop_keys(connection: psycopg.Connection[Any]) -> list[str]:
     """Drop the filled tables' constraints and indexes; returns the statements that make them again, in order."""
     names = "(" + ", ".join(f"'{table}'::regclass" for table in FILLED) + ")"
     found = connection.execute(

@@ -14,6 +14,7 @@ from benchmarks.__main__ import found
 from benchmarks.harness.arms import Benchmark, run, take_turn
 from benchmarks.harness.probes import Probe
 from benchmarks.scale import growth
+from benchmarks.scale.everyone import as_markdown
 from benchmarks.w1_retrieve import BENCHMARK as RETRIEVE
 from benchmarks.w2_record_decision import BENCHMARK
 from benchmarks.w3_propagate import BENCHMARK as PROPAGATE
@@ -74,3 +75,12 @@ def test_all_that_retrieve_get_the_same() -> None:
     with RETRIEVE.world(True) as shared:
         outcomes = take_turn(_only(RETRIEVE, *arms), shared, 0)
     assert {one.count for one in outcomes.values()} == {3_000}
+
+
+def test_the_curve_of_everyone_is_a_row_for_each_arm() -> None:
+    """Times of a person at each size, and beside ours how often the raw arm's; what was not run is said so."""
+    raw, ours = {"us": 4.0, "load": 1.0}, {"us": 9.0, "memory_mb": 120.4, "load": 2.0}
+    written = as_markdown({"sizes": [100, 1_000], "found": {"100": {"raw COPY": raw, "warehouse filled": ours}}})
+    assert "| raw COPY | 4.0 | - |" in written
+    assert "| warehouse filled | 9.0 (2.2x), 120 MB | - |" in written
+    assert "1.0 to 2.0" in written
