@@ -267,8 +267,7 @@ class StoreBatch(Base):
 
 
 class Receipt(Base):
-    """What a store signed about a batch (`event_number` null: all of it, `detail` as `kept_receipts` has it) or about
-    one event of it."""
+    """What a store signed about a batch (`event_number` null; `detail` as in `kept_receipts`) or one event of it."""
 
     __tablename__ = "receipt"
     __table_args__ = (Index("ix_receipt_event", "store_id", "event_number"),)
