@@ -88,6 +88,7 @@ WRONG = [
     ("PORTAL_BASE_URL", "portal", "not a plain web address"),
     ("OPERATOR_ROLE", "hospital", "covered-entity"),
     ("PORTAL_LANGUAGES", "en,xx", "names 'xx'"),
+    ("PORTAL_TIME_ZONE", "Mars/Base", "is 'Mars/Base', which is no time zone"),
     ("PORTAL_PROVIDERS", "/nowhere.toml", "cannot be read"),
     ("PORTAL_TRUSTED_PROXIES", "two", "not a whole number"),
     ("TWILIO_ACCOUNT_SID", "AC1", "TWILIO_AUTH_TOKEN: is not set"),
