@@ -70,6 +70,7 @@ def test_in_the_charts_own_frame_and_taken_back_by_two(
     for box in ("who-patient", "how-phone"):
         frame.locator(f"label[for='{box}']").click()
     frame.get_by_label("Why do you record this?").fill("She called us.")
+    frame.get_by_text("Signature or scan, if you have one").click()
     frame.get_by_label("Signature, if you have one").fill("T. Nguyen")
     frame.get_by_role("button", name="Record: take this patient out").click()
     frame.get_by_role("heading", name="This patient is out of CancerLinQ").wait_for()

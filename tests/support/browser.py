@@ -80,7 +80,7 @@ class Visitor:
     def shows(self, text: str) -> None:
         """As `sees`, for words that are no message of ours."""
         told = self.page.get_by_text(text).first
-        told.wait_for(state="visible", timeout=10_000)
+        told.wait_for(state="visible")
 
     @property
     def html(self) -> str:
