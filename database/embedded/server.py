@@ -29,6 +29,9 @@ FIXED_SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
+    # Where nine or more commit at once, each waits half a millisecond for the others and they share one flush.
+    "commit_delay": "500",
+    "commit_siblings": "8",
     "max_connections": "200",
     "timezone": "UTC",
     "lc_messages": "C",
