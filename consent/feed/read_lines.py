@@ -49,12 +49,13 @@ _CODES = (
     " s AS MATERIALIZED (SELECT person_id, subject FROM store_subject WHERE store_id = :store"
     " AND person_id = ANY (ARRAY(SELECT person_id FROM d)))"
 )
-# The columns of `Named`, of rows with these names.
+# The columns that `opened` takes, of rows with these names. Of a store that knows people by names of one system the
+# sixth is NULL: it is that.
 NAMED_COLUMNS = ", ".join(
     f"string_agg({value}, E'\\n' ORDER BY position, created_at, alias)"
     for value in (
         *("position::text", "version::text", "person_id::text", "alias::text", "encode(value_sealed, 'hex')"),
-        *("to_json(system)::text", "answer", "recorded"),
+        *("CASE WHEN CAST(:system AS text) IS NULL THEN to_json(system)::text END", "answer", "recorded"),
     )
 )
 _GIVEN = (
@@ -127,6 +128,8 @@ def opened(ring: KeyRing, columns: Sequence[str | None], store: Store) -> Lines:
     if columns[0] is None:
         return Lines.of(())
     told = [(column or "").split("\n") for column in columns]
+    if columns[5] is None:
+        told[5] = [orjson.dumps(store.identifier_system).decode()] * len(told[0])
     values = _values(ring, told[3], told[4])
     rests = _rows(values, told) if is_told_by_rows(store) else _lines(values, told)
     return Lines([*map(int, told[0])], [*map(int, told[1])], told[2], rests)
