@@ -36,15 +36,7 @@ def create_app(wiring: Wiring) -> Flask:
     app = Flask(
         "patient_portal", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "patient_portal/static")
     )
-    app.config.update(
-        SECRET_KEY=settings.secret_key,
-        WTF_CSRF_SECRET_KEY=wiring.keyring.blind_index("csrf", "forms").hex(),
-        WTF_CSRF_TIME_LIMIT=None,
-        WTF_CSRF_SSL_STRICT=False,
-        MAX_CONTENT_LENGTH=MAX_BODY,
-        MAX_FORM_MEMORY_SIZE=500_000,
-        PREFERRED_URL_SCHEME="https" if settings.production else "http",
-    )
+    _configure(app, wiring)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["wiring"] = wiring
     app.extensions["jobs"] = job_app(settings.database_url, JOBS)
@@ -73,6 +65,18 @@ def create_app(wiring: Wiring) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask's own docs wrap it
     _serve_files(app, https=settings.production)
     return app
+
+
+def _configure(app: Flask, wiring: Wiring) -> None:
+    app.config.update(
+        SECRET_KEY=wiring.settings.secret_key,
+        WTF_CSRF_SECRET_KEY=wiring.keyring.blind_index("csrf", "forms").hex(),
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        MAX_FORM_MEMORY_SIZE=500_000,
+        PREFERRED_URL_SCHEME="https" if wiring.settings.production else "http",
+    )
 
 
 def _serve_files(app: Flask, *, https: bool) -> None:

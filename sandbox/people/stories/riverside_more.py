@@ -67,12 +67,16 @@ def child_leukemia(person: SyntheticPerson) -> list[Resource]:
     note(chart, "emergency", "2024-02-06", "emergency", ["Bruises and tired for two weeks. Blasts in the blood."])
     note(chart, "procedure", "2024-02-13", "procedure", ["Lumbar puncture. No leukemia cells in the fluid."], "text")
     plan(chart, "2026-04-07", "leukemia", "Back to soccer", "Pills until August. Blood test each month.")
-    # Care that she asked for herself, as the law of most states lets her: not for her mother to read here.
+    _own_care(chart)
+    return chart.resources
+
+
+def _own_care(chart: ChartBuilder) -> None:
+    """Care that she asked for herself, as the law of most states lets her: not for her mother to read here."""
     problem(chart, "own-care", "2026-03", icd("Z30.09", "Encounter for other general counseling and advice on"
             " contraception", ("13197004", "Contraception"), "Birth control counseling"))  # fmt: skip
     prescribe(chart, Medicine("own-care", ("6373", "levonorgestrel"), "own-care", "2026-03-10",
                               "1.5 mg by mouth once, if needed", status="active"))  # fmt: skip
-    return chart.resources
 
 
 def two_primaries(person: SyntheticPerson) -> list[Resource]:
