@@ -180,14 +180,15 @@ def _keep(
 
 
 def _raw(resource: Resource, text: bytes | None) -> bytes | None:
-    """The entry's JSON text; None when it is nested too deep to be written again, so it could never be taken along."""
+    """The entry's JSON text; None when it is nested too deep to be written inside a Bundle, so it could never be taken
+    along: in one it stands four levels down."""
     if text is not None and text.count(b"{") + text.count(b"[") < WRITABLE_DEPTH:
         return text
     try:
-        written = orjson.dumps(resource)
+        orjson.dumps([[[[resource]]]])
+        return orjson.dumps(resource) if text is None else text
     except (orjson.JSONEncodeError, RecursionError):
         return None
-    return written if text is None else text
 
 
 def _says(text: bytes, resource: Resource) -> bool:

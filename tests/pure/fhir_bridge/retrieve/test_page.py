@@ -190,16 +190,18 @@ def test_the_next_link() -> None:
     assert read(bundle(link="x")).next is None
 
 
-@pytest.mark.parametrize("depth", [50, 240, 300, 900])
+@pytest.mark.parametrize("depth", [50, 240, 250, 252, 300, 900])
 @pytest.mark.parametrize("shape", ["list", "object"])
 def test_deep_nesting_costs_only_itself(depth: int, shape: str) -> None:
-    """FHIR-06: an entry nested beyond measure is dropped by name, or kept; the others stay."""
+    """FHIR-06, DL-01: an entry nested beyond measure is dropped by name, or kept; the others stay. What is kept can be
+    written inside a Bundle."""
     opened, closed = ("[" * depth, "]" * depth) if shape == "list" else ('{"x":' * depth + "1", "}" * depth)
     deep = f'{{"resourceType":"Condition","id":"deep","subject":{{"reference":"Patient/p1"}},"x":{opened}{closed}}}'
     body = bundle({"resource": condition()}, {"resource": "DEEP"}).replace(b'"DEEP"', deep.encode())
     page = read(body)
     assert "c1" in [one.id for one in page.received]
     assert "deep" in [one.id for one in page.received] + [one.id for one in page.dropped]
+    assert orjson.dumps({"entry": [{"resource": one.resource} for one in page.received]})
 
 
 def test_a_nested_subject_is_another() -> None:
