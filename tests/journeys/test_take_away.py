@@ -54,7 +54,7 @@ def _read(visitor: Visitor, examine: Examiner) -> None:
     visitor.follow("Note from a specialist visit")
     examine(visitor, "entry-note")
     visitor.follow("Read it here")
-    assert visitor.page.frame_locator("iframe.document").locator("h2").count() == 3
+    visitor.page.frame_locator("iframe.document").locator("h2").nth(2).wait_for()
     examine(visitor, "document")
     visitor.open("/record/kind/test-results")
     visitor.fill("Find in this list", "718-7")
