@@ -76,8 +76,10 @@ def test_what_stands_is_streamed_as_it_is_read_by_keys(world: World, kind: Kind,
     told: list[Line] = []
     stream, start = Standing(world.database.worker, ring, store, (0, top), 2, only_no=only_no), 0
     while start < top:
-        stream.wait(60)
-        part, stop = stream.take(start, 9) or pytest.fail("nothing came")
+        while (taken := stream.take(start, 9)) is None:
+            assert stream.comes, "nothing came"
+            stream.wait(60)
+        part, stop = taken
         assert stream.take(start, 9) == (part, stop), "asked again"
         one_by_one = [stream.take(position, 1) for position in range(start, stop)]
         assert [line for one, _ in one_by_one for line in one] == list(part)  # type: ignore[misc]  # it is there
@@ -86,6 +88,7 @@ def test_what_stands_is_streamed_as_it_is_read_by_keys(world: World, kind: Kind,
         start = stop
     assert expected
     assert told == expected
+    stream._thread.join(60)
     assert not stream.comes
 
 
