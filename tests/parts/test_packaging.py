@@ -20,8 +20,9 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 
 
 def _commands() -> list[list[str]]:
-    """Every `portal …` command of compose.yaml and of the Dockerfile's CMD."""
-    found = [service["command"] for service in COMPOSE["services"].values() if "command" in service]
+    """Every command of compose.yaml that our own image runs, and the Dockerfile's CMD."""
+    ours = (one for one in COMPOSE["services"].values() if not one.get("image", "").startswith("postgres:"))
+    found = [service["command"] for service in ours if "command" in service]
     listed = re.findall(r"^CMD (\[.*\])$", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     return [*found, *(yaml.safe_load(line) for line in listed)]
 
