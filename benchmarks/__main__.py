@@ -7,12 +7,12 @@ import importlib
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import orjson
 
-from benchmarks.harness.arms import Result, lines, run
+from benchmarks.harness.arms import Benchmark, Result, lines, run
 from benchmarks.harness.probes import measure
 from benchmarks.harness.say import say
 from benchmarks.scale import everyone, growth
@@ -32,12 +32,20 @@ def run_one(path: Path, asked: argparse.Namespace) -> Result | None:
     if "\nBENCHMARK = " not in path.read_text(encoding="utf-8"):
         subprocess.run([sys.executable, "-m", f"benchmarks.{path.stem}", "--reps", str(asked.reps)], check=True)
         return None
-    benchmark = importlib.import_module(f"benchmarks.{path.stem}").BENCHMARK
+    benchmark = narrowed(importlib.import_module(f"benchmarks.{path.stem}").BENCHMARK, asked.only)
     with tempfile.TemporaryDirectory() as folder:
         result = run(benchmark, asked.reps, lambda: measure(Path(folder)), small=asked.small)
     for line in lines(result):
         say(line)
     return result
+
+
+def narrowed(benchmark: Benchmark, only: str) -> Benchmark:
+    """The arms in whose names the words stand, and the goals that these can show."""
+    arms = tuple(arm for arm in benchmark.arms if only in arm.name)
+    names = {arm.name for arm in arms}
+    goals = tuple(goal for goal in benchmark.goals if goal.arm in names and (not goal.over or goal.over in names))
+    return replace(benchmark, arms=arms, goals=goals)
 
 
 def main() -> int:
@@ -47,6 +55,7 @@ def main() -> int:
     parser.add_argument("what", nargs="+", choices=[*benchmarks, "all", "scale", "everyone"])
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", default="", help="the arms in whose names this stands, such as '100 changes'")
     parser.add_argument("--small", action="store_true", help="about a tenth: shows that the harness works, no speed")
     parser.add_argument("--people", type=int, default=10_000_000, help="scale, everyone: the largest size")
     parser.add_argument("--data", type=Path, help="scale, everyone: keep the filled databases here")
