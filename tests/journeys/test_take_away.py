@@ -94,7 +94,9 @@ def _take(visitor: Visitor, examine: Examiner) -> None:
     visitor.page.locator("main form > details > summary").click()
     examine(visitor, "download")
     visitor.press("Save the file")
-    _wait(visitor)  # a record of two hospitals is long: a worker makes the PDF
+    visitor.sees("Your copy")
+    # A record of two hospitals is long: a worker makes the PDF.
+    visitor.until("the PDF is made", lambda: bool(visitor.link("Save the file").count()))
     examine(visitor, "copy")
     assert _saved(visitor, visitor.link("Save the file")).says_ua_1
     visitor.open("/record/download")

@@ -95,8 +95,9 @@ class Visitor:
         return self.page.locator("main").inner_text()
 
     def until(self, what: str, seen: Callable[[], bool], again: str = "Check again") -> None:
-        """Press the link `again` until the page shows it: how one waits without scripts."""
+        """Press the link `again` until the page, once it is whole, shows it: how one waits without scripts."""
         end = time.monotonic() + PATIENCE
+        self.page.wait_for_load_state()
         while not seen():
             assert time.monotonic() < end, f"not within {PATIENCE:.0f} seconds: {what}\n{self.text}"
             self.page.wait_for_timeout(150)
@@ -104,6 +105,7 @@ class Visitor:
                 self.follow(again)
             else:
                 self.page.reload()
+            self.page.wait_for_load_state()
 
     def note(self, problem: str) -> None:
         if problem not in self.wrong:

@@ -20,6 +20,7 @@ import structlog
 from consent.feed.run import run_feed
 from database.context import as_persons
 from fhir_bridge.connections import held_tokens
+from fhir_bridge.keep_record import FILE_KIND
 from fhir_bridge.login_attempts import state_index
 from fhir_bridge.person_ciphers import cipher_of
 from patient_portal.app import create_app
@@ -154,7 +155,7 @@ def tokens_of(walk: Walk, visitor: Visitor) -> None:
 
 def look_and_choose(walk: Walk, visitor: Visitor) -> None:
     person = walk.person
-    entries = walk.portal.rows("SELECT id FROM record_entry ORDER BY id LIMIT 25")
+    entries = walk.portal.rows("SELECT id FROM record_entry WHERE kind <> :file ORDER BY id LIMIT 25", file=FILE_KIND)
     pages = ["/record", "/record/progress", "/record/kind/medicines", "/choices", "/activity", "/connection",
              "/notifications", f"/faq?q={person.family}", *(f"/record/entry/{row.id}" for row in entries)]  # fmt: skip
     for page in pages:
