@@ -119,7 +119,7 @@ def _ended(world: World) -> Iterator[tuple[str, Figures]]:
 def _as_before(world: World) -> None:
     """What an earlier run wrote is taken away again."""
     with psycopg.connect(world.database.superuser_url, autocommit=True) as connection:
-        if connection.execute("SELECT FROM unsequenced LIMIT 1").fetchone():
+        if connection.execute("SELECT 1 FROM unsequenced LIMIT 1").fetchone():
             for statement in AS_BEFORE:
                 connection.execute(statement.encode())
 
