@@ -20,7 +20,6 @@ from consent.may_use import Purpose
 from consent.store_config import Store
 
 QUESTION = Question("living-well", DataCategory.CLINICAL, Purpose.RESEARCH)
-BY_NUMBER = Question("platform", DataCategory.CLINICAL, Purpose.OPERATIONS)
 INSTALLATION = Installation(frozenset({"riverside-main"}), {"riverside": "MA"})
 DECISION = (
     "INSERT INTO decision (id, person_id, version, choice, effort_id, answer, categories, sensitive, actor_kind, means,"

@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from consent.decision import Answer, ByWhom, Choice, DataCategory, Decision, Means, SensitiveClass, Subject
-from consent.leaf import leaf_of, row_for_leaf
+from consent.leaf import row_for_leaf
 from consent.seal import SignedHead
 from database.keyring import KeyRing
 from vocabulary.actor import ActorKind
@@ -89,11 +89,6 @@ def read_twin(scanned: Sequence[str], public_keys: Mapping[str, bytes]) -> Twin:
     if row_for_leaf(decision) != document["row"]:
         raise Invalid("paper-row-differs")
     return Twin(decision, document["position"], document["head"], document["key"])
-
-
-def leads_to(twin: Twin, leaf: bytes) -> bool:
-    """Whether the restored row is the one that stood under this leaf."""
-    return leaf_of(twin.decision) == leaf
 
 
 def _joined(scanned: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -96,7 +96,7 @@ def read_status(
 ) -> tuple[StoreStatus, ...]:
     """A row for each store concerned with these (linked) persons, registries last; one query.
 
-    `history` is `read_history`'s, `known` is `known_as`'s, read in the same transaction.
+    `history` is `read_history`'s, `known` is `read_around`'s, read in the same transaction.
     """
     concerned = stores_concerned(stores, known)
     wanted = {
@@ -219,6 +219,3 @@ def all_confirmed(rows: Sequence[StoreStatus]) -> bool:
     """Whether nothing is left to wait for, so that a page need not look again."""
     settled = (Progress.CONFIRMED, Progress.BY_LAW, Progress.NOTHING_TO_TELL)
     return all(row.progress in settled for row in rows)
-
-
-OVERDUE_ALARM = timedelta(hours=24)

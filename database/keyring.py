@@ -162,10 +162,6 @@ def seal_with(key: bytes, plaintext: bytes, aad: str) -> bytes:
     return nonce + AESGCM(key).encrypt(nonce, plaintext, aad.encode())
 
 
-def open_with(key: bytes, sealed: bytes, aad: str) -> bytes:
-    return decrypted(AESGCM(key), sealed[:12], sealed[12:], aad)
-
-
 def decrypted(cipher: AESGCM, nonce: bytes, ciphertext: bytes, aad: str) -> bytes:
     """The plain bytes; SealBroken when the place, the key or a byte is not the same."""
     try:

@@ -42,10 +42,5 @@ def unwrap(ring: KeyRing, person: UUID, wrapped: bytes | None) -> PersonCipher:
     return PersonCipher(person, ring.open(wrapped, _aad(person)))
 
 
-def rewrap(ring: KeyRing, person: UUID, wrapped: bytes) -> bytes:
-    """The same data key under the ring's active key: content need not be encrypted anew when keys rotate."""
-    return ring.seal(ring.open(wrapped, _aad(person)), _aad(person))
-
-
 def _aad(person: UUID) -> str:
     return f"person_key:wrapped:{person}"

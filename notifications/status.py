@@ -30,10 +30,6 @@ def higher(held: str, reported: str) -> str:
     return max(held, reported, key=_order)
 
 
-def is_final(state: str) -> bool:
-    return _order(state)[0] > _UNKNOWN
-
-
 def _order(state: str) -> tuple[int, str]:
     return (_RANK.get(state, _UNKNOWN), state)
 

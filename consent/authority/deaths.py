@@ -29,7 +29,6 @@ from vocabulary.calendar_day import FURTHEST_ZONE
 from vocabulary.errors import Conflict, Invalid, NotFound
 
 TASK, DISPUTED = "death-reported", "death-disputed"
-LOOK_WITHIN = timedelta(days=3)
 HEARD_ALIVE = timedelta(days=30)
 LONGEST = 200
 NOBODY = UUID(int=0)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4, uuid5
 
 import orjson
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -240,12 +240,6 @@ def filled_in(session: Session, ring: KeyRing, persons: Sequence[UUID], effort: 
 def forget_form(session: Session, persons: Sequence[UUID], effort: str) -> None:
     """The person has decided about this effort: what a helper ticked for it is used up."""
     session.execute(delete(FilledIn).where(FilledIn.person_id.in_(persons), FilledIn.effort_id == effort))
-
-
-def count_working(session: Session, persons: Sequence[UUID], now: datetime) -> int:
-    """How many helpers could come in now."""
-    mine = (HelperRow.person_id.in_(persons), HelperRow.ended_at.is_(None), HelperRow.expires_at > now)
-    return session.scalar(select(func.count()).where(*mine, HelperRow.attempts_left > 0)) or 0
 
 
 def _works(row: HelperRow, now: datetime) -> bool:

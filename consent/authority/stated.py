@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from uuid import UUID, uuid4
@@ -24,8 +24,7 @@ from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, Invalid, NotFound
 
 REVIEW = "authority-review"
-REVIEW_WITHIN = timedelta(days=3)
-LONGEST_NAME, LONGEST_DOCUMENT, MOST_STATEMENTS = 200, 300, 20
+LONGEST_NAME, LONGEST_DOCUMENT, LONGEST_REACH, MOST_STATEMENTS = 200, 300, 200, 20
 LONGEST_HELD = timedelta(days=36_525)  # a hundred years: a later day is a slip of the pen
 OVER = frozenset({Step.REFUSED.value, Step.ENDED.value})
 # As a decision does: what ends during a decision counts before it or after it, and never in between.
@@ -34,7 +33,10 @@ _LOCK = text("SELECT id FROM person WHERE id = :person FOR UPDATE")
 
 @dataclass(frozen=True)
 class Statement:
-    """What a representative states: who they are, on what paper their standing rests, and how long it holds."""
+    """What a representative states: who they are, on what paper their standing rests, and how long it holds.
+
+    `reach`: a phone number or an address of theirs, by which staff ask to see the paper.
+    """
 
     relation: Relation
     name: str
@@ -43,16 +45,19 @@ class Statement:
     ends_on: date | None
     of_age_on: date | None
     form: str
+    reach: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Stated:
-    """A statement as its person's pages and staff see it."""
+    """A statement as its person's pages and staff see it; `reach` is for staff alone, empty in those made before it was
+    asked for."""
 
     authority: Authority
     name: str
     stated_at: datetime
     last_step_at: datetime
+    reach: str = field(default="", repr=False)
 
 
 def check_statement(statement: Statement, today: date) -> None:
@@ -62,6 +67,8 @@ def check_statement(statement: Statement, today: date) -> None:
         wrong["name"] = "missing"
     if not 2 <= len(one_line(statement.document)) <= LONGEST_DOCUMENT:
         wrong["document"] = "missing"
+    if not 5 <= len(one_line(statement.reach)) <= LONGEST_REACH:
+        wrong["reach"] = "missing"
     if statement.relation not in OF_MINORS and statement.ends_on is None:
         wrong["ends_on"] = "missing"
     if statement.ends_on is not None and statement.ends_on < max(today, statement.begins_on):
@@ -89,7 +96,9 @@ def state_authority(
     if len(statements_of(session, ring, (actor.person,), actor.account_id)) >= MOST_STATEMENTS:
         raise Conflict("too-many-statements")
     made = uuid4()
-    known = {"name": one_line(statement.name), "document": one_line(statement.document)}
+    known = {
+        "name": one_line(statement.name), "document": one_line(statement.document), "reach": one_line(statement.reach),
+    }  # fmt: skip
     row = {
         "id": made, "person_id": actor.person, "account_id": actor.account_id, "provider_id": actor.provider_id,
         "relation": statement.relation.value, "stated_sealed": ring.seal(orjson.dumps(known), _place(made)),
@@ -205,7 +214,7 @@ def _stated(ring: KeyRing, row: AuthorityRow, steps: Sequence[AuthorityStep]) ->
         row.of_age_on, tuple(Step(one.step) for one in steps),
         all(one.by_account == row.account_id for one in steps if one.step == Step.ENDED.value),
     )  # fmt: skip
-    return Stated(authority, known["name"], row.stated_at, steps[-1].at)
+    return Stated(authority, known["name"], row.stated_at, steps[-1].at, known.get("reach", ""))
 
 
 def _step(

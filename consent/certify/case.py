@@ -54,10 +54,6 @@ class Expect(StrEnum):
     ALL_OR_NONE = "taken as a whole or not at all"
 
 
-REJECTS = frozenset({Expect.UNAUTHORIZED, Expect.TURNED_DOWN, Expect.REFUSED_OR_DOWN})
-"""A message that ends so gave out no event number: the next message takes its numbers."""
-
-
 @dataclass(frozen=True)
 class Tell:
     """One event: an invented person (a letter in its case), a version, an answer. `other_choice`: of the kind that is

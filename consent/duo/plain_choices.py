@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consent.duo.match import Match, Request, Terms, match
+from consent.duo.match import Request, Terms, match
 from consent.duo.terms import CANCER, Code
 from vocabulary.phrase import Phrase, phrase
 
@@ -90,12 +90,6 @@ def terms_of(choice: PlainChoice) -> Terms:
         }[choice.scope],
         countries=frozenset({choice.country}) if choice.country else frozenset(),
     )
-
-
-def efforts_that_follow(choice: PlainChoice, efforts: Mapping[str, Request]) -> dict[str, Match]:
-    """For each effort (by id, with what it states about itself) whether the choice covers it, and if not, why."""
-    terms = terms_of(choice)
-    return {effort: match(terms, request) for effort, request in sorted(efforts.items())}
 
 
 def excluded_by_rule(pool: Iterable[Terms], request: Request) -> dict[Code, int | None]:

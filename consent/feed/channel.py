@@ -18,7 +18,6 @@ from consent.store_config import Store
 from consent.stores.adapter import StoreAdapter
 from database.keyring import KeyRing
 
-_READ = text("SELECT state, greeted, heard_at FROM store_channel WHERE store_id = :store")
 _GREETED = text(
     "INSERT INTO store_channel (store_id, state, greeted, since, heard_at) VALUES (:store, 'active', :mark, :now, :now)"
     " ON CONFLICT (store_id) DO UPDATE SET state = 'active', greeted = :mark, since = :now, heard_at = :now,"
@@ -79,13 +78,6 @@ def mark_of(ring: KeyRing, store: Store) -> bytes:
     named = (store.kind.value, store.transport.value, store.endpoint, store.login or "", store.client_id or "")
     parts = [*named, *sorted(store.secrets)]
     return ring.content_mac("\x00".join(["channel", *parts]).encode())
-
-
-def read_channel(session: Session, store: Store) -> Channel:
-    row = session.execute(_READ, {"store": store.id}).one_or_none()
-    if row is None:
-        return Channel(ChannelState.REQUESTED, None, None)
-    return Channel(ChannelState(row.state), row.greeted, row.heard_at)
 
 
 def note_greeted(session: Session, store: Store, mark: bytes, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -92,15 +91,3 @@ def resolve(session: Session, store: Store, parked: Parked, answer: BatchAnswer,
 
 def try_later(session: Session, parked: Parked, reason: str, next_try: datetime) -> None:
     session.execute(_AGAIN, {"id": parked.id, "reason": reason, "next": next_try})
-
-
-def count_parked(session: Session, stores: Sequence[str]) -> dict[str, int]:
-    """Unresolved parked items of each store; for the alarm and `/metrics`."""
-    rows = session.execute(
-        text(
-            "SELECT store_id, count(*) FROM parked_item WHERE resolved_at IS NULL AND store_id = ANY (:stores)"
-            " GROUP BY store_id"
-        ),
-        {"stores": list(stores)},
-    )
-    return {store: int(count) for store, count in rows}

@@ -41,11 +41,6 @@ _CLOSE = text(
     "UPDATE staff_task SET closed_at = :now WHERE store_id = :store AND kind = :kind AND closed_at IS NULL"
     " AND NOT detail ->> 'event' = ANY (:still)"
 )
-_LAST = text(
-    "SELECT DISTINCT ON (r.store_id) r.store_id, r.outcome, r.reason, r.through_event, r.counted, r.theirs,"
-    " r.differing, r.repaired, r.to_people, r.stray, r.requests, r.fetched, r.began_at, r.ended_at"
-    " FROM reconciliation r JOIN store s ON s.id = r.store_id WHERE s.retired_at IS NULL ORDER BY r.store_id, r.id DESC"
-)
 
 
 @dataclass(frozen=True)
@@ -173,8 +168,3 @@ def _tasks(session: Session, store_id: str, people: Sequence[ForPeople], stray: 
     ]
     if rows:
         session.execute(insert(StaffTask), rows)
-
-
-def last_runs(session: Session) -> tuple[Run, ...]:
-    """The newest reconciliation of each store, with any login; for the operator's page and the store's own record."""
-    return tuple(Run(*row) for row in session.execute(_LAST))

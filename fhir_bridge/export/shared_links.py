@@ -178,11 +178,6 @@ def takes_passcode(database: Database, ring: KeyRing, token: str) -> bool:
         return row is None or row.passcode_index is not None
 
 
-def end_all(session: Session, persons: Sequence[UUID]) -> None:
-    """Delete every link of these people, with the copies behind them and who opened them."""
-    session.execute(delete(SharedLink).where(SharedLink.person_id.in_(persons)))
-
-
 def forget_old(session: Session, now: datetime) -> None:
     """Delete the copies behind links that are over; run by a worker in the propagation role."""
     session.execute(delete(SharedFile).where(SharedFile.expires_at < now))

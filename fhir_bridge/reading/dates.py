@@ -136,7 +136,3 @@ def end_of(resource: Resource) -> FhirDate | None:
 def _period_start(value: Any) -> FhirDate | None:
     period = obj(value)
     return read_date(period.get("start")) or read_date(period.get("end"))
-
-
-def date_to_json(found: FhirDate | None) -> str | None:
-    return None if found is None else found.text

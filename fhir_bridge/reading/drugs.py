@@ -68,19 +68,6 @@ _BY_CLASS: dict[DrugClass, str] = {
 
 CLASS_OF: dict[str, DrugClass] = {name: kind for kind, names in _BY_CLASS.items() for name in names.split()}
 
-ALSO_FOR_OTHER_ILLNESSES = frozenset(
-    name
-    for name in CLASS_OF
-    if CLASS_OF[name] in (DrugClass.BONE, DrugClass.SUPPORT)
-    or name
-    in {
-        "methotrexate", "mercaptopurine", "hydroxyurea", "rituximab", "tretinoin", "raloxifene", "megestrol",
-        "everolimus", "interferon", "octreotide", "lanreotide", "thalidomide", "cyclophosphamide", "azacitidine",
-        "bevacizumab", "aflibercept", "ruxolitinib", "arsenic", "fluorouracil", "leuprolide", "leuprorelin",
-    }
-)  # fmt: skip
-"""Given for other illnesses too: a cancer treatment only when the record says so, or beside a cancer diagnosis."""
-
 ONLY_WITH_A_REASON = frozenset(name for name in CLASS_OF if CLASS_OF[name] in (DrugClass.BONE, DrugClass.SUPPORT)) | {
     "methotrexate",
     "rituximab",

@@ -117,12 +117,6 @@ def _attachment(index: int, one: dict[str, object], form: str, where: str | None
     )
 
 
-def inline_bytes(resource: Resource, index: int) -> bytes | None:
-    """The bytes of the attachment `index` (as in `Attachment.index`) that is inside the entry, None when it is not."""
-    found = _elements(resource)
-    return inline_data(found[index][0]) if 0 <= index < len(found) else None
-
-
 def _inline_problems(one: dict[str, object]) -> tuple[str, ...]:
     if not isinstance(one.get("data"), str):
         return ()

@@ -12,7 +12,6 @@ LOINC = "http://loinc.org"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ATC = "http://www.whocc.no/atc"
 NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
-DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 _LONGEST_TEXT = 200_000
 _LONGEST_NAME = 2000

@@ -69,8 +69,3 @@ def check_binding(answer: TokenAnswer, binding: Binding) -> None:
     """A refresh without `patient` keeps the patient; one that names another is PatientChanged."""
     if answer.patient is not None and answer.patient != binding.patient:
         raise PatientChanged("patient-changed")
-
-
-def should_refresh(status: int, *, already_refreshed: bool) -> bool:
-    """After a FHIR answer: one refresh and one retry for 401, none for 403 or anything else (SMART-48)."""
-    return status == 401 and not already_refreshed

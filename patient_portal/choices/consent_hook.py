@@ -22,7 +22,6 @@ from vocabulary.errors import Invalid
 HOOK = "patient-consent-consult"
 STORE_SYSTEM = "https://patient-portal.example/fhir/NamingSystem/store"
 SUBJECT_SYSTEM = "https://patient-portal.example/fhir/NamingSystem/subject"
-CLASS_SYSTEM = "https://patient-portal.example/fhir/CodeSystem/data-class"
 SCOPES = frozenset({"adr", "research", "patient-privacy", "treatment"})
 PURPOSES = {
     **dict.fromkeys(

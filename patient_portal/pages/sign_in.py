@@ -27,7 +27,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from consent.stores.backend_services import public_keys
 from database.context import Context, knowing
 from fhir_bridge.login_attempts import save_attempt, state_index, take_attempt
-from fhir_bridge.providers import Provider
+from fhir_bridge.providers import Provider, provider_for_issuer
 from fhir_bridge.smart.client_keys import public_jwks
 from fhir_bridge.smart.errors import LaunchDenied, LaunchRefused, ProviderUnavailable
 from fhir_bridge.smart.grant import Grant
@@ -110,14 +110,14 @@ def launch() -> AnyResponse:
     parts = _well_formed(issuer)
     if not parts:
         return make_response(render_template("errors/launch.html", problem="malformed"), 400)
-    for provider in wiring().settings.providers:
-        if provider.fhir_base_url == issuer:
-            frame_for(provider)
-            try:
-                return to_hospital(provider, after="", launch=value)
-            except LaunchRefused:  # the launch value is longer than any, or no text
-                return make_response(render_template("errors/launch.html", problem="missing"), 400)
-    return make_response(render_template("errors/launch.html", problem="unknown"), 403)
+    provider = provider_for_issuer(wiring().settings.providers, issuer)
+    if provider is None:
+        return make_response(render_template("errors/launch.html", problem="unknown"), 403)
+    frame_for(provider)
+    try:
+        return to_hospital(provider, after="", launch=value)
+    except LaunchRefused:  # the launch value is longer than any, or no text
+        return make_response(render_template("errors/launch.html", problem="missing"), 400)
 
 
 @blueprint.get("/callback/<provider>")

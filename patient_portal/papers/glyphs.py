@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 FONTS = Path(__file__).resolve().parents[2] / "templates/papers/fonts"
-_WITHOUT_PICTURE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 _MARKS = {0x200E: None, 0x200F: None}
 _UNICODE = {(0, 3), (0, 4), (3, 1), (3, 10)}
 

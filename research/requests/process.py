@@ -104,10 +104,6 @@ class Standing:
     signed: bool = False
     paid: bool = False
 
-    @property
-    def may_be_fulfilled(self) -> bool:
-        return self.stage is Stage.DRAFTED and self.signed and self.paid
-
 
 def standing(events: Iterable[Event]) -> Standing:
     """Where a request with this history stands; Conflict for a history that cannot have happened."""

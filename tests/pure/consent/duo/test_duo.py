@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.duo.match import Aim, Request, Terms, match
-from consent.duo.plain_choices import SAYS, Limit, PlainChoice, Scope, efforts_that_follow, excluded_by_rule, terms_of
+from consent.duo.plain_choices import SAYS, Limit, PlainChoice, Scope, excluded_by_rule, terms_of
 from consent.duo.terms import CANCER, PERMISSIONS, Code, diseases, is_kind_of, terms
 from tests.support.testdata import testdata
 
@@ -186,7 +186,7 @@ def test_plain_words() -> None:
 
     def follow(scope: Scope, *limits: Limit) -> set[str]:
         choice = PlainChoice(scope, frozenset(limits), frozenset({LUNG}), "US")
-        return {name for name, found in efforts_that_follow(choice, efforts).items() if found.fits}
+        return {name for name, asked in efforts.items() if match(terms_of(choice), asked).fits}
 
     everything = set(efforts) - {"ancestry"}
     assert follow(Scope.ANY_HEALTH) == everything

@@ -15,7 +15,7 @@ from fhir_bridge.reading.entry import EntryView, read_entry
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.model_reading import ReadAs
 from fhir_bridge.reading.narrative import safe_html
-from fhir_bridge.reading.notes import attachments, inline_bytes, safe_file_name, shown_once
+from fhir_bridge.reading.notes import attachments, safe_file_name, shown_once
 from fhir_bridge.reading.summary import summarise
 from fhir_bridge.retrieve.json_body import Unreadable, parse
 from tests.support.testdata import testdata
@@ -134,7 +134,7 @@ def test_s05_mistakes_are_no_facts() -> None:
         assert "mistake" in str(view.warnings[0])
         assert read_line(found[name]).mistake
     summary = summarise(found.values())
-    assert (summary.cancers, summary.stages, summary.not_confirmed) == ((), (), ())
+    assert (summary.cancers, summary.stages, summary.told_apart) == ((), (), ())
     assert len(orjson.loads(b"".join(as_bundle(found.values())))["entry"]) == 3
 
 
@@ -144,8 +144,6 @@ def test_s08_file_name_and_promises() -> None:
     (attachment,) = entry(document).attachments
     assert attachment.file_name == "passwd.txt"
     assert attachment.problems == ("size-differs", "hash-differs")
-    assert inline_bytes(document, attachment.index) == b"hello"
-    assert inline_bytes(document, 7) is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from fhir_bridge.smart.context import LaunchRole, role_of
 from fhir_bridge.smart.discovery import configuration_url, read_configuration
 from fhir_bridge.smart.errors import LaunchRefused, ProviderUnavailable
 from fhir_bridge.smart.launch import LaunchRequest, begin_launch
-from fhir_bridge.smart.refresh import should_refresh
 from tests.support.testdata import testdata
 
 BASE = "https://ehr.example/tenant/fhir"
@@ -256,10 +255,3 @@ def test_published_keys_are_public(make: Callable[[], RSAKey | ECKey]) -> None:
     assert pem.signing.alg == keys.signing.alg
     assert pem.signing.kid
     assert str(json.loads(text)["keys"][0]["d"]) not in repr(keys)
-
-
-def test_when_a_fhir_answer_calls_for_a_refresh() -> None:
-    """SMART-48: 401 once; never for 403."""
-    assert should_refresh(401, already_refreshed=False)
-    assert not should_refresh(401, already_refreshed=True)
-    assert not any(should_refresh(status, already_refreshed=False) for status in (200, 302, 400, 403, 404, 429, 500))
