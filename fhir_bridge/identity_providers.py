@@ -30,7 +30,7 @@ EVERY_PRACTICE = ("*",)
 SCOPE = "openid profile"
 _KEYS = (
     "id", "name", "signs_in", "issuer", "origins", "client_id", "client_auth", "client_secret", "private_key",
-    "id_token_algs", "scopes", "roles_claim", "roles", "acr", "amr", "practices", "network",
+    "id_token_algs", "scopes", "roles_claim", "roles", "acr", "amr", "practices", "person_claim", "network",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class IdentityProvider:
 
     `roles` maps a value of the claim `roles_claim` to a role. One of `acr`, or one of `amr`, in an id_token proves the
     second factor; with neither, a passkey here is asked for. `practices`: whose tasks its people see, `*` for all.
+    `person_claim`: what is the same in every sign-in of one human being.
     """
 
     id: str
@@ -51,6 +52,7 @@ class IdentityProvider:
     acr: tuple[str, ...]
     amr: tuple[str, ...]
     practices: tuple[str, ...]
+    person_claim: str
     door: Provider
 
     def destinations(self) -> tuple[Destination, ...]:
@@ -60,6 +62,16 @@ class IdentityProvider:
         """The highest role that the claim gives; None when it gives none, and then nobody is signed in."""
         given = {self.roles[value] for value in _values(claims, self.roles_claim) if value in self.roles}
         return next((role for role in reversed(ROLES[self.signs_in]) if role in given), None)
+
+    def human_of(self, claims: Mapping[str, Any]) -> str | None:
+        """What tells that two sign-ins are of one human being; None when the token says nothing of it.
+
+        A mail address counts only once the provider has verified it (OpenID Connect Core 1.0 section 5.1).
+        """
+        value = claims.get(self.person_claim)
+        if not isinstance(value, str) or (self.person_claim == "email" and claims.get("email_verified") is not True):
+            return None
+        return value.strip().casefold() or None
 
     def shows_second_factor(self, claims: Mapping[str, Any]) -> bool:
         """Whether the id_token itself says that more than a password was asked for (SEC-20, ASVS V6.3.3)."""
@@ -106,6 +118,7 @@ def _identity(
         acr=table.texts("acr"),
         amr=table.texts("amr"),
         practices=table.texts("practices", EVERY_PRACTICE) or EVERY_PRACTICE,
+        person_claim=table.text("person_claim", "email"),
         door=door,
     )
 

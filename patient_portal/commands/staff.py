@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import click
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
@@ -16,7 +16,7 @@ from database.context import Context, as_staff
 from patient_portal.commands.stores import BY
 from patient_portal.settings import read_settings
 from patient_portal.signing_in.web_session import end_all_of_account
-from patient_portal.staff.members import colleagues
+from patient_portal.staff.members import colleagues, join_logins, part_logins
 from patient_portal.staff.passkeys import CODE_LIFE, forget_passkeys
 from patient_portal.staff.passkeys import invite as make_code
 from patient_portal.staff.tables import StaffMember
@@ -65,11 +65,13 @@ def invite(identity: str, who: str) -> None:
 
 @staff.command("list")
 def list_staff() -> None:
-    """Everybody who signed in and may sign in still: account, role, where, when last."""
+    """Everybody who signed in and may sign in still: account, role, where, when last; who has several sign-ins."""
+    first: dict[UUID, UUID] = {}
     with opened() as wiring, wiring.database.begin(Context(practices=("*",), staff=True)) as session:
         for each in colleagues(session):
-            last = f"{each.signed_in_at:%Y-%m-%d %H:%M}Z"
-            click.echo(f"{each.account_id}  {each.role:5}  {each.identity_id:12}  {last}  {each.name}")
+            last, same = f"{each.signed_in_at:%Y-%m-%d %H:%M}Z", first.setdefault(each.human, each.account_id)
+            also = "" if same == each.account_id else f"  (the same person as {same})"
+            click.echo(f"{each.account_id}  {each.role:5}  {each.identity_id:12}  {last}  {each.name}{also}")
 
 
 @staff.command()
@@ -93,6 +95,30 @@ def back(account: UUID, who: str) -> None:
     click.echo("They may sign in again.")
 
 
+@staff.command()
+@click.argument("account", type=click.UUID)
+@click.argument("other", type=click.UUID)
+@BY
+def same(account: UUID, other: UUID, who: str) -> None:
+    """ACCOUNT and OTHER are one person with two sign-ins: what takes two is not done by both of them.
+
+    Nobody has to say so where the identity provider does (`person_claim`).
+    """
+    with _changed(account, who, "one-of-two", other) as session:
+        join_logins(session, account, other)
+    click.echo("They count as one person now.")
+
+
+@staff.command()
+@click.argument("account", type=click.UUID)
+@BY
+def apart(account: UUID, who: str) -> None:
+    """ACCOUNT is a person of its own after all, until its identity provider says otherwise at a sign-in."""
+    with _changed(account, who, "apart") as session:
+        part_logins(session, account)
+    click.echo("This account counts as a person of its own now.")
+
+
 @staff.command("lost-key")
 @click.argument("account", type=click.UUID)
 @BY
@@ -105,10 +131,12 @@ def lost_key(account: UUID, who: str) -> None:
 
 
 @contextmanager
-def _changed(account: UUID, who: str, what: str) -> Iterator[Session]:
+def _changed(account: UUID, who: str, what: str, *others: UUID) -> Iterator[Session]:
     with opened() as wiring, wiring.database.begin(as_staff(("*",), account)) as session:
-        if session.scalar(select(StaffMember.account_id).where(StaffMember.account_id == account)) is None:
-            raise click.ClickException("Nobody has this account. See: portal staff list")
+        for each in (account, *others):
+            if session.get(StaffMember, each) is None:
+                raise click.ClickException(f"Nobody has the account {each}. See: portal staff list")
         yield session
-        write_audit(session, now(), Audited(None, "staff.member", "U", "operator", actor_account=account,
-                                            actor_reference=who, detail={"what": what}))  # fmt: skip
+        for each in (account, *others):
+            write_audit(session, now(), Audited(None, "staff.member", "U", "operator", actor_account=each,
+                                                actor_reference=who, detail={"what": what}))  # fmt: skip

@@ -23,7 +23,7 @@ from patient_portal.papers.completion_letter import TO, Completed, completion_le
 from patient_portal.papers.typesetting import pdf_of
 from patient_portal.staff import openings
 from patient_portal.staff.cases import kind_words
-from patient_portal.staff.members import names_of
+from patient_portal.staff.members import logins_of, names_of
 from patient_portal.staff.people import Seen, see_person
 from patient_portal.staff.queue import read_case
 from patient_portal.wiring import now, wiring
@@ -134,7 +134,8 @@ def opened() -> str:
     with wiring().database.begin(as_staff(actor.practices, account_of(actor))) as database:
         found = openings.read_openings(database, wiring().keyring)
         people = names_of(database, {each for one in found for each in (one.by, one.seen_by)})
-    return render_template("staff/openings.html", openings=found, people=people, me=account_of(actor))
+        mine = logins_of(database, account_of(actor))
+    return render_template("staff/openings.html", openings=found, people=people, mine=mine)
 
 
 @blueprint.post("/openings/<uuid:opening>")

@@ -16,7 +16,7 @@ from patient_portal.gates import Gate, current_actor, gate
 from patient_portal.jobs import tell_store_again
 from patient_portal.pages.staff import account_of, options_of, store_names, wanted_of
 from patient_portal.staff import cases, two_persons
-from patient_portal.staff.members import names_of
+from patient_portal.staff.members import logins_of, names_of
 from patient_portal.staff.two_persons import CLOSE_MANY, ROTATE_KEY, TELL_AGAIN, Request
 from patient_portal.wiring import now, wiring
 from vocabulary.errors import Invalid, Refused
@@ -93,8 +93,9 @@ def _page(typed: dict[str, str], wrong: dict[str, str]) -> str:
     with wiring().database.begin(as_staff(actor.practices, account_of(actor))) as database:
         found = two_persons.read_requests(database, wiring().keyring)
         people = names_of(database, {each for one in found for each in (one.by, one.decided_by)})
+        mine = logins_of(database, account_of(actor))
     return render_template(
-        "staff/requests.html", requests=found, people=people, me=account_of(actor), outcomes=cases.OUTCOMES,
+        "staff/requests.html", requests=found, people=people, mine=mine, outcomes=cases.OUTCOMES,
         kind_options=options_of(cases.KINDS), outcome_options=options_of(cases.OUTCOMES), stores=store_names(),
         typed=typed, purposes=options_of(PURPOSES), purpose_words=PURPOSES,
         told=[(store.id, store.name) for store in wiring().settings.stores if store.is_told],

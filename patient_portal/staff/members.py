@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -53,7 +53,8 @@ class Member:
 def come_in(wiring: Wiring, provider: IdentityProvider, identity: Identity, now: datetime) -> Member:
     """The member of staff, kept anew at each sign-in: the identity provider says their name and role.
 
-    Refused without a role there, and for those who may not come in any more.
+    Refused without a role there, and for those who may not come in any more. Who signed in before in another way, by
+    what the provider says of the human being, is that one for all that takes two.
     """
     role = provider.role_of(identity.claims)
     if role is None:
@@ -65,14 +66,19 @@ def come_in(wiring: Wiring, provider: IdentityProvider, identity: Identity, now:
         row = {
             "identity_id": provider.id, "name": _name(identity), "role": role,
             "practices": list(provider.practices), "signed_in_at": now,
+            "human_index": _human_index(wiring, provider.human_of(identity.claims)),
         }  # fmt: skip
-        statement = insert(StaffMember).values(row | {"account_id": account, "ended_at": None})
+        statement = insert(StaffMember).values(row | {"account_id": account, "ended_at": None, "human": account})
         kept = session.scalar(
             statement.on_conflict_do_update(index_elements=["account_id"], set_=row).returning(StaffMember)
         )
         assert kept is not None
         if kept.ended_at is not None:
             raise Refused("staff-ended")
+        if kept.human_index is not None:
+            same = select(StaffMember.account_id).where(StaffMember.human_index == kept.human_index)
+            for other in session.scalars(same.where(StaffMember.account_id != account)).all():
+                join_logins(session, other, account)
     return Member(account, kept.name, kept.role, provider.id, provider.practices)
 
 
@@ -95,6 +101,27 @@ def colleagues(session: Session) -> list[StaffMember]:
     return list(session.scalars(rows))
 
 
+def logins_of(session: Session, account: UUID) -> frozenset[UUID]:
+    """All accounts with which the human being of this one signs in, themselves among them; in a staff context."""
+    own = select(StaffMember.human).where(StaffMember.account_id == account).scalar_subquery()
+    index = select(StaffMember.human_index).where(StaffMember.account_id == account).scalar_subquery()
+    same = or_(StaffMember.human == own, StaffMember.human_index == index)
+    return frozenset(session.scalars(select(StaffMember.account_id).where(same))) | {account}
+
+
+def join_logins(session: Session, one: UUID, other: UUID) -> None:
+    """Two accounts are one human being's, and all that were each one's before; in a staff context."""
+    human = session.scalar(select(StaffMember.human).where(StaffMember.account_id == one))
+    theirs = select(StaffMember.human).where(StaffMember.account_id == other).scalar_subquery()
+    session.execute(update(StaffMember).where(StaffMember.human == theirs).values(human=human))
+
+
+def part_logins(session: Session, account: UUID) -> None:
+    """This account is a human being of its own again, until its provider says otherwise at a sign-in."""
+    alone = update(StaffMember).where(StaffMember.account_id == account)
+    session.execute(alone.values(human=uuid4(), human_index=None))
+
+
 def names_of(session: Session, accounts: Iterable[UUID | None]) -> dict[UUID, str]:
     """What colleagues are called, those who left as well; in a staff context."""
     wanted = {each for each in accounts if each is not None}
@@ -102,6 +129,10 @@ def names_of(session: Session, accounts: Iterable[UUID | None]) -> dict[UUID, st
         select(StaffMember.account_id, StaffMember.name).where(StaffMember.account_id.in_(wanted))
     ).all()
     return {account: name for account, name in rows}
+
+
+def _human_index(wiring: Wiring, value: str | None) -> bytes | None:
+    return wiring.keyring.blind_index("staff-human", value) if value else None
 
 
 def _name(identity: Identity) -> str:

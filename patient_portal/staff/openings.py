@@ -19,6 +19,7 @@ from database.keyring import KeyRing
 from fhir_bridge.providers import Provider
 from notifications.tell import tell_in
 from patient_portal.in_touch.texting import texting_of
+from patient_portal.staff.members import logins_of
 from patient_portal.staff.settling import end_theirs
 from patient_portal.staff.tables import StaffOpening
 from patient_portal.wiring import Wiring
@@ -160,12 +161,13 @@ def read_openings(session: Session, ring: KeyRing) -> list[Opening]:
 
 
 def looked_at(wiring: Wiring, actor: Actor, opening: UUID, now: datetime) -> None:
-    """A lead other than the one who opened it has looked at why; NotFound else."""
+    """A lead other than the one who opened it, by whatever sign-in, has looked at why; NotFound else."""
     me = _account(actor)
     with wiring.database.begin(as_staff(actor.practices, me)) as session:
         seen = session.scalar(
             update(StaffOpening)
-            .where(StaffOpening.id == opening, StaffOpening.by_account != me, StaffOpening.seen_at.is_(None))
+            .where(StaffOpening.id == opening, StaffOpening.seen_at.is_(None))
+            .where(StaffOpening.by_account.not_in(logins_of(session, me)))
             .values(seen_by=me, seen_at=now)
             .returning(StaffOpening.id)
         )

@@ -16,7 +16,8 @@ from fhir_bridge.tables import Account
 class StaffMember(Base):
     """One member of staff: `role` is `staff` or `lead`; `practices` whose tasks they see, `*` for all.
 
-    `ended_at`: may not sign in any more. The name is a colleague's, for colleagues.
+    `ended_at`: may not sign in any more. The name is a colleague's, for colleagues. `human` is the same for every
+    sign-in of one human being; `human_index` the keyed index of what the identity provider says of that.
     """
 
     __tablename__ = "staff_member"
@@ -27,6 +28,8 @@ class StaffMember(Base):
     practices: Mapped[list[str]]
     signed_in_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    human: Mapped[UUID]
+    human_index: Mapped[bytes | None]
 
 
 class StaffPasskey(Base):

@@ -20,6 +20,7 @@ from consent.store_config import Store
 from database.context import as_propagation, as_staff, widen
 from database.keyring import ROTATABLE, KeyRing
 from patient_portal.staff.cases import OUTCOMES
+from patient_portal.staff.members import logins_of
 from patient_portal.staff.openings import checked_reason
 from patient_portal.staff.queue import Wanted, matching
 from patient_portal.staff.settling import SETTLES
@@ -141,7 +142,8 @@ def decide(
 ) -> Request:
     """Allow or refuse, as somebody else than who asked; closing is done at once, telling again by a worker (`then`).
 
-    Refused for the one who asked (SEC-08: nobody approves their own), Conflict when it was decided already.
+    Refused for the one who asked, by whatever sign-in of theirs (SEC-08: nobody approves their own), Conflict when it
+    was decided already.
     """
     me = _account(actor)
     with wiring.database.begin(as_staff(actor.practices, me)) as session:
@@ -150,7 +152,7 @@ def decide(
             raise NotFound("request")
         if row.answer is not None:
             raise Conflict("decided")
-        if row.by_account == me:
+        if row.by_account in logins_of(session, me):
             raise Refused("own-request")
         values: dict[str, object] = {"decided_by": me, "decided_at": now, "answer": "yes" if allow else "no"}
         if allow and row.kind == CLOSE_MANY:

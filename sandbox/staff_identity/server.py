@@ -32,11 +32,12 @@ class Colleague:
     id: str
     name: str
     roles: tuple[str, ...]
+    mail: str
 
 
 STAFF = (
-    Colleague("dana", "Dana Brooks", ("cancerlinq-staff", "cancerlinq-lead")),
-    Colleague("miguel", "Miguel Ortega", ("cancerlinq-staff",)),
+    Colleague("dana", "Dana Brooks", ("cancerlinq-staff", "cancerlinq-lead"), "dana@staff.example"),
+    Colleague("miguel", "Miguel Ortega", ("cancerlinq-staff",), "miguel@staff.example"),
 )
 
 
@@ -81,7 +82,8 @@ class StaffIdentity:
         claims = {
             "iss": self.issuer, "sub": colleague.id, "aud": CLIENT_ID, "iat": moment, "exp": moment + 300,
             "auth_time": moment, "nonce": asked.get("nonce"), "name": colleague.name, "amr": WAYS[kept["way"]],
-            "roles": list(colleague.roles), "at_hash": base64.urlsafe_b64encode(half).decode().rstrip("="),
+            "roles": list(colleague.roles), "email": colleague.mail, "email_verified": True,
+            "at_hash": base64.urlsafe_b64encode(half).decode().rstrip("="),
         }  # fmt: skip
         return self.keys.sign(claims)
 

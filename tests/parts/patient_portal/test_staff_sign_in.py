@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from werkzeug.test import TestResponse
 
+from database.context import as_staff
 from database.keyring import KeyRing
 from patient_portal.cli import portal as command
 from patient_portal.commands import keys
 from sandbox.staff_identity.server import STAFF, Colleague
 from tests.support import browser
 from tests.support.browser import Visit, Visitor
-from tests.support.portal import Outside, Portal
+from tests.support.portal import Outside, Portal, signed_in_client
 from tests.support.soft_key import SoftKey
 from tests.support.staff_at_work import LEAD, WORKER, AtWork, at_work, callback_of
 
@@ -192,7 +195,7 @@ def test_an_answer_counts_once_in_its_own_browser(portal: Portal, outside: Outsi
     crossed = fresh.get("/callback/riverside", query_string=callback_of(portal, fresh, LEAD), base_url=portal.url)
     assert crossed.status_code == 400
     identity = outside.staff.identity
-    identity.staff = (*STAFF, Colleague("eve", "Eve", ("cleaners",)))
+    identity.staff = (*STAFF, Colleague("eve", "Eve", ("cleaners",), "eve@staff.example"))
     try:
         refused = come_back(portal, fresh, callback_of(portal, fresh, "eve"))
     finally:
@@ -242,6 +245,54 @@ def test_who_left_is_out_everywhere(portal: Portal, environment: None) -> None:
     assert (refused.status_code, "any more" in refused.text) == (403, True)
     run("back", listed.split()[0])
     assert at_work(portal).get("/staff").status_code == 200
+
+
+def test_one_person_with_two_sign_ins_is_one(
+    portal: Portal, outside: Outside, environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SEC-08: nobody allows, by another sign-in of theirs, what they asked for, or looks at what they opened; so the
+    identity provider says by a verified address, or an operator does. PostgreSQL refuses it by itself."""
+    second = replace(STAFF[1], id="miguel-2", name="M. Ortega", roles=("cancerlinq-lead",), mail="Miguel@staff.example")
+    third = replace(second, id="miguel-3", mail="m.ortega@home.example")
+    monkeypatch.setattr(outside.staff.identity, "staff", (*STAFF, second, third))
+    miguel, same, unknown = at_work(portal), at_work(portal, "miguel-2"), at_work(portal, "miguel-3")
+    ask = {"do": "tell-again", "store": "tempus", "why": "It lost a day of messages."}
+    assert miguel.post("/staff/requests", **ask).status_code == 303
+    maria = signed_in_client(portal, "rv-p01")
+    why = {"provider": "riverside", "number": "RV-104233", "why": "She called about her letter."}
+    assert miguel.post("/staff/find", **why).status_code == 303
+    (asked,) = portal.rows("SELECT id FROM staff_request")
+    (opened,) = portal.rows("SELECT id FROM staff_opening WHERE person_id = :p", p=maria.person)
+    request, opening = f"/staff/requests/{asked.id}", f"/staff/openings/{opened.id}"
+
+    def answers() -> list[str | None]:
+        return [row.answer for row in portal.rows("SELECT answer FROM staff_request")]
+
+    assert "A colleague has to decide" in same.get("/staff/requests").text
+    assert request not in same.get("/staff/requests").text
+    assert same.post(request, answer="yes").status_code == 303
+    assert "You asked for this yourself" in same.get("/staff/requests").text
+    assert "Another lead has to look" in same.get("/staff/openings").text
+    assert (same.post(opening).status_code, answers()) == (404, [None])
+
+    assert request in unknown.get("/staff/requests").text  # no token and nobody says so
+    mine, _same, theirs = (
+        row.account_id for row in portal.rows("SELECT account_id FROM staff_member ORDER BY signed_in_at")
+    )
+    run("same", str(mine), str(theirs))
+    assert run("list").count("the same person as") == 2
+    assert unknown.post(request, answer="yes").status_code == 303
+    assert (unknown.post(opening).status_code, answers()) == (404, [None])
+    for table, column in (("staff_request", "decided_by"), ("staff_opening", "seen_by")):
+        with (
+            pytest.raises(IntegrityError, match="one human being"),
+            portal.database.web.begin(as_staff(("*",), theirs)) as session,
+        ):
+            session.execute(text(f"UPDATE {table} SET {column} = :theirs"), {"theirs": theirs})
+
+    run("apart", str(theirs))
+    assert unknown.post(request, answer="yes").status_code == 303
+    assert (unknown.post(opening).status_code, answers()) == (303, ["yes"])
 
 
 def test_a_key_is_changed_once_two_allowed_it(

@@ -113,6 +113,26 @@ def test_a_second_factor_is_what_the_token_says(tmp_path: Path, claims: dict[str
     assert load(tmp_path, GOOD)[0].shows_second_factor(claims) is shown
 
 
+@pytest.mark.parametrize(
+    ("claim", "claims", "human"),
+    [
+        ("", {"email": " Kim@Example.org", "email_verified": True}, "kim@example.org"),
+        ("", {"email": "kim@example.org", "email_verified": "true"}, None),
+        ("", {"email": "kim@example.org"}, None),  # anybody may write any address
+        ("", {"email": ["kim@example.org"], "email_verified": True}, None),
+        ("", {"employee": "E-7"}, None),
+        ("employee", {"employee": "E-7", "email": "kim@example.org", "email_verified": True}, "e-7"),
+        ("employee", {"employee": " "}, None),
+    ],
+)
+def test_what_is_the_same_in_every_sign_in_of_one_person(
+    tmp_path: Path, claim: str, claims: dict[str, Any], human: str | None
+) -> None:
+    """SEC-08: by a verified mail address, or by the claim that the operator names; in doubt by nothing."""
+    said = f'person_claim = "{claim}"\n' if claim else ""
+    assert load(tmp_path, GOOD + said)[0].human_of(claims) == human
+
+
 PUBLISHED = {
     "issuer": "https://id.example.org/",
     "authorization_endpoint": "https://id.example.org/authorize",
