@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from fhir_bridge.reading.cancers import Diagnosis, Nature, diagnosis_of, plain_name, site_in
+from fhir_bridge.reading.cancer_words import site_in
+from fhir_bridge.reading.cancers import Diagnosis, Nature, diagnosis_of, had_before, in_doubt, plain_name
 from fhir_bridge.reading.dates import FhirDate, Precision, read_date
 from fhir_bridge.reading.histology import histology_in_name, histology_said
 from fhir_bridge.reading.said import Said
@@ -31,8 +32,9 @@ from fhir_bridge.reading.summary_model import Cancer, Finding, Spread
 from vocabulary.phrase import phrase
 from vocabulary.resource import Resource
 
-NOT_SURE = phrase("was looked into; not confirmed")
+NOT_SURE = phrase("not confirmed")
 RULED_OUT = phrase("was looked into and ruled out")
+BEFORE = phrase("told as something of the past")
 
 
 @dataclass
@@ -56,20 +58,20 @@ class SpreadFound:
 
 
 def cards_from(conditions: Iterable[Resource]) -> tuple[list[Card], list[SpreadFound], list[Finding]]:
-    """Cancers, places of spread, and diagnoses that are not confirmed, from all conditions of a record."""
+    """Cancers, places of spread, and what is told apart from them, from all conditions of a record."""
     cards: list[Card] = []
     spread: list[SpreadFound] = []
-    unsure: list[Finding] = []
+    apart: list[Finding] = []
     for condition in conditions:
         found = diagnosis(condition)
-        if not is_fact(condition):
-            finding = _not_confirmed(condition, found)
-            unsure += [finding] if finding is not None else []
-        elif found is not None and found.nature is Nature.SECONDARY:
+        if found is None or not is_fact(condition):
+            finding = _told_apart(condition, found)
+            apart += [finding] if finding is not None else []
+        elif found.nature is Nature.SECONDARY:
             spread.append(_spread(condition, found))
-        elif found is not None:
+        else:
             _add(cards, condition, found)
-    return _joined(cards), spread, unsure
+    return _joined(cards), spread, apart
 
 
 def diagnosis(condition: Resource) -> Diagnosis | None:
@@ -213,11 +215,16 @@ def _spread(condition: Resource, found: Diagnosis) -> SpreadFound:
     return SpreadFound(spread, tuple(key_of(ref) for ref in related))
 
 
-def _not_confirmed(condition: Resource, found: Diagnosis | None) -> Finding | None:
+def _told_apart(condition: Resource, found: Diagnosis | None) -> Finding | None:
+    """A cancer that is no fact of today: in doubt, ruled out, or of the past; None for anything else."""
     if is_mistake(condition):
         return None
-    name = clinical_text(condition.get("code"))
-    suspected = "suspected" in name.lower() and ("cancer" in name.lower() or "malignan" in name.lower())
-    if (found is None and not suspected) or not (is_refuted(condition) or is_uncertain(condition)):
-        return None
-    return Finding(RULED_OUT if is_refuted(condition) else NOT_SURE, name, found_date(condition), key(condition))
+    code, said = condition.get("code"), None
+    if is_refuted(condition):
+        said = RULED_OUT if found is not None or in_doubt(code) else None
+    elif is_uncertain(condition) or in_doubt(code):
+        said = NOT_SURE if found is not None or in_doubt(code) else None
+    elif found is None and had_before(code) and is_fact(condition):
+        said = BEFORE
+    name = without_tag(clinical_text(code))
+    return Finding(said, name, found_date(condition), key(condition)) if said is not None else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from fhir_bridge.reading.cancer_words import cancer_in, doubt_in, past_in
 from fhir_bridge.reading.shape import SNOMED, codings, searchable
 from vocabulary.phrase import Phrase, phrase
 
@@ -113,33 +114,8 @@ _ICD_SECONDARY = {
     "C79": "unknown", "C7B": "unknown", "C80.0": "unknown",
 }  # fmt: skip
 
-_WORD_SITES: tuple[tuple[str, str], ...] = (
-    (r"acute lympho(blastic|cytic) leuk", "all"), (r"chronic lympho(cytic|id|blastic) leuk", "cll"),
-    (r"acute myel\w+ leuk", "aml"), (r"chronic myel\w+ leuk", "cml"), (r"leuk[a]?emia", "leukemia"),
-    (r"hodgkin", "hodgkin"), (r"lymphoma", "lymphoma"), (r"myeloma", "myeloma"), (r"mesothelioma", "mesothelioma"),
-    (r"melanoma", "melanoma"), (r"breast|mammary|mama\b", "breast"), (r"lung|bronch|pulm", "lung"),
-    (r"rectum|rectal\b|rectosig", "rectum"), (r"colon|colorectal|cecum|sigmoid", "colon"),
-    (r"prostat|próstata", "prostate"), (r"pancrea|páncreas", "pancreas"), (r"stomach|gastric", "stomach"),
-    (r"esophag", "esophagus"), (r"liver|hepat", "liver"), (r"gallbladder|bile duct|cholangio", "bile"),
-    (r"small (bowel|intestine)|duoden", "small-bowel"), (r"\banus|\banal\b", "anus"), (r"kidney|renal", "kidney"),
-    (r"bladder|urothel", "bladder"), (r"ovar|fallopian", "ovary"), (r"cervi(x|cal) ?(uteri|cancer)?", "cervix"),
-    (r"endometri|uter|womb", "uterus"), (r"vulva|vagin", "vulva"), (r"test(is|icular|icle)", "testis"),
-    (r"penis|penile", "penis"), (r"thyroid", "thyroid"), (r"brain|glio|central nervous|spinal cord|mening", "brain"),
-    (r"retinoblastoma|\beye\b|\buveal\b", "eye"),
-    (r"larynx|pharyn|tongue|oral|mouth|tonsil|head and neck", "head-neck"),
-    (r"osteosarcoma|ewing|bone", "bone"), (r"sarcoma|soft tissue", "soft-tissue"), (r"skin|basal cell", "skin"),
-    (r"lymph nodes?", "lymph-nodes"), (r"pleura", "pleura"), (r"peritone", "belly"), (r"adrenal", "adrenal"),
-)  # fmt: skip
-
-_CANCER_WORDS = re.compile(
-    r"cancer|malignan|carcinom|\bca\b|leuk[a]?emia|lymphoma|myeloma|melanoma|sarcoma|mesothelioma|blastoma|glioma|"
-    r"tumor maligno|neoplasia maligna"
-)
-_SPREAD_WORDS = re.compile(r"metasta|secondary malign|secondary cancer|secondary neoplasm|secondaries")
-_NOT_A_DIAGNOSIS = re.compile(
-    r"suspected|screening|family history|history of|risk of|fear of|at risk|no evidence|without malig|non-?malignan|"
-    r"benign|rule out|r/o\b|concern about|encounter for|personal history|suspicion"
-)
+_ICD = re.compile(r"[A-TV-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?")
+_TUMORS = ("C", "D0", "D1", "D2", "D3", "D4")
 
 
 @dataclass(frozen=True)
@@ -154,25 +130,27 @@ class Diagnosis:
 def diagnosis_of(concept: Any) -> Diagnosis | None:
     """Read a condition's code; None when it is not cancer."""
     for coding in codings(concept):
-        if "icd-10" in coding.system or "icd10" in coding.system or coding.system.endswith("cie10-es"):
-            found = _by_icd(coding.code.upper())
+        if _is_icd(coding.system):
+            found = _by_icd(_dotted(coding.code))
             if found is not None:
                 return found
     for coding in codings(concept):
         if coding.system == SNOMED and coding.code in _SNOMED_SITES:
             nature, site = _SNOMED_SITES[coding.code]
             return Diagnosis(nature, site)
-    return _by_words(searchable(concept))
+    if any(_is_icd(coding.system) and _is_no_tumor(_dotted(coding.code)) for coding in codings(concept)):
+        return None
+    told = cancer_in(searchable(concept))
+    return Diagnosis(Nature(told[0]), told[1]) if told is not None else None
 
 
-def site_in(words: str) -> str | None:
-    """The site key that lower-case words name, None when none."""
-    return next((site for pattern, site in _WORD_SITES if re.search(pattern, words)), None)
+def _dotted(code: str) -> str:
+    """An ICD-10 code as it is printed: C504 is C50.4."""
+    code = code.upper()
+    return f"{code[:3]}.{code[3:]}" if len(code) > 3 and "." not in code else code
 
 
 def _by_icd(code: str) -> Diagnosis | None:
-    if len(code) > 3 and "." not in code:
-        code = f"{code[:3]}.{code[3:]}"
     for prefix in (code[:5], code[:3]):
         if prefix in _ICD_SECONDARY:
             return Diagnosis(Nature.SECONDARY, _ICD_SECONDARY[prefix])
@@ -189,16 +167,25 @@ def _by_icd(code: str) -> Diagnosis | None:
 _IN_SITU_SITES = {"D07.5": "prostate", "D09.0": "bladder", "D02.2": "lung", "D01.0": "colon", "D01.2": "rectum"}
 
 
-def _by_words(words: str) -> Diagnosis | None:
-    if not words or _NOT_A_DIAGNOSIS.search(words):
-        return None
-    if _SPREAD_WORDS.search(words):
-        head = re.sub(r"from .*", "", words)
-        return Diagnosis(Nature.SECONDARY, site_in(head) or "unknown")
-    if not _CANCER_WORDS.search(words):
-        return None
-    in_situ = "in situ" in words or "dcis" in words
-    return Diagnosis(Nature.IN_SITU if in_situ else Nature.PRIMARY, site_in(words) or "unknown")
+def had_before(concept: Any) -> bool:
+    """Whether a condition's code tells a cancer of the past (ICD-10-CM Z85, or in words)."""
+    past = any(_is_icd(one.system) and one.code.upper().startswith("Z85") for one in codings(concept))
+    return past or past_in(searchable(concept))
+
+
+def in_doubt(concept: Any) -> bool:
+    """Whether a condition's words tell a cancer that nobody has found yet ("suspected lung cancer")."""
+    return doubt_in(searchable(concept))
+
+
+def _is_icd(system: str) -> bool:
+    return "icd-10" in system or "icd10" in system or system.endswith("cie10-es")
+
+
+def _is_no_tumor(code: str) -> bool:
+    """Whether an ICD-10 code is of another chapter than C00-D49: then no word of cancer beside it makes it one (I10
+    Malignant hypertension, R97.1 Elevated cancer antigen, Z15.01 Genetic susceptibility to malignant neoplasm)."""
+    return _ICD.fullmatch(code) is not None and not code.startswith(_TUMORS)
 
 
 def plain_name(diagnosis: Diagnosis) -> Phrase:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from fhir_bridge.reading.dates import date_of
-from fhir_bridge.reading.quantity import number, value_said
+from fhir_bridge.reading.quantity import NOT_RECORDED, number, value_said
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import (
     NCIT,
@@ -42,6 +43,13 @@ _TRENDS: dict[str, Phrase] = {
     "399409002": phrase("The cancer has spread to other places"),
 }
 
+_NO_SIGN_WORDS = re.compile(
+    r"\bno evidence of ((active|residual|recurrent|metastatic|measurable) )*(disease|cancer|tumou?r|malignan\w+)|"
+    r"\b(complete|full) (clinical |metabolic |molecular )?remission"
+)
+# "No evidence of disease progression" is no absence of disease, and neither is a remission that is not there.
+_NOT_SO = re.compile(r"progress|\bnot\b|\bnear\b|\bno (complete|full)|possib|probabl")
+
 CODES = frozenset({
     "97509-4", "89247-1", "89243-0", "C38144", "1287652008", "1098951000119108", "21889-1", "398192003",
 })  # fmt: skip
@@ -63,10 +71,11 @@ def disease_status(observation: Resource) -> Finding | None:
     _kind, value = value_of(observation)
     words = searchable(value)
     said: Said | None = next((_TRENDS[one.code] for one in codings(value) if one.code in _TRENDS), None)
-    if said is None and ("no evidence" in words or "complete remission" in words or "full remission" in words):
+    if said is None and _NO_SIGN_WORDS.search(words) and not _NOT_SO.search(words):
         said = _NO_SIGN
     said = said if said is not None else value_said(observation)
-    return Finding(said, clinical_text(value), date_of(observation), key(observation)) if said else None
+    known = bool(said) and said != NOT_RECORDED
+    return Finding(said, clinical_text(value), date_of(observation), key(observation)) if known else None
 
 
 def performance(observation: Resource) -> Finding | None:
@@ -93,11 +102,14 @@ def performance(observation: Resource) -> Finding | None:
 
 
 def history_of_spread(observation: Resource) -> Finding | None:
-    """mCODE history of metastatic cancer: `valueBoolean` false means that there is NO such history."""
+    """mCODE history of metastatic cancer: `valueBoolean` false means that there is NO such history. What is said to be
+    unknown (`dataAbsentReason`) is neither a yes nor a no."""
     code = observation.get("code")
     words = searchable(code)
     by_code = codes(code) & {"1287652008", "1098951000119108"} or ("history of" in words and "metasta" in words)
     if not by_code and not has_profile(observation, "mcode-history-of-metastatic-cancer"):
+        return None
+    if value_said(observation) == NOT_RECORDED:
         return None
     no = observation.get("valueBoolean") is False
     said = phrase("No: the cancer had not spread before") if no else phrase("Yes: a cancer had spread before")

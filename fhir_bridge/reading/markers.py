@@ -67,6 +67,7 @@ _RECEPTOR_WORDS: tuple[tuple[str, str], ...] = (
 GENOMIC_CODES = frozenset({"69548-6", "55233-1", "81247-9", "94076-7", "51963-7", "47998-0"})
 
 GENE, VARIANT, DNA_CHANGE, PROTEIN_CHANGE, SOURCE = "48018-6", "81252-9", "48004-6", "48005-3", "48002-0"
+GENOME_CHANGE, MEANING = "81290-9", "53037-8"
 
 POSITIVE, NEGATIVE = phrase("positive"), phrase("negative")
 EQUIVOCAL, PRESENT, ABSENT = phrase("not clear"), phrase("found"), phrase("not found")
@@ -77,10 +78,12 @@ _RESULTS = {
     "2667000": ABSENT,
 }  # fmt: skip
 _RESULT_WORDS = (
-    (r"\b(negative|neg|not detected|not amplified)\b", NEGATIVE),
-    (r"\b(positive|pos|amplified|overexpressed)\b", POSITIVE),
-    (r"\bequivocal|indeterminate\b", EQUIVOCAL),
-)
+    (r"\b(negative|neg|(not|non|no)[ -](detected|amplif(ied|ication)|over-?express(ed|ion)))\b", NEGATIVE),
+    (r"\b(positive|pos|amplified|over-?expressed)\b", POSITIVE),
+    (r"\b(equivocal|indeterminate)\b", EQUIVOCAL),
+)  # fmt: skip
+# Words that change what a result means: then the laboratory's own words stand.
+_MORE_THAN_ONE_WORD = re.compile(r"\b(low|weak\w*|faint\w*|focal\w*|border\w*|not|non|no|possib\w*|suspicious)\b")
 
 
 def blood_marker_of(observation: Resource) -> str | None:
@@ -123,5 +126,9 @@ def result_words(value: Any) -> Phrase | str:
     for coding in codings(value):
         if coding.code in _RESULTS:
             return _RESULTS[coding.code]
-    words = searchable(value)
-    return next((said for pattern, said in _RESULT_WORDS if re.search(pattern, words)), None) or concept_text(value)
+    words, found = searchable(value), []
+    for pattern, said in _RESULT_WORDS:
+        rest = re.sub(pattern, " ", words)
+        found += [said] if rest != words else []
+        words = rest
+    return found[0] if len(found) == 1 and not _MORE_THAN_ONE_WORD.search(words) else concept_text(value)

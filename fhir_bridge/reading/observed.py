@@ -20,6 +20,7 @@ from fhir_bridge.reading.how_it_is import (
     performance,
     tumor_size,
 )
+from fhir_bridge.reading.markers import ABSENT, NEGATIVE
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import codes, extensions, has_profile, key, key_of, references
 from fhir_bridge.reading.staging import DatedPart, FoundStage, Part, dated_part, part_of, stage_of
@@ -130,7 +131,7 @@ def sort_of(found: FhirDate | None) -> str:
 
 
 def _is_absent(gene: Marker) -> bool:
-    return str(gene.result) in ("not found", "negative")
+    return gene.result in (ABSENT, NEGATIVE)
 
 
 def _keep_newest(kept: dict[_Group, Finding], group: _Group, found: Finding | None) -> None:

@@ -13,12 +13,12 @@ import msgspec
 import orjson
 
 from fhir_bridge.reading import how_it_is, staging
-from fhir_bridge.reading.cancers import diagnosis_of
+from fhir_bridge.reading.cancers import diagnosis_of, had_before, in_doubt
 from fhir_bridge.reading.drugs import drugs_in
 from fhir_bridge.reading.markers import blood_marker_of, receptor_of
 from fhir_bridge.reading.observed import HISTOLOGY
 from fhir_bridge.reading.procedure_names import is_surgery, treats
-from fhir_bridge.reading.shape import clinical_text, codes, key, objects, searchable
+from fhir_bridge.reading.shape import codes, key, objects, searchable
 from fhir_bridge.reading.summary import Read
 from vocabulary.resource import Resource
 
@@ -121,7 +121,7 @@ def _whole(raw: bytes) -> Resource | None:
 
 
 def _may_be_cancer(concept: Any) -> bool:
-    return diagnosis_of(concept) is not None or "suspected" in clinical_text(concept).lower()
+    return diagnosis_of(concept) is not None or in_doubt(concept) or had_before(concept)
 
 
 def _names_cancer(reasons: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fhir_bridge.reading.dates import date_of
-from fhir_bridge.reading.quantity import value_said
+from fhir_bridge.reading.quantity import NOT_RECORDED, value_said
 from fhir_bridge.reading.shape import (
     clinical_text,
     codes,
@@ -97,8 +97,9 @@ def stage_of(observation: Resource, parts: Mapping[str, Part], written: Sequence
     basis = _GROUPS[group] if group is not None else _basis_in(searchable(observation.get("code")))
     name = system or ("TNM" if group is not None else _system_in(searchable(observation.get("code"))))
     kind, value = value_of(observation)
-    words = str(value_said(observation))
-    if not words:
+    said = value_said(observation)
+    words = str(said)
+    if not words or said == NOT_RECORDED:
         return None
     clinical = clinical_text(value) if kind == "CodeableConcept" else words
     stage = Stage(

@@ -10,12 +10,13 @@ ENTERED_IN_ERROR = phrase("Your provider marked this as a mistake. It is not par
 REFUTED = phrase("This was looked into and ruled out.")
 NOT_CERTAIN = phrase("This is not certain. Your care team was still looking into it.")
 NOT_DONE = phrase("This was not done.")
-DO_NOT_DO = phrase("This says what should not be done.")
+DO_NOT_DO = phrase("Your care team wrote that you should not have this.")
 UNKNOWN_MODIFIER = phrase(
     "Your provider added something here that changes its meaning, and we cannot read it. Ask your care team."
 )
 
 _UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
+_DOUBT_WORDS = ("suspect", "suspicio", "possible ", "probable ", "rule out", "r/o ", "cannot exclude", "not excluded")
 
 
 def is_mistake(resource: Resource) -> bool:
@@ -34,7 +35,7 @@ def is_uncertain(resource: Resource) -> bool:
     if codes(resource.get("verificationStatus")) & _UNCERTAIN:
         return True
     words = searchable(resource.get("code"))
-    return any(word in words for word in ("suspected", "suspicion", "possible ", "probable ", "rule out", "r/o "))
+    return any(word in words for word in _DOUBT_WORDS)
 
 
 def was_not_done(resource: Resource) -> bool:

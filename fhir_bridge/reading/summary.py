@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from fhir_bridge.reading.cancer_cards import NOT_SURE, Card, SpreadFound, cancer_from, cards_from
-from fhir_bridge.reading.cancers import site_in
+from fhir_bridge.reading.cancer_cards import RULED_OUT, Card, SpreadFound, cancer_from, cards_from
+from fhir_bridge.reading.cancer_words import site_in
 from fhir_bridge.reading.observed import Focus, Observed, newest_of, observe, sort_of
 from fhir_bridge.reading.shape import key, key_of, same_thing
 from fhir_bridge.reading.staging import FoundStage, stages_in_condition
@@ -41,7 +41,7 @@ def summarise(resources: Iterable[Resource]) -> CancerSummary:
 
 def story_of(read: Read) -> CancerSummary:
     """The summary of a record that is read kind after kind."""
-    cards, spread, unsure = cards_from(read(CONDITIONS, None))
+    cards, spread, apart = cards_from(read(CONDITIONS, None))
     observed = observe(read(OBSERVATIONS, None))
     stages = observed.stages()
     cancers = [_dress(card, cards, observed, stages, spread) for card in cards]
@@ -63,7 +63,7 @@ def story_of(read: Read) -> CancerSummary:
         other_illnesses=_illnesses(observed, read),
         treatments=treatments_from(read(TREATMENTS, None), keys, sites, lambda ref: medicines.get(key_of(ref))),
         trends=observed.trends.told(),
-        not_confirmed=tuple({one.clinical: one for one in unsure if not _since_confirmed(one, sites)}.values()),
+        told_apart=tuple({one.clinical: one for one in apart if not _stands(one, sites)}.values()),
     )
 
 
@@ -74,9 +74,9 @@ def _illnesses(observed: Observed, read: Read) -> tuple[Finding, ...]:
     return observed.illnesses(lambda ref: named.get(key_of(ref)))
 
 
-def _since_confirmed(finding: Finding, sites: set[str]) -> bool:
-    """Whether what was once suspected stands in the record as a cancer of the same place."""
-    return finding.text == NOT_SURE and site_in(finding.clinical.lower()) in sites
+def _stands(finding: Finding, sites: set[str]) -> bool:
+    """Whether what was once suspected, or is told as past, stands in the record as a cancer of the same place."""
+    return finding.text != RULED_OUT and site_in(finding.clinical.lower()) in sites
 
 
 _MARKER_SITES = {"er": "breast", "pr": "breast", "er-pr": "breast", "her2": "breast", "oncotype": "breast"}

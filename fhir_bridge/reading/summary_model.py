@@ -12,7 +12,7 @@ from fhir_bridge.reading.dates import FhirDate, read_date
 from fhir_bridge.reading.said import Said, said_from_json, said_to_json
 from vocabulary.phrase import Phrase
 
-SUMMARY_VERSION = 3
+SUMMARY_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class CancerSummary:
     """What the record says about cancer. Empty tuples mean that the record holds nothing of the kind.
 
     `stages` and `markers` are those that cannot be tied to one of several cancers; `spread` is spread whose first
-    place is not in the record. `not_confirmed` are diagnoses that were suspected and are not facts.
+    place is not in the record. `told_apart` are cancers that are no facts of today: in doubt, ruled out, of the past.
     """
 
     cancers: tuple[Cancer, ...] = ()
@@ -166,7 +166,7 @@ class CancerSummary:
     other_illnesses: tuple[Finding, ...] = ()
     treatments: tuple[Treatment, ...] = ()
     trends: tuple[MarkerTrend, ...] = ()
-    not_confirmed: tuple[Finding, ...] = ()
+    told_apart: tuple[Finding, ...] = ()
     version: int = field(default=SUMMARY_VERSION)
 
     def to_json(self) -> dict[str, Any]:

@@ -165,5 +165,5 @@ def _trends(lists: Sequence[Sequence[MarkerTrend]]) -> tuple[MarkerTrend, ...]:
 
 _LISTS: dict[str, Callable[[Sequence[Any]], tuple[Any, ...]]] = {
     "stages": _stages, "markers": _markers, "genes": _markers, "spread": _spread, "other_illnesses": _findings,
-    "treatments": _treatments, "trends": _trends, "not_confirmed": _findings,
+    "treatments": _treatments, "trends": _trends, "told_apart": _findings,
 }  # fmt: skip

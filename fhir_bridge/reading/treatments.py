@@ -80,10 +80,15 @@ def treatments_from(
         if one.get("resourceType") == "Procedure":
             kind = _procedure_kind(one, cancer_keys, sites)
             procedures += [(kind, one)] if kind is not None and is_fact(one) else []
-        elif is_fact(one) and text(one.get("status")) != "intended":
+        elif is_fact(one) and not _only_meant(one):
             doses += _doses(one, cancer_keys, find)
     found = _procedure_treatments(procedures) + [_medicine_treatment(one) for one in medicine_courses(doses)]
     return tuple(sorted(found, key=lambda one: (one.start is None, one.start.sort.isoformat() if one.start else "")))
+
+
+def _only_meant(resource: Resource) -> bool:
+    """A medicine that somebody wrote a draft of, suggested, or means to give: nobody ordered it."""
+    return text(resource.get("status")) in ("draft", "intended", "preparation") or resource.get("intent") == "proposal"
 
 
 def for_cancer(resource: Resource, cancer_keys: set[str]) -> bool:

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 
 from fhir_bridge.reading.dates import date_of
 from fhir_bridge.reading.markers import (
+    ABSENT,
     BLOOD_MARKERS,
     DNA_CHANGE,
     GENE,
+    GENOME_CHANGE,
+    MEANING,
+    NEGATIVE,
     PROTEIN_CHANGE,
     RECEPTORS,
     SOURCE,
@@ -20,7 +24,15 @@ from fhir_bridge.reading.markers import (
     receptor_of,
     result_words,
 )
-from fhir_bridge.reading.quantity import flag_of, number, out_of_range, reference_range, unit_text, value_said
+from fhir_bridge.reading.quantity import (
+    NOT_RECORDED,
+    flag_of,
+    number,
+    out_of_range,
+    reference_range,
+    unit_text,
+    value_said,
+)
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import clinical_text, codes, concept_text, has_profile, key, obj, objects, text, value_of
 from fhir_bridge.reading.summary_model import Finding, Marker, MarkerTrend, Measured
@@ -34,6 +46,14 @@ INHERITED = phrase("You were born with it, so it can run in the family (germline
 IN_THE_TUMOR = phrase("It is in the tumor only, so you did not inherit it (somatic).")
 NOT_SAID = phrase("The report does not say if you were born with it or if it is in the tumor only.")
 _SOURCES = {"LA6683-2": INHERITED, "LA6684-0": IN_THE_TUMOR}
+_CHANGES = (PROTEIN_CHANGE, DNA_CHANGE, VARIANT, GENOME_CHANGE)
+_MEANINGS = {
+    "LA6668-3": phrase("known to cause illness (pathogenic)"),
+    "LA26332-9": phrase("likely to cause illness (likely pathogenic)"),
+    "LA26333-7": phrase("nobody knows yet what it means (uncertain significance)"),
+    "LA26334-5": phrase("likely harmless (likely benign)"),
+    "LA6675-8": phrase("harmless (benign)"),
+}
 
 
 class Trends:
@@ -113,7 +133,7 @@ def tumor_marker(observation: Resource) -> tuple[str, Marker] | None:
         return None
     kind, value = value_of(observation)
     result: Said = result_words(value) if kind == "CodeableConcept" else value_said(observation)
-    if not result:
+    if not result or result == NOT_RECORDED:
         result = result_words(observation.get("interpretation"))
     name: Said = RECEPTORS[receptor] if receptor is not None else clinical
     flag = flag_of(observation)
@@ -129,13 +149,13 @@ def gene_change(observation: Resource) -> Marker | None:
         return None
     parts = {code: part for part in objects(observation.get("component")) for code in codes(part.get("code"))}
     gene = concept_text(obj(parts.get(GENE)).get("valueCodeableConcept"))
-    change = next(
-        (said for said in (_change(parts.get(code)) for code in (PROTEIN_CHANGE, DNA_CHANGE, VARIANT)) if said), ""
-    )
+    change = next((said for said in (_change(parts.get(code)) for code in _CHANGES) if said), "")
     source = codes(obj(parts.get(SOURCE)).get("valueCodeableConcept"))
     note = next((_SOURCES[code] for code in source if code in _SOURCES), NOT_SAID)
     value = observation.get("valueCodeableConcept")
-    result = result_words(value) if value is not None else ""
+    result: Said = result_words(value) if value is not None else ""
+    if result not in (ABSENT, NEGATIVE):
+        result = _meaning(parts.get(MEANING)) or result
     if not gene and not change:
         return None
     return Marker(gene or change, result, change, date_of(observation), key(observation), note)
@@ -150,6 +170,13 @@ def genes_studied(observation: Resource) -> Finding | None:
     names = filter(None, (concept_text(part.get("valueCodeableConcept")) for part in parts))
     words = ", ".join(dict.fromkeys(names)) or (str(value_said(observation)) if by_code else "")
     return Finding(words, "", date_of(observation), key(observation)) if words else None
+
+
+def _meaning(part: Resource | None) -> Said:
+    """What the laboratory says that a change does (LOINC 53037-8)."""
+    value = obj(part).get("valueCodeableConcept")
+    known = (_MEANINGS[code] for code in sorted(codes(value)) if code in _MEANINGS)
+    return next(known, None) or concept_text(value)
 
 
 def _change(part: Resource | None) -> str:

@@ -42,7 +42,7 @@ def appointment_pack(
     tongues = tuple(dict.fromkeys((language, OTHER_LANGUAGE)))
     with force_locale(language):
         title, dated = gettext("For my appointment"), format_date(now, "long")
-    rows = [row for cancer in story.cancers for row in _cancer(cancer, story, later, tongues)]
+    rows = [row for cancer in story.cancers for row in _cancer(cancer, later, tongues)]
     rows += _person(story, later, tongues)
     questions = [_both(one, tongues) for one in QUESTIONS]
     if missing:
@@ -61,9 +61,7 @@ def appointment_pack(
     return Paper(title, language, now, f"{title} · {dated}", parts)
 
 
-def _cancer(
-    cancer: Cancer, story: CancerSummary, later: Collection[Delicate], tongues: Sequence[str]
-) -> list[tuple[str, str]]:
+def _cancer(cancer: Cancer, later: Collection[Delicate], tongues: Sequence[str]) -> list[tuple[str, str]]:
     named = " / ".join(
         ", ".join(filter(None, (_in(code, cancer.title), _in(code, cancer.side or "")))) for code in tongues
     )
@@ -71,26 +69,34 @@ def _cancer(
     rows.append((phrase("Found"), _day(cancer.found, tongues)))
     if Delicate.PATHOLOGY not in later:
         rows.append((phrase("Kind"), _both(cancer.histology or cancer.histology_clinical, tongues)))
-        markers = (*cancer.markers, *story.markers)[:6]
-        rows.append(
-            (phrase("Markers"), "; ".join(f"{_both(m.name, tongues)}: {_both(m.result, tongues)}" for m in markers))
-        )
-    if Delicate.STAGE not in later:
-        stages = (*cancer.stages, *story.stages)[:2]
-        said = (
-            " ".join(filter(None, (one.value, " ".join(one.parts), _both(one.basis or "", tongues)))) for one in stages
-        )
-        rows.append((phrase("Stage"), "; ".join(said)))
-        rows.append((phrase("Has spread to"), "; ".join(_both(one.title, tongues) for one in cancer.spread)))
-    if Delicate.GENOMICS not in later:
-        rows.append((phrase("Genes"), "; ".join(f"{_both(g.name, tongues)} {g.clinical}" for g in cancer.genes[:4])))
+    rows += _found_out(cancer, later, tongues)
     return [(_both(label, tongues), value[:400]) for label, value in rows if value]
 
 
-def _person(story: CancerSummary, later: Collection[Delicate], tongues: Sequence[str]) -> list[tuple[str, str]]:
+def _found_out(
+    about: Cancer | CancerSummary, later: Collection[Delicate], tongues: Sequence[str]
+) -> list[tuple[Phrase, str]]:
+    """Of one cancer, or of the person what cannot be tied to one."""
     rows = []
-    for one in story.treatments[-MOST_TREATMENTS:]:
-        rows.append((phrase("Treatment"), _treatment(one, tongues)))
+    if Delicate.PATHOLOGY not in later:
+        markers = (f"{_both(one.name, tongues)}: {_both(one.result, tongues)}" for one in about.markers[:6])
+        rows.append((phrase("Markers"), "; ".join(markers)))
+    if Delicate.STAGE not in later:
+        stages = (
+            " ".join(filter(None, (one.value, " ".join(one.parts), _both(one.basis or "", tongues))))
+            for one in about.stages[:2]
+        )
+        rows.append((phrase("Stage"), "; ".join(stages)))
+        rows.append((phrase("Has spread to"), "; ".join(_both(one.title, tongues) for one in about.spread)))
+    if Delicate.GENOMICS not in later:
+        rows.append((phrase("Genes"), "; ".join(f"{_both(g.name, tongues)} {g.clinical}" for g in about.genes[:4])))
+    return rows
+
+
+def _person(story: CancerSummary, later: Collection[Delicate], tongues: Sequence[str]) -> list[tuple[str, str]]:
+    apart = "; ".join(f"{one.clinical} ({_both(one.text, tongues)})" for one in story.told_apart)
+    rows = [*_found_out(story, later, tongues), (phrase("Also written down"), apart)]
+    rows += [(phrase("Treatment"), _treatment(one, tongues)) for one in story.treatments[-MOST_TREATMENTS:]]
     status = story.disease_status or next((one.disease_status for one in story.cancers if one.disease_status), None)
     if status is not None and Delicate.NEW_RESULTS not in later:
         rows.append((phrase("Now"), f"{_both(status.text, tongues)} ({_day(status.date, tongues)})"))

@@ -72,6 +72,8 @@ def _story(stories: Sequence[CancerSummary], say: Say) -> list[Part]:
     for cancer in story.cancers:
         side = f", {say(cancer.side)}" if cancer.side else ""
         parts += [lead(f"{say(cancer.title)}{side}"), facts(_of_cancer(cancer, say))]
+    if general := _of_person(story, say):
+        parts.append(facts(general))
     if treatments:
         treatments.sort(key=lambda one: day_of(one.start))
         parts += [heading(3, say(phrase("Treatments"))), _treatments(treatments, say)]
@@ -79,18 +81,34 @@ def _story(stories: Sequence[CancerSummary], say: Say) -> list[Part]:
 
 
 def _of_cancer(cancer: Cancer, say: Say) -> list[tuple[str, str]]:
-    stages = "; ".join(f"{one.value} {' '.join(one.parts)} {day_of(one.date)}".strip() for one in cancer.stages)
-    markers = "; ".join(f"{say(one.name)}: {say(one.result)}" for one in chain(cancer.markers, cancer.genes))
     rows = [
         (say(phrase("Clinical name")), cancer.clinical),
         (say(phrase("Found")), day_of(cancer.found)),
         (say(phrase("Kind of cells")), say(cancer.histology)),
-        (say(phrase("Stage")), stages),
-        (say(phrase("Markers")), markers),
-        (say(phrase("Spread")), "; ".join(say(one.title) for one in cancer.spread)),
-        (say(phrase("Where it stands")), say(cancer.disease_status.text) if cancer.disease_status else ""),
+        *_found_out(cancer, say),
     ]
     return [(label, value) for label, value in rows if value] or [(say(phrase("Clinical name")), "–")]
+
+
+def _of_person(story: CancerSummary, say: Say) -> list[tuple[str, str]]:
+    """What is about the person, or cannot be tied to one of several cancers."""
+    rows = [
+        *_found_out(story, say),
+        (say(phrase("Daily life")), say(story.performance.text) if story.performance else ""),
+        (say(phrase("Also written down")), "; ".join(f"{one.clinical}: {say(one.text)}" for one in story.told_apart)),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _found_out(about: Cancer | CancerSummary, say: Say) -> list[tuple[str, str]]:
+    stages = "; ".join(f"{one.value} {' '.join(one.parts)} {day_of(one.date)}".strip() for one in about.stages)
+    markers = "; ".join(f"{say(one.name)}: {say(one.result)}" for one in chain(about.markers, about.genes))
+    return [
+        (say(phrase("Stage")), stages),
+        (say(phrase("Markers")), markers),
+        (say(phrase("Spread")), "; ".join(say(one.title) for one in about.spread)),
+        (say(phrase("Where it stands")), say(about.disease_status.text) if about.disease_status else ""),
+    ]
 
 
 def _treatments(treatments: Sequence[Treatment], say: Say) -> Part:

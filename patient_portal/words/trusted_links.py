@@ -50,8 +50,8 @@ def links_of_kind(kind: str, language: str) -> list[TrustedLink]:
 
 def _link(content: dict[str, Any], entry: dict[str, Any], source: str, code: str, site: str) -> TrustedLink:
     language = code if code in entry else FALLBACK
-    title, address = ("", entry[language]) if site else entry[language]
-    return TrustedLink(title, address, content["sources"][source][language], language, content["listed"], site)
+    title, address, of = ("", entry[language], source) if site else (*entry[language], source)[:3]
+    return TrustedLink(title, address, content["sources"][of][language], language, content["listed"], site)
 
 
 @cache

@@ -62,7 +62,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "SMART-10": ("launch: a_standalone_request_has_exactly_these_parameters", "third: a_whole_launch"),
     "SMART-11": ("portal: an_answer_counts_once", "portal: an_answer_in_another_browser", "portal: a_forged_answer"),
     "SMART-12": ("launch: state_nonce_and_verifier_are_long_and_apart", "third: what_must_be_refused_is_refused"),
-    "SMART-13": ("launch: a_long_request_goes_by_post",),
+    "SMART-13": ("launch: a_long_request_goes_by_post", "portal: a_request_too_long_for_an_address"),
     "SMART-14": ("portal: the_person_says_no", "refused: a_bad_callback_makes_no_token_call"),
     "SMART-15": (
         "sandbox: the_answer_names_its_issuer", "third: the_other_algorithm_and_the_named_issuer",
@@ -98,8 +98,14 @@ TABLE: dict[str, tuple[str, ...]] = {
         "launch: published_keys_are_public", "sandbox: keys_are_rotated_while_people_sign_in",
         "command: our_keys_are_rotated_in_three_steps", "headers: the_keys_may_be_kept_for_ten_minutes",
     ),
-    "SMART-44": ("refused: a_wrong_token_answer_signs_nobody_in", "portal: a_token_endpoint_that_fails"),
-    "SMART-45": ("refused: a_wrong_token_answer_signs_nobody_in", "edges: no_name_no_screen"),
+    "SMART-44": (
+        "refused: a_wrong_token_answer_signs_nobody_in", "portal: a_token_endpoint_that_fails",
+        "fake: what_else_a_token_answer_holds", "refresh: a_refresh_that_must_not_be_used",
+    ),
+    "SMART-45": (
+        "refused: a_wrong_token_answer_signs_nobody_in", "edges: no_name_no_screen",
+        "fake: what_else_a_token_answer_holds",
+    ),
     "SMART-46": ("way out: a_token_stays_below_its_base", "destinations: a_next_link_that_leaves_is_refused"),
     "SMART-47": (
         "hospitals: two_workers_refresh_once", "hospitals: connected_again_in_place",
@@ -109,7 +115,10 @@ TABLE: dict[str, tuple[str, ...]] = {
         "run: renewed_once_for_all", "run: a_token_refused_after_renewal", "run: forbidden_is_not_renewed",
         "run: a_long_retrieval_outlives_its_tokens",
     ),
-    "SMART-49": ("refresh: revocation", "third: a_whole_launch", "hospitals: connected_again_in_place"),
+    "SMART-49": (
+        "refresh: revocation", "third: a_whole_launch", "hospitals: connected_again_in_place",
+        "hospitals: a_record_is_kept_current",
+    ),
     "SMART-60": ("identity: a_forged_token_is_refused", "sandbox: a_hospital_that_lies_about_who_signed_in"),
     "SMART-61": ("identity: no_nonce_is_asked_for_where_none_was_sent", "portal: a_wrong_id_token"),
     "SMART-62": ("launch: roles", "fake: fhir_user_decides_the_role", "edges: staff_need_a_chart"),

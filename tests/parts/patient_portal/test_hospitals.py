@@ -19,6 +19,7 @@ from database.context import as_persons
 from database.unit_of_work import sqlalchemy_url
 from fhir_bridge.bring_in import FINISHED, NEEDS_RECONNECT, PATIENCE, Parts, ask_for_record, bring_in
 from fhir_bridge.smart.client import SmartClient
+from fhir_bridge.smart.errors import ProviderUnavailable
 from patient_portal.jobs import keep_records_current
 from patient_portal.signing_in.another_hospital import FRESH_AT_RETURN
 from patient_portal.signing_in.web_session import SessionStore
@@ -307,9 +308,10 @@ def test_connected_again_in_place(client: Client) -> None:
     assert "finished" in client.portal.bring_in_all()
 
 
-def test_a_record_is_kept_current(client: Client) -> None:
-    """SMART-36, FHIR-16: who let us do so has the record asked for once a day without being there: once though two
-    workers look, behind people who sign in, not when it just came in, not after the end."""
+def test_a_record_is_kept_current(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SMART-36, SMART-49, FHIR-16: who let us do so has the record asked for once a day without being there: once
+    though two workers look, behind people who sign in, not when it just came in, not after the end; and the end is one
+    though the hospital does not answer to it."""
     portal, waiting = client.portal, "SELECT id FROM retrieval WHERE state = 'waiting'"
     context: Any = SimpleNamespace(additional_context={"wiring": portal.worker})
 
@@ -331,9 +333,16 @@ def test_a_record_is_kept_current(client: Client) -> None:
     assert look() == 1
     change(portal, "UPDATE retrieval SET started_at = now() - interval '2 days'")
     change(portal, due)
+    monkeypatch.setattr(SmartClient, "revoke", _no_answer)
     assert client.post(f"/connection/{connection.id}/end", page="/connection").status_code == 303
+    assert "did not confirm, so check there too" in client.get("/connection").text
+    assert portal.rows("SELECT 1 FROM token") == []
     assert look() == 1
     assert portal.rows("SELECT refresh_at FROM connection")[0].refresh_at is None
+
+
+def _no_answer(*_asked: object, **_named: object) -> bool:
+    raise ProviderUnavailable("connection")
 
 
 def test_what_is_not_shared_and_how_to_share_it(portal: Portal) -> None:

@@ -141,14 +141,23 @@ def test_s01_partial_dates_and_a_masked_birth_date(portal: Portal) -> None:
 
 
 def test_s02_text_where_there_is_no_code(portal: Portal) -> None:
-    """FHIR-13: each entry is in its list by the hospital's own words, known code or not."""
-    arrive(portal, *resources_of("s02-text-only-and-oid-codings.json"))
+    """FHIR-13, MC-01: each entry is in its list by the hospital's own words, known code or not; what those words only
+    suspect, or tell of the past, is said on the overview to be that."""
+    apart = {"suspected": "Suspected lung cancer", "past": "History of melanoma"}
+    told = [condition(name, code={"text": words}) for name, words in apart.items()]
+    arrive(portal, *resources_of("s02-text-only-and-oid-codings.json"), *told)
     client, counts = come_in(portal)
-    assert counts["problems"] == 2
+    assert counts["problems"] == 4
     problems = shown(client, "/record/kind/problems")
     assert "Breast CA, L" in problems
     assert "BREAST CANCER (HCC)" in problems
-    assert "IIA" in shown(client, "/record")
+    overview = shown(client, "/record")
+    assert "IIA" in overview
+    (title,) = re.findall("<h1>([^<]+)", client.get("/record").text)
+    assert "Breast cancer" in title
+    written = overview.partition("Also written down")[2]
+    assert "Suspected lung cancer not confirmed" in written
+    assert "History of melanoma told as something of the past" in written
 
 
 def test_s03_nothing_executes(portal: Portal) -> None:

@@ -74,7 +74,9 @@ def test_what_i_say_stands_apart(portal: Portal) -> None:
 def test_the_pack_for_an_appointment(portal: Portal) -> None:
     """A11Y-04: two tagged pages in two languages; what is to be opened with the doctor stays out of it."""
     client = signed_in_client(portal, "rv-p01")
-    assert "cancer.gov/espanol/tipos/seno" in client.get("/record?lang=es").text
+    page = client.get("/record?lang=es").text
+    assert "cancer.gov/espanol/tipos/seno" in page
+    assert re.search(r"<p>1,\d{3}<", page), "a thousand as in the US: 1.206 beside 17.6 U/mL would be read as one"
     client.post("/record/reading", {"later": ["stage"]})
     made = client.post("/record/appointment", {"questions": "Can I travel?"})
     assert made.content_type == "application/pdf"

@@ -5,11 +5,14 @@ Each refusal is a page in the person's language; nobody is signed in and nothing
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 
 from patient_portal.app import create_app
 from patient_portal.wiring import Wiring
@@ -204,6 +207,27 @@ def test_where_to_go_on_is_kept(cast: Cast, visitor: Visitor) -> None:
     for wish, leads_to in (("/choices/cancerlinq", "/choices/cancerlinq"), ("//evil.example", "/record")):
         where = begin(visitor, next=wish)
         assert come_back(visitor, "riverside", allow(cast.portal, where, PATIENT)).headers["Location"] == leads_to
+
+
+def test_a_request_too_long_for_an_address(cast: Cast, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SMART-13: a form with a button, for browsers without scripts too, carries it to that hospital and nowhere else;
+    what it carries signs in."""
+    monkeypatch.setattr("fhir_bridge.smart.launch.LONG_URL", 300)
+    page = visitor.post("/sign-in/riverside", {})
+    assert page.status_code == 200
+    form = page.text.partition("<main")[2]
+    at = re.search(r'<form method="post" action="([^"]+)"', form)
+    assert at
+    hospital = cast.portal.hospitals["riverside"].url
+    assert at.group(1) == f"{hospital}/oauth/authorize"
+    assert "<button" in form
+    assert 'name="csrf_token"' not in form, "our own token stays with us"
+    assert f"form-action 'self' {hospital}" in page.headers["Content-Security-Policy"]
+    sent = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+    assert {"aud", "code_challenge", "nonce", "scope", "state"} <= sent.keys()
+    there = requests.post(at.group(1), sent, allow_redirects=False, timeout=10)
+    assert come_back(visitor, "riverside", allow(cast.portal, there.headers["Location"], PATIENT)).status_code == 303
+    assert visitor.get("/record").status_code == 200
 
 
 def test_asking_too_often(cast: Cast, visitor: Visitor) -> None:

@@ -61,7 +61,7 @@ def test_a_refresh_that_must_not_be_used(
     kind: type[Exception],
     reason: str,
 ) -> None:
-    """SMART-47, abuse case 6: a swapped patient stops; invalid_grant asks to reconnect; nothing is tried twice."""
+    """SMART-44, SMART-47, abuse case 6: a swapped patient stops; invalid_grant asks to reconnect; none tried twice."""
     client = SmartClient(connect(provider))
     request = begin(client, provider)
     grant = client.finish(provider, request, server.authorize(request.url), NOW)

@@ -59,6 +59,19 @@ def test_a_public_client_signs_in(server: FakeSmartServer, provider: Provider, c
     assert configuration[0][0]["Accept"] == "application/json"
 
 
+def test_what_else_a_token_answer_holds(server: FakeSmartServer, provider: Provider, connect: Connect) -> None:
+    """SMART-44, SMART-45: `bearer` in any case; context that we do not use, or cannot read, is no reason to refuse and
+    leads to no request."""
+    more = {
+        "token_type": "BEARER", "encounter": 7, "intent": ["order"], "need_patient_banner": "yes", "tenant": None,
+        "fhirContext": [{"reference": "ImagingStudy/1", "role": "x"}, 3], "smart_style_url": f"{server.url}/style.json",
+    }  # fmt: skip
+    server.change_token = lambda answer: answer | more
+    grant = sign_in(connect(provider), server, provider)
+    assert (grant.patient, grant.encounter, grant.intent, grant.need_patient_banner) == ("patient-1", None, None, False)
+    assert "/style.json" not in {path for _, path, _, _ in server.seen}
+
+
 def test_a_grant_prints_no_secret(server: FakeSmartServer, provider: Provider, connect: Connect) -> None:
     """SEC-07: repr() and str() of what a launch makes hold no token and no person."""
     client = SmartClient(connect(provider))

@@ -31,3 +31,7 @@ def test_trusted_links_name_their_source_and_day() -> None:
         for each in found:
             assert each.address.startswith("https://")
             assert (bool(each.source), each.language, each.listed.year) == (True, language, WRITTEN_ON.year)
+    arabic, *others = links_for(["breast"], "ar")[1:]
+    assert (arabic.language, arabic.address) == ("ar", "https://medlineplus.gov/languages/arabic.html")
+    assert "MedlinePlus" in arabic.source
+    assert {each.language for each in others} == {"en"}, "else English, and said to be so"

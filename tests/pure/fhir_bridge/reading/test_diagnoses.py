@@ -65,21 +65,75 @@ def test_cancers_by_words(words: str, title: str) -> None:
         condition("c", words="Fear of cancer"),
         condition("c", (ICD, "I10"), words="High blood pressure"),
         condition("c", words="Cataract"),
+        condition("c", (ICD, "I10"), words="Malignant hypertension"),
+        condition("c", (ICD, "R97.1"), words="Elevated cancer antigen 125 [CA 125]"),
+        condition("c", (ICD, "Z15.01"), words="Genetic susceptibility to malignant neoplasm of breast"),
+        condition("c", words="Genetic susceptibility to cancer of the breast"),
+        condition("c", words="Breast cancer genetic marker of susceptibility positive"),
+        condition("c", words="Hereditary breast and ovarian cancer syndrome"),
+        condition("c", words="Increased risk for colon cancer"),
+        condition("c", words="Worried about skin cancer"),
+        condition("c", words="Mother had breast cancer"),
+        condition("c", words="FH: Colon cancer"),
+        condition("c", words="Precancerous lesion of colon"),
+        condition("c", words="Malignant hyperthermia"),
+        condition("c", words="Raised CA 19-9"),
+        condition("c", words="Low Ca level"),
+        condition("c", words="Cancer related fatigue"),
+        condition("c", words="Hypercalcemia of malignancy"),
+        condition("c", words="Lymphedema following treatment of breast cancer"),
+        condition("c", words="Anemia due to lung cancer"),
+        condition("c", words="Negative for malignancy"),
+        condition("c", words="Lesion suspicious for malignancy"),
+        condition("c", words="Hx of breast cancer"),
     ],
     ids=lambda one: str(one["code"]["text"]),
 )
 def test_what_is_no_cancer(not_cancer: dict[str, Any]) -> None:
-    """MC-01: benign, suspected, feared, screened for, in the family or in the past is no diagnosis."""
-    assert summarise([not_cancer]).cancers == ()
+    """MC-01: benign, suspected, feared, screened for, inherited, in the family or in the past is no diagnosis, nor is
+    what a cancer or its treatment brings along."""
+    summary = summarise([not_cancer])
+    assert (summary.cancers, summary.spread) == ((), ())
 
 
-def test_suspected_is_named_apart() -> None:
-    """MC-01: a suspicion is shown as such; once confirmed it is no longer shown."""
-    suspected = condition("s", (SNOMED, "162573006"), words="Suspected lung cancer (situation)")
-    assert [one.clinical for one in summarise([suspected]).not_confirmed] == ["Suspected lung cancer (situation)"]
-    confirmed = summarise([suspected, condition("c", (ICD, "C34.11"))])
-    assert len(confirmed.cancers) == 1
-    assert confirmed.not_confirmed == ()
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("Non-metastatic castration-resistant prostate cancer", "Prostate cancer"),
+        ("Breast cancer without distant metastasis", "Breast cancer"),
+        ("Lung cancer, no known metastases", "Lung cancer"),
+        ("High risk prostate cancer", "Prostate cancer"),
+        ("Clinically apparent melanoma of unclear site", "Melanoma (a skin cancer)"),
+        ("Breast cancer s/p lumpectomy", "Breast cancer"),
+    ],
+)
+def test_no_spread_is_no_spread(words: str, title: str) -> None:
+    """MC-01, MC-03: a name that says that a cancer has not spread, or how large its risk is, is that cancer's."""
+    summary = summarise([condition("c", words=words)])
+    assert str(only(summary).title) == title
+    assert summary.spread == ()
+
+
+def test_what_is_told_apart() -> None:
+    """MC-01: what is suspected, ruled out or past is told as such, and not any more once it stands as a cancer."""
+    entries = [
+        condition("s", (SNOMED, "162573006"), words="Suspected lung cancer (situation)"),
+        condition("o", words="Mass of ovary suspicious for malignancy"),
+        condition("r", (ICD, "C61"), words="Prostate cancer", verificationStatus={"coding": [{"code": "refuted"}]}),
+        condition("p", (ICD, "Z85.3"), words="Personal history of malignant neoplasm of breast"),
+        condition("f", words="Family history of colon cancer"),
+        condition("n", words="Possible pneumonia"),
+    ]
+    told = {one.clinical: str(one.text) for one in summarise(entries).told_apart}
+    assert told == {
+        "Suspected lung cancer": "not confirmed",
+        "Mass of ovary suspicious for malignancy": "not confirmed",
+        "Prostate cancer": "was looked into and ruled out",
+        "Personal history of malignant neoplasm of breast": "told as something of the past",
+    }
+    confirmed = summarise([entries[0], entries[3], condition("c", (ICD, "C34.11")), condition("d", (ICD, "C50.9"))])
+    assert len(confirmed.cancers) == 2
+    assert confirmed.told_apart == ()
 
 
 def test_in_situ_is_said() -> None:

@@ -34,6 +34,16 @@ def test_genes_told_apart_in_words(plain: bool) -> None:
     assert absent.genes == ()
 
 
+def test_what_a_gene_change_means() -> None:
+    """MC-10: whether a change harms is said as the laboratory said it; a change of the genome alone is told too."""
+    variant = example("Observation-genomic-variant-germline-deletion")
+    assert summarise([variant]).genes[0].clinical == "NG_005905.2:g.126148_126152del"
+    for code, words in (("LA26333-7", "nobody knows yet"), ("LA6675-8", "harmless"), ("LA6668-3", "pathogenic")):
+        meaning = {"code": {"coding": [{"code": "53037-8"}]}, "valueCodeableConcept": {"coding": [{"code": code}]}}
+        (gene,) = summarise([variant | {"component": [*variant["component"], meaning]}]).genes
+        assert words in str(gene.result)
+
+
 def test_the_genes_that_were_looked_at(plain: bool) -> None:
     """MC-10: a region that was studied is named as studied; it is no change."""
     summary = read(plain, "Observation-genomic-region-studied-stk11")

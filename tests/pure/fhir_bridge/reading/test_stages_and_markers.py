@@ -93,6 +93,59 @@ def test_marker_over_time() -> None:
     assert trend.latest.flag is None
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("Positive", "positive"), ("Strongly positive (95%)", "positive"), ("Not amplified", "negative"),
+        ("HER2 not overexpressed", "negative"), ("Low positive (1-10%)", "Low positive (1-10%)"),
+        ("Not positive", "Not positive"), ("ER positive, PR negative", "ER positive, PR negative"),
+        ("Equivocal (2+)", "not clear"),
+    ],
+)  # fmt: skip
+def test_a_result_is_never_turned_round(words: str, said: str) -> None:
+    """MC-06: a plain word stands for a result only where it says the same; else the laboratory's own words stand."""
+    entries = [condition("c", (ICD, "C50.912")), observation("a", "85319-2", valueCodeableConcept={"text": words})]
+    assert [str(one.result) for one in only(summarise(entries)).markers] == [said]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("No evidence of residual disease", "No sign of cancer at the last check"),
+        ("Complete remission", "No sign of cancer at the last check"),
+        ("No evidence of disease progression", "No evidence of disease progression"),
+        ("Incomplete remission", "Incomplete remission"),
+        ("Not in complete remission", "Not in complete remission"),
+    ],
+)
+def test_good_news_is_not_invented(words: str, said: str) -> None:
+    """MC-07: "no sign of cancer" is said only where the hospital says so."""
+    entries = [condition("c", (ICD, "C50.912")), observation("a", "97509-4", valueCodeableConcept={"text": words})]
+    status = only(summarise(entries)).disease_status
+    assert str(status.text if status else "") == said
+
+
+def test_what_was_not_recorded_hides_nothing() -> None:
+    """MC-03, MC-04, MC-06, MC-07, FHIR-13: a later entry without a value is no result, no stage and no yes."""
+    unknown = {"dataAbsentReason": {"coding": [{"code": "unknown"}]}, "effectiveDateTime": "2025"}
+    cancer, early = condition("c", (ICD, "C50.912")), {"effectiveDateTime": "2020"}
+    found = summarise([
+        cancer,
+        observation("m", "85319-2", valueCodeableConcept={"text": "Positive"}, **early),
+        observation("m2", "85319-2", **unknown),
+        observation("s", "21908-9", valueCodeableConcept={"text": "IIA"}, **early),
+        observation("s2", "21908-9", **unknown),
+        observation("d", "97509-4", valueCodeableConcept={"text": "Stable"}, **early),
+        observation("d2", "97509-4", **unknown),
+        observation("h", "1287652008", **unknown),
+    ])  # fmt: skip
+    breast = only(found)
+    assert [str(one.result) for one in breast.markers] == ["positive"]
+    assert [one.value for one in breast.stages] == ["IIA"]
+    assert str(breast.disease_status.text if breast.disease_status else "") == "Stable"
+    assert found.spread_history is None
+
+
 def test_newest_receptor_counts() -> None:
     """MC-06: a later test of the same receptor replaces the earlier one."""
     entries = [

@@ -130,6 +130,14 @@ def test_what_was_told_is_never_told_twice(start: str | None) -> None:
     assert [each.told is None for each in before] == [False, True]
 
 
+@pytest.mark.parametrize("more", [{"status": "draft"}, {"intent": "proposal"}, {"status": "cancelled"}])
+def test_what_nobody_ordered_is_no_treatment(more: dict[str, Any]) -> None:
+    """MC-08: a draft, a proposal and an order taken back are none that was given; an order is."""
+    order = medicine("m", "paclitaxel", "2024-01-01", "MedicationRequest", intent="order")
+    assert len(summarise([order]).treatments) == 1
+    assert summarise([order | more]).treatments == ()
+
+
 @pytest.mark.parametrize("status", ["not-taken", "intended", "entered-in-error"])
 def test_what_was_not_taken_is_no_treatment(status: str) -> None:
     """FHIR-13: a medicine that was only meant, or not taken, is none that was."""
