@@ -83,8 +83,9 @@ def _statement(begins_on: date) -> Statement:
     if not 8 <= len(key) <= 64:
         raise Invalid("form")
     return Statement(
-        relation, request.form.get("name", ""), request.form.get("document", ""), begins_on, ends_on, _of_age_on(), key
-    )
+        relation, request.form.get("name", ""), request.form.get("document", ""), begins_on, ends_on, _of_age_on(), key,
+        request.form.get("reach", ""),
+    )  # fmt: skip
 
 
 def _of_age_on() -> date | None:

@@ -129,6 +129,7 @@ def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context
             (phrase("Who says so"), stated.name),
             (phrase("What they are to the person"), SHORT[stated.authority.relation]),
             (phrase("Which paper shows it"), stated.authority.document),
+            (phrase("How to reach them"), stated.reach),
             (phrase("Until when"), ends.isoformat() if ends else ""),
         ]
     if row.kind != DEATH or "report" not in row.detail:

@@ -75,6 +75,7 @@ def test_a_mother_says_who_she_is(running_demo: RunningDemo, visit: Visit, exami
     mother.tick("#relation-parent")
     mother.fill("Your full name", "Hoa Tran")
     mother.fill("Which paper shows it?", "acta de nacimiento")
+    mother.fill("Your phone or e-mail", "617 555 0150")
     mother.press("This is true")
     examine(mother, "acting-stated")
     mother.follow("Open the record")

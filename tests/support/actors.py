@@ -171,7 +171,8 @@ def _mother_of_other(portal: Portal) -> Visitor:
     mother = Visitor(portal, PROXY, portal.app.test_client())
     back = allow(portal, begin(mother), "RelatedPerson/rv-p05-mother")
     assert mother.get("/callback/riverside", query_string=answer_of(back)).status_code == 303
-    stated = {"relation": "parent", "name": "Hoa Tran", "document": "birth certificate", "form": "the-mothers-form"}
+    stated = {"relation": "parent", "name": "Hoa Tran", "document": "birth certificate", "reach": "617 555 0150",
+              "form": "the-mothers-form"}  # fmt: skip
     assert mother.post("/acting", stated).status_code == 303
     return mother
 

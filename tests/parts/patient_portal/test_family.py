@@ -36,7 +36,7 @@ from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, Refused
 
 STATEMENT = {"relation": "parent", "name": "Hoa Tran", "document": "birth certificate", "ends_on": "",
-             "form": "the-mothers-form"}  # fmt: skip
+             "reach": "617 555 0150", "form": "the-mothers-form"}  # fmt: skip
 YES = {"answer": "yes", "form": "the-mothers-yes", "categories": ["general"], "signed_name": "Hoa Tran"}
 
 

@@ -33,7 +33,9 @@ def test_staff_accept_a_mothers_paper(portal: Portal) -> None:
     assert mother.post("/acting", STATEMENT).status_code == 303
     miguel, path = at_work(portal), case_of(portal, "authority-review", mother.person)
     assert "birth certificate" not in miguel.get(path).text
-    assert "birth certificate" in taken(miguel, path)
+    mine = taken(miguel, path)
+    assert "birth certificate" in mine
+    assert "617 555 0150" in mine  # without it nobody could ask her to show the paper
     assert mother.post("/choices/efforts/living-well", YES).status_code == 403
     assert miguel.post(path, do="close", outcome="death-confirmed").status_code == 422
     assert miguel.post(path, do="close", outcome="paper-accepted").status_code == 303

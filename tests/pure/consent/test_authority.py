@@ -170,6 +170,7 @@ def test_a_name_keeps_no_hidden_signs() -> None:
     [
         ({"name": " "}, "name"),
         ({"document": ""}, "document"),
+        ({"reach": " 12 "}, "reach"),
         ({"ends_on": TODAY - timedelta(days=1)}, "ends_on"),
         ({"relation": Relation.ESTATE}, "ends_on"),
         ({"of_age_on": TODAY}, "relation"),
@@ -181,7 +182,7 @@ def test_a_statement_says_what_is_wrong(changed: dict[str, object], field: str) 
     """HIP-15: authority, document, expiry: each is asked for."""
     good = {
         "relation": Relation.PARENT, "name": "Hoa Tran", "document": "birth certificate", "begins_on": TODAY,
-        "ends_on": None, "of_age_on": date(2028, 9, 5), "form": "a-form-key",
+        "ends_on": None, "of_age_on": date(2028, 9, 5), "form": "a-form-key", "reach": "617 555 0150",
     }  # fmt: skip
     check_statement(Statement(**good), TODAY)  # type: ignore[arg-type]  # a table of fields
     with pytest.raises(Invalid) as error:
