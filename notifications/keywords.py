@@ -1,7 +1,8 @@
 """What a person meant by a text: stop, start, help, or something else (requirements SMS-03, SMS-05, LANG-04).
 
 Stopping is understood in any reasonable manner (47 CFR 64.1200(a)(10)); starting only by its exact words, because
-it leads to more texts. English words always count; Spanish ones as well.
+it leads to more texts. English words always count; Spanish and Arabic ones as well (written here as `_words` leaves
+them, without accents and without a hamza on its letter).
 """
 
 from __future__ import annotations
@@ -34,6 +35,17 @@ STOP_WORDS = frozenset(
         "baja",
         "salir",
         "terminar",
+        "nomore",
+        "enough",
+        "remove",
+        "goaway",
+        "توقف",
+        "توقفوا",
+        "اوقف",
+        "اوقفوا",
+        "ايقاف",
+        "الغاء",
+        "قف",
     }
 )
 START_WORDS = frozenset({"start", "yes", "unstop", "si", "empezar", "comenzar", "iniciar", "reanudar"})
@@ -45,9 +57,13 @@ STOP_PHRASES = (
     "leave me alone", "unsubscribe", "opt out", "opt me out", "take me off", "remove me", "delete my number",
     "wrong number", "no texts", "no messages", "dont want texts", "dont want messages", "dont want these",
     "dont want any more", "dont want any texts", "dont want any messages", "do not want texts", "do not want messages",
-    "do not want these", "do not want any more", "no longer want",
+    "do not want these", "do not want any more", "no longer want", "do not send", "dont send", "never text",
+    "asked you to stop", "told you to stop", "times to stop", "twice to stop", "not interested",
+    "remove my number", "delete me", "lose my number", "wrong person", "dont call or text", "do not call or text",
     "no mas", "no quiero", "ya no quiero", "dejen de", "deje de", "deja de", "no me escriban", "no me escriba",
     "no me envien", "no me envie", "no me manden", "no me mande", "darme de baja", "dar de baja", "numero equivocado",
+    "no me escribas", "no me envies", "no me mandes", "no mande", "no manden", "no envien", "persona equivocada",
+    "الغاء الاشتراك", "لا ترسل", "لا ترسلوا", "لا ترسلوا لي", "رقم خطا",
 )  # fmt: skip
 KEEP_PHRASES = (
     "dont stop", "do not stop", "never stop", "not stop", "no paren", "no pare", "no dejen de", "no deje de",

@@ -263,7 +263,8 @@ def _code_page(pending: PendingNumber, given: Given) -> str:
 
 def _about_texts(language: str) -> dict[str, Any]:
     """The words of a text as an example: shown, so that nobody has to believe that it says nothing."""
-    return {"example": render("update", language, _texting().programme)}
+    written = language if language in LANGUAGES else "en"
+    return {"example": render("update", written, _texting().programme), "written_in": written}
 
 
 def _pending() -> PendingNumber | None:

@@ -31,9 +31,9 @@ NAMES: dict[Way, Phrase] = {"sms": phrase("Text"), "email": phrase("E-mail"), "l
 
 
 @blueprint.app_context_processor
-def mail_is_set() -> dict[str, bool]:
-    """Whether mail can be offered at all."""
-    return {"mail_is_set": wiring().settings.mail is not None}
+def what_can_be_sent() -> dict[str, bool]:
+    """Whether mail can be offered at all, and whether we have messages in the language of the page."""
+    return {"mail_is_set": wiring().settings.mail is not None, "we_write_it": language_code() in LANGUAGES}
 
 
 @blueprint.get("/topics")

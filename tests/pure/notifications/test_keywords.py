@@ -17,7 +17,10 @@ STOP = [
     "Quit texting me", "please cancel these texts", "I want to end all messages", "I revoke my consent", "can you quit "
     "bothering me", "I don’t want these texts", "no texts please", "Cancelen los mensajes", "quiero que terminen los "
     "mensajes por favor",
-    "Stop Stop", "just stop", "you have the wrong number",
+    "Stop Stop", "just stop", "you have the wrong number", "No more please", "Enough!", "don't send me anything",
+    "never text me again", "I asked you to stop last week, again and again", "this is the wrong person",
+    "not interested", "Don't call or text me", "remove my number please", "no me mandes más", "توقف", "أوقف", "إلغاء",
+    "إيقاف", "لا ترسلوا لي رسائل", "هذا رقم خطأ",
 ]  # fmt: skip
 NOT_STOP = [
     ("START", "start"), ("Start!", "start"), ("unstop", "start"), ("UNSTOP please", "start"), ("yes", "start"),
@@ -27,13 +30,14 @@ NOT_STOP = [
     ("cancel my visit on Monday", "other"), ("the end of your message is missing", "other"),
     ("I want to know who texts me", "other"), ("don't cancel my texts", "other"),
     ("restart my phone", "other"), ("weekend", "other"), ("the end of the month is fine", "other"),
-    ("how do I start texts from you again", "other"),
+    ("how do I start texts from you again", "other"), ("please text me again", "other"), ("لا تتوقف", "other"),
+    ("please call or text me", "other"), ("no more pain today, thank you", "other"), ("شكرا", "other"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("body", STOP)
 def test_stop_in_any_reasonable_manner(body: str) -> None:
-    """SMS-03: every listed word and common phrases in English and Spanish stop all texts."""
+    """SMS-03: every listed word and common phrases in English, Spanish and Arabic stop all texts."""
     assert meaning_of(body) == "stop"
 
 
