@@ -23,6 +23,8 @@ class Person(Base):
     """
 
     __tablename__ = "person"
+    # Decisions are followed by number: of a thousand, one page less is read for each (`decide/ledger_view.py`).
+    __table_args__ = (Index("ix_person_id_person_no", "id", unique=True, postgresql_include=["person_no"]),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     person_no: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
     language: Mapped[str | None]
