@@ -6,6 +6,7 @@ is in its contract (docs/stores.md). A person's own no still comes after the end
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -43,7 +44,11 @@ def read_ends(session: Session) -> dict[str, datetime]:
 
 def as_they_stand(session: Session, efforts: tuple[Effort, ...]) -> tuple[Effort, ...]:
     """The same efforts, each with its end if it has one."""
-    ends = read_ends(session)
+    return ended_by(efforts, read_ends(session))
+
+
+def ended_by(efforts: tuple[Effort, ...], ends: Mapping[str, datetime]) -> tuple[Effort, ...]:
+    """The same efforts, each with its end if `ends` has one. Pure."""
     return tuple(replace(effort, ended=ends.get(effort.id)) for effort in efforts)
 
 

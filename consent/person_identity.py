@@ -16,13 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
-from consent.coverage import KnownAs
 from consent.decision import Decision
 from consent.duo.limits import read_bounds
 from consent.joining import carried, made_by_joining
 from consent.record_decision import HISTORY, LOCK, insert_decisions
 from consent.rows import decision_of
-from consent.tables import Person, PersonAlias, PersonLink, Practice, StoreSubject
+from consent.tables import Person, PersonAlias, PersonLink, Practice
 from database.context import as_persons, knowing
 from database.keyring import KeyRing
 from database.unit_of_work import Database
@@ -172,21 +171,6 @@ def _write_link(
 def _read_history(session: Session, persons: Sequence[UUID]) -> list[Decision]:
     rows = session.execute(HISTORY, {"persons": list(persons), "form": ""}).mappings().all()
     return [decision_of(row) for row in rows if row["id"] is not None]  # type: ignore[arg-type]  # a row is read by its columns' names
-
-
-def known_as(session: Session, persons: Sequence[UUID], states: Mapping[str, str]) -> KnownAs:
-    """How the outside knows these persons; `states` maps a provider's id to its state (from `providers.toml`)."""
-    aliases = session.execute(
-        select(PersonAlias.issued_by, PersonAlias.practice_id, PersonAlias.system).where(
-            PersonAlias.person_id.in_(persons)
-        )
-    ).all()
-    coded = session.scalars(select(StoreSubject.store_id).where(StoreSubject.person_id.in_(persons)))
-    return KnownAs(
-        frozenset((practice or f"{issuer}-main", system) for issuer, practice, system in aliases),
-        frozenset(states[issuer] for issuer, _, _ in aliases if issuer in states),
-        frozenset(coded),
-    )
 
 
 def note_practices(session: Session, practices: Mapping[str, tuple[str, str]]) -> None:

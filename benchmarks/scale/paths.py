@@ -14,6 +14,7 @@ from sqlalchemy import select
 from benchmarks.harness.plans import Explained, explain_call
 from benchmarks.scale.site import Site, press
 from benchmarks.scale.world import DONATION, PLATFORM, STORES, VIA
+from consent.around_choices import read_around
 from consent.audit_tables import AuditEventRow
 from consent.decision import Answer
 from consent.feed.batches import next_batch
@@ -22,7 +23,6 @@ from consent.feed.pace import Pace
 from consent.feed.parking import next_parked
 from consent.feed.run import utc_now
 from consent.history import read_history
-from consent.person_identity import known_as
 from consent.record_decision import record_decision
 from consent.sequencer import sequence_once
 from consent.status import read_status
@@ -163,7 +163,7 @@ def _median(site: Site, people: list[UUID], page: Callable[[Site, UUID], object]
 def _status(site: Site, person: UUID) -> int:
     with site.database.web.begin(as_persons(person)) as session:
         history = read_history(session, (person,))
-        known = known_as(session, (person,), {"riverside": "MA"})
+        known = read_around(session, site.ring, (person,), {"riverside": "MA"}).known
         return len(read_status(session, history, STORES, known, utc_now()))
 
 

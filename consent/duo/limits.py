@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from consent.duo.match import match
@@ -23,12 +23,14 @@ from database.keyring import KeyRing
 from vocabulary.actor import Actor
 from vocabulary.phrase import Phrase
 
-# One statement for both, for a decision may take five in all: what the person shut out, and which efforts have ended.
-_BOUNDS = text(
-    "(SELECT DISTINCT ON (person_id) person_id, form, sealed, NULL AS ended FROM research_limit"
-    " WHERE person_id = ANY (:persons) ORDER BY person_id, id DESC)"
-    " UNION ALL SELECT NULL, NULL, NULL, effort_id FROM effort_end"
+BOUNDS = (
+    "(SELECT DISTINCT ON (person_id) person_id, form, sealed, NULL AS ended, NULL::timestamptz AS ended_at"
+    " FROM research_limit WHERE person_id = ANY (:persons) ORDER BY person_id, id DESC)"
+    " UNION ALL SELECT NULL, NULL, NULL, effort_id, ended_at FROM effort_end"
 )
+"""One statement for both, for a decision may take five in all: what the person shut out, and which efforts have ended;
+`bounds_from` reads its rows."""
+_BOUNDS = text(BOUNDS)
 _KEEP = text(
     "WITH kept AS (INSERT INTO research_limit (person_id, form, sealed, made_at, made_by_account)"
     " SELECT p, :form, s, :now, :account FROM unnest(CAST(:persons AS uuid[]), CAST(:sealed AS bytea[])) AS n(p, s)"
@@ -69,8 +71,13 @@ NO_BOUNDS = Bounds()
 
 def read_bounds(session: Session, ring: KeyRing, persons: Sequence[UUID]) -> Bounds:
     """What stands for these (linked) persons; in their context."""
+    return bounds_from(ring, session.execute(_BOUNDS, {"persons": list(persons)}))
+
+
+def bounds_from(ring: KeyRing, rows: Iterable[Row[Any]]) -> Bounds:
+    """What the rows of `BOUNDS` say."""
     found, ended = [], set()
-    for row in session.execute(_BOUNDS, {"persons": list(persons)}):
+    for row in rows:
         if row.ended is not None:
             ended.add(row.ended)
             continue

@@ -9,17 +9,17 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from consent.around_choices import read_around
 from consent.asked import Asked
 from consent.audit import by_actor, write_audit
 from consent.authorization import ConsentText, Texts, load_texts
 from consent.coverage import KnownAs, StoreEffect, effects, stores_concerned, told_answer
 from consent.decision import CANCERLINQ, Answer, Decision, Subject
-from consent.duo.limits import NO_BOUNDS, Bounds, read_bounds, said_limits
+from consent.duo.limits import NO_BOUNDS, Bounds, said_limits
 from consent.duo.plain_choices import PlainChoice
-from consent.effort_ends import as_they_stand
+from consent.effort_ends import ended_by
 from consent.efforts import SANDBOX_EFFORTS, Effort, effort_by_id
 from consent.history import Entry, read_history
-from consent.person_identity import known_as, practice_names
 from consent.record_decision import Recorded, record_decision
 from consent.standing import Standing, standing
 from consent.store_config import Basis, Store
@@ -97,24 +97,18 @@ def read_choices(session: Session, wiring: Wiring, persons: Sequence[UUID]) -> C
     """Gather in one transaction that is in the persons' context."""
     settings = wiring.settings
     history = read_history(session, persons)
-    known = _also_asked(
-        known_as(session, persons, {provider.id: provider.state for provider in settings.providers}),
-        history,
-        settings.stores,
-    )
-    practices = sorted({practice for practice, _system in known.aliases})
-    names = practice_names(session, practices)
-    bounds = read_bounds(session, wiring.keyring, persons)
+    states = {provider.id: provider.state for provider in settings.providers}
+    around = read_around(session, wiring.keyring, persons, states)
     taking_part = {each.practice or f"{each.id}-main" for each in settings.providers if each.cancerlinq_participant}
     return Choices(
         history=history,
         standing=standing([entry.decision for entry in history], now()),
-        known=known,
+        known=_also_asked(around.known, history, settings.stores),
         stores=settings.stores,
-        clinics=tuple(names.get(practice, practice) for practice in practices if practice in taking_part),
-        participates=any(practice in taking_part for practice in practices),
-        bounds=bounds,
-        all_efforts=as_they_stand(session, SANDBOX_EFFORTS) if bounds.ended else SANDBOX_EFFORTS,
+        clinics=tuple(name for practice, name in around.practices.items() if practice in taking_part),
+        participates=any(practice in taking_part for practice in around.practices),
+        bounds=around.bounds,
+        all_efforts=ended_by(SANDBOX_EFFORTS, around.ends),
     )
 
 

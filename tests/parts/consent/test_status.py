@@ -10,10 +10,11 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from consent.around_choices import read_around
 from consent.decision import Answer, donation_to
 from consent.history import read_history
 from consent.late_receipts import accept_late_receipts
-from consent.person_identity import add_alias, known_as, link_persons
+from consent.person_identity import add_alias, link_persons
 from consent.status import Progress, StoreStatus, all_confirmed, read_status
 from consent.wire_signature import sign
 from database.context import as_persons
@@ -30,7 +31,7 @@ STATES = {"riverside": "MA", "lakeside": "NY"}
 def status(world: World, *persons: UUID) -> dict[str, StoreStatus]:
     stores = list(world.stores.values())
     with world.database.web.begin(as_persons(*persons)) as session:
-        known = known_as(session, persons, STATES)
+        known = read_around(session, world.database.keyring, persons, STATES).known
         rows = read_status(session, read_history(session, persons), stores, known, world.clock())
     return {row.store_id: row for row in rows}
 

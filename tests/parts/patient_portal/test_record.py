@@ -290,6 +290,7 @@ def test_few_questions_to_the_database(portal: Portal) -> None:
         ("/record", 2), ("/record/progress", 2), ("/record/progress?part=1", 1), ("/record/kind/test-results", 2),
         (entry, 2), (entry + "/fhir", 1), (entry + "/file/0", 2), ("/record/download", 2), ("/record/added", 2),
         ("/record/kind/medicines", 2), (test + "/over-time", 2), ("/record/mine", 2), ("/record/share", 2),
+        ("/choices", 2), ("/choices/cancerlinq", 2), ("/choices/stop-all", 2),
     ):  # fmt: skip
         asked.clear()
         page = client.get(path)
