@@ -8,7 +8,7 @@ from typing import Any
 
 from babel.dates import format_date, format_interval, format_skeleton, format_time
 from flask_babel import get_locale, gettext
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from fhir_bridge.reading.dates import FhirDate, Precision
 from fhir_bridge.reading.summary_model import Treatment
@@ -70,9 +70,8 @@ def theirs(value: object) -> Markup:
     """A phrase in the reader's language; the hospital's words marked as in its language (WCAG 3.1.2)."""
     if not isinstance(value, str) or isinstance(value, Markup) or not value:
         return say(value)
-    if str(get_locale()) == HOSPITALS_LANGUAGE:
-        return Markup("<bdi>{}</bdi>").format(value)
-    return Markup('<bdi lang="{}">{}</bdi>').format(HOSPITALS_LANGUAGE, value)
+    lang = "" if language_code() == HOSPITALS_LANGUAGE else f' lang="{HOSPITALS_LANGUAGE}"'
+    return Markup(f"<bdi{lang}>{escape(value)}</bdi>")  # noqa: S704 - escaped
 
 
 def tongue(code: str) -> Markup:
@@ -123,7 +122,7 @@ def _short(found: FhirDate | None) -> str:
 
 def _isolated(words: str) -> Markup:
     """Escaped, and kept together where the text around it runs the other way."""
-    return Markup("<bdi>{}</bdi>").format(words) if words else Markup("")
+    return Markup(f"<bdi>{escape(words)}</bdi>") if words else Markup("")  # noqa: S704 - escaped
 
 
 def _skeleton(skeleton: str, value: date | datetime) -> str:
