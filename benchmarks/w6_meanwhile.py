@@ -37,6 +37,7 @@ from database.keyring import KeyRing
 from database.unit_of_work import Database
 from outbound.client import OutboundClient
 from outbound.destinations import AllowList, destination
+from patient_portal.settings import BACKGROUND_NICE
 from research.deliver import Courier, deliver_to
 from vocabulary.actor import Actor, ActorKind
 
@@ -49,6 +50,8 @@ _ANEW = (
     "DELETE FROM delivery_to_effort WHERE manifest NOT LIKE 'mark:%%'",
     "UPDATE delivery_to_effort SET state = 'due', next_try_at = now(), made_at = now(), attempts = 0",
 )
+_GIVING_WAY = ("nice", "-n", str(BACKGROUND_NICE), sys.executable, "-m")
+"""As `portal feed` and `portal worker` do."""
 
 
 @dataclass
@@ -107,7 +110,7 @@ def _fill_again(ledger: Ledger, done: Done, stop: threading.Event, begun: thread
     given = pickle.dumps((ledger.database.urls.worker, ledger.ring_file, store))
     while not stop.is_set():
         begin_anew(ledger, store)
-        with subprocess.Popen([sys.executable, "-m", "benchmarks.w3_filler"], stdin=-1, stdout=-1) as filler:
+        with subprocess.Popen([*_GIVING_WAY, "benchmarks.w3_filler"], stdin=-1, stdout=-1) as filler:
             begun.set()
             if _ended(filler, given, stop, done):
                 done.fillings += 1
@@ -115,7 +118,7 @@ def _fill_again(ledger: Ledger, done: Done, stop: threading.Event, begun: thread
 
 def _release_again(ledger: Ledger, done: Done, stop: threading.Event, begun: threading.Event) -> None:
     given = pickle.dumps((ledger.database.urls.worker, ledger.database.superuser_url, ledger.ring_file))
-    with subprocess.Popen([sys.executable, "-m", "benchmarks.w6_meanwhile"], stdin=-1, stdout=-1) as release:
+    with subprocess.Popen([*_GIVING_WAY, "benchmarks.w6_meanwhile"], stdin=-1, stdout=-1) as release:
         assert release.stdin is not None
         assert release.stdout is not None
         release.stdin.write(len(given).to_bytes(4, "big") + given)

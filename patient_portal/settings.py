@@ -25,6 +25,8 @@ ROLES = ("covered-entity", "business-associate", "consumer-app")
 LANGUAGES_SHIPPED = ("en", "es")
 LANGUAGES_KNOWN = (*LANGUAGES_SHIPPED, "ar")
 SECRET_MIN = 32
+BACKGROUND_NICE = 10
+"""How worker and feed give way to the pages on a busy machine (nice(2)): at 10 they get a tenth of a page's share."""
 TEXT_NAME_MAX = 30
 REFUSED_SECRETS = {"secret", "changeme", "change-me", "dev", "password", "test"}
 
@@ -67,6 +69,7 @@ class Settings:
     trusted_proxies: int
     upload_scanner: Scanner | None
     time_zone: str
+    background_nice: int
 
     @property
     def production(self) -> bool:
@@ -126,6 +129,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         trusted_proxies=env.number("PORTAL_TRUSTED_PROXIES", 0),
         upload_scanner=_upload_scanner(env, production),
         time_zone=_checked_zone(env),
+        background_nice=env.number("PORTAL_BACKGROUND_NICE", BACKGROUND_NICE),
     )
     _check_production(settings)
     if settings.twilio is not None:

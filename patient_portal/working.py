@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from contextlib import suppress
@@ -45,6 +46,7 @@ class Heartbeat(threading.Thread):
 def run_worker_process(settings: Settings, concurrency: int) -> None:
     """Do jobs until SIGTERM; a job under way is finished first."""
     end_with_parent()
+    os.nice(settings.background_nice)
     wiring = wire(settings, settings.database_url_worker, application_name="portal-worker")
     stop = threading.Event()
     Heartbeat(wiring.database, "worker", stop).start()
@@ -77,6 +79,7 @@ def run_feed_process(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    os.nice(settings.background_nice)
     wiring = wire(settings, settings.database_url_worker, application_name="portal-feed", pool_size=20)
     write_catalogue(wiring, now())
     log.info("started", part="feed")
