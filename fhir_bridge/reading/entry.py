@@ -15,7 +15,7 @@ from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import Coding, codings, key, objects, text
 from fhir_bridge.reading.source import source_of
 from fhir_bridge.reading.standing import is_mistake, status_words, warnings_of
-from fhir_bridge.reading.titles import medication_concept, medication_reference, title_of
+from fhir_bridge.reading.titles import WITHOUT_A_DAY, medication_concept, medication_reference, title_of
 from vocabulary.phrase import Phrase
 from vocabulary.resource import Resource
 
@@ -46,6 +46,11 @@ class EntryView:
     attachments: tuple[Attachment, ...]
     read_as: ReadAs
     problems: tuple[str, ...]
+
+    @property
+    def is_of_a_day(self) -> bool:
+        """Whether an entry of its type has a day, so that one without it lacks something."""
+        return self.key.partition("/")[0] not in WITHOUT_A_DAY
 
     @property
     def date_text(self) -> str:

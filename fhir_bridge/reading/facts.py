@@ -44,8 +44,14 @@ _SHOWN_ELSEWHERE = frozenset({
     "code", "vaccineCode", "status", "subject", "patient", "beneficiary", "note", "identifier", "content",
     "presentedForm", "photo", "link", "instantiatesUri", "instantiatesCanonical", "dataAbsentReason", "component",
     "medicationCodeableConcept", "medicationReference", "signature", "masterIdentifier", "referenceRange",
+    "questionnaire",
     "interpretation", "doNotPerform", "item", "clinicalStatus",
 })  # fmt: skip
+
+
+_PEOPLE = frozenset({"participant", "performer", "agent"})
+_WHOM = ("member", "actor", "individual", "who")
+_WHAT_FOR = ("role", "function", "type")
 
 
 def facts_of(resource: Resource, elements: tuple[str, ...], resolve: Resolve) -> tuple[Fact, ...]:
@@ -57,11 +63,26 @@ def facts_of(resource: Resource, elements: tuple[str, ...], resolve: Resolve) ->
         if name in _SHOWN_ELSEWHERE or name.startswith(("_", "value")) or name in told:
             continue
         told.add(name)
+        if name in _PEOPLE and (people := _people(name, resource, resolve)):
+            found += people
+            continue
         for value in _worded(name, shown(resource.get(name), resolve)[:MOST_VALUES]):
             found.append(Fact(label_of(name, resource.get("resourceType")), value))
     found += [Fact(label, said) for label, said in treatment_facts(resource, resolve)]
     found += [Fact(label_of(name[1:]), NOT_RECORDED) for name in resource if _is_absent(resource, name)]
     return tuple(found)
+
+
+def _people(element: str, resource: Resource, resolve: Resolve) -> list[Fact]:
+    """Who took part, each under what they are there for; empty when one of them is told in another way."""
+    found = []
+    for one in objects(resource.get(element))[:MOST_VALUES]:
+        who = next((shown(one[name], resolve) for name in _WHOM if one.get(name)), [])
+        role = next((without_tag(said) for name in _WHAT_FOR if (said := concept_text(one.get(name)))), "")
+        if len(who) != 1:
+            return []
+        found.append(Fact(role or label_of(element, resource.get("resourceType")), who[0]))
+    return found
 
 
 def _worded(element: str, values: list[Said | FhirDate]) -> list[Said | FhirDate]:

@@ -12,7 +12,7 @@ from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import concept_text, key, obj, objects, text, without_tag
 from fhir_bridge.reading.source import source_of
 from fhir_bridge.reading.standing import is_mistake, status_words, warnings_of
-from fhir_bridge.reading.titles import title_of
+from fhir_bridge.reading.titles import WITHOUT_A_DAY, title_of
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource
 
@@ -40,6 +40,11 @@ class LineView:
     warning: Phrase | None
     mistake: bool
     topics: frozenset[Delicate]
+
+    @property
+    def is_of_a_day(self) -> bool:
+        """Whether an entry of its type has a day, so that one without it lacks something."""
+        return self.key.partition("/")[0] not in WITHOUT_A_DAY
 
 
 def read_line(resource: Resource, medication: Resource | None = None) -> LineView:

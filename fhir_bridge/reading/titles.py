@@ -75,6 +75,10 @@ TYPE_NAMES: dict[str, Phrase] = {
     "SupplyDelivery": phrase("Supplies you were given"),
 }
 
+_BY_NAME = frozenset({"Organization", "Location", "Practitioner", "RelatedPerson", "Patient"})
+WITHOUT_A_DAY = _BY_NAME | {"PractitionerRole", "CareTeam", "Medication"}
+"""Types of which an entry is of no day, unless it says one: people, places, names of medicines."""
+
 SOMETHING_ELSE = phrase("Something else in your record")
 
 
@@ -88,7 +92,7 @@ def title_of(resource: Resource, medication: Resource | None = None) -> Title:
         own = without_tag(concept_text(concept)) or _name_of(resource)
         plain = own or TYPE_NAMES.get(type_name, SOMETHING_ELSE)
     said = str(plain).casefold()
-    return Title(plain, "" if clinical.casefold() == said else clinical)
+    return Title(plain, "" if clinical.casefold() in said else clinical)
 
 
 def _concept(resource: Resource, type_name: str, medication: Resource | None) -> Any:
@@ -120,18 +124,16 @@ def medication_concept(resource: Resource, medication: Resource | None = None) -
 
 def _plain(resource: Resource, type_name: str, concept: Any) -> Said | None:
     if type_name in ("Observation", "DiagnosticReport"):
-        marker, receptor = blood_marker_of(resource), receptor_of(resource)
-        if marker is not None:
-            return BLOOD_MARKERS[marker]
-        if receptor is not None and type_name == "Observation":
-            return RECEPTORS[receptor]
-        known = (TEST_NAMES.get(coding.code) for coding in codings(concept))
-        return next((name for name in known if name is not None), None) or note_name(concept)
+        return _result_name(resource, type_name, concept)
     if type_name == "DocumentReference":
         return note_name(concept)
     if type_name == "Condition" and not is_uncertain(resource):
         diagnosis = diagnosis_of(concept)
         return plain_name(diagnosis) if diagnosis is not None else problem_name(concept)
+    if type_name in _BY_NAME:
+        return _name_of(resource) or None
+    if type_name == "FamilyMemberHistory" and concept_text(concept):
+        return phrase("Illness in your family: %(who)s", who=without_tag(concept_text(concept)))
     if type_name == "Immunization":
         return vaccine_name(concept)
     if type_name == "Procedure":
@@ -140,6 +142,16 @@ def _plain(resource: Resource, type_name: str, concept: Any) -> Said | None:
         drugs = drugs_in(concept)
         return " + ".join(drug.name.capitalize() for drug in drugs) if drugs else None
     return None
+
+
+def _result_name(resource: Resource, type_name: str, concept: Any) -> Said | None:
+    marker, receptor = blood_marker_of(resource), receptor_of(resource)
+    if marker is not None:
+        return BLOOD_MARKERS[marker]
+    if receptor is not None and type_name == "Observation":
+        return RECEPTORS[receptor]
+    known = (TEST_NAMES.get(coding.code) for coding in codings(concept))
+    return next((name for name in known if name is not None), None) or note_name(concept)
 
 
 def _name_of(resource: Resource) -> str:

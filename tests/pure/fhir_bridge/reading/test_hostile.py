@@ -210,7 +210,7 @@ def test_what_is_not_so_is_said(more: dict[str, Any], said: str) -> None:
     [
         ({"resourceType": "Procedure", "id": "x", "status": "not-done", "code": {"text": "Mastectomy"}}, "not done"),
         ({"resourceType": "MedicationRequest", "id": "x", "status": "active", "doNotPerform": True,
-          "medicationCodeableConcept": {"text": "cisplatin"}}, "should not be done"),
+          "medicationCodeableConcept": {"text": "cisplatin"}}, "should not have this"),
     ],
 )  # fmt: skip
 def test_not_done_is_said(resource: dict[str, Any], said: str) -> None:

@@ -82,3 +82,26 @@ def test_labels_and_the_standards_own_codes_are_in_words() -> None:
         getattr(one.value, "msgid", "") for r in (note, person, listed) for one in read_entry(r, lambda _: None).facts
     }
     assert {"note", "final", "married", "on your list of health problems"} <= words
+
+
+def test_people_are_told_by_what_they_do() -> None:
+    """FHIR-08, FHIR-11: each member of a care team under their role, a place and a clinic by their name, and nobody is
+    said to lack a day."""
+    clinic = {"resourceType": "Organization", "id": "o", "name": "Riverside", "type": [{"text": "Healthcare Provider"}]}
+    nurse = {"resourceType": "Practitioner", "id": "n", "name": [{"text": "Kim Park"}]}
+    team = {
+        "resourceType": "CareTeam", "id": "t", "status": "active", "managingOrganization": [{"reference": "x/o"}],
+        "participant": [
+            {"role": [{"text": "Doctor"}], "member": {"display": "Dr. Okafor"}},
+            {"role": [_coded(SNOMED, "1", "Nurse (occupation)")], "member": {"reference": "x/n"}},
+        ],
+    }  # fmt: skip
+    view = read_entry(team, {"x/o": clinic, "x/n": nurse}.get)
+    said = [(str(fact.label), str(fact.value)) for fact in view.facts]
+    assert {("Doctor", "Dr. Okafor"), ("Nurse", "Kim Park"), ("Run by", "Riverside")} <= set(said)
+    assert [label for label, _value in said].count("Who") == 0
+    assert not view.is_of_a_day
+    assert not read_line(nurse).is_of_a_day
+    assert read_line({"resourceType": "Condition", "id": "c"}).is_of_a_day
+    mother = {"resourceType": "FamilyMemberHistory", "id": "m", "relationship": {"text": "mother"}}
+    assert (str(read_line(mother).title), read_line(mother).clinical) == ("Illness in your family: mother", "")
