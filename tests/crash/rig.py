@@ -52,7 +52,8 @@ def clock() -> datetime:
 @dataclass
 class Rig:
     """The ledger, three sandbox stores over HTTP, and what the people were told. `batch`: how many positions a store is
-    told at once; `onward`: senders keep receipts and the next batch in one transaction, as the feed's do."""
+    told at once; `onward`: senders keep receipts and the next batch in one transaction, as the feed's do; `failed`
+    hears of each error; `tries_parked`: how often an item had been told when it was parked."""
 
     database: TestDatabase
     superuser: Engine
@@ -63,6 +64,8 @@ class Rig:
     errors: list[str] = field(default_factory=list)
     batch: int = 50
     onward: bool = False
+    failed: Callable[[str], object] = lambda error: None
+    tries_parked: int = 0
 
     def sql(self, statement: str) -> list[Any]:
         with self.superuser.connect() as connection:
@@ -71,11 +74,12 @@ class Rig:
 
     def until(self, work: Callable[[], Any]) -> Any:
         """Do it again until it works, as a person or a loop does; what went wrong is counted."""
-        for _ in range(5):
+        for _ in range(8):
             try:
                 return work()
             except (PortalError, DBAPIError) as error:
-                self.errors.append(type(error).__name__)
+                self.errors.append(_cause(error))
+                self.failed(self.errors[-1])
         raise AssertionError(f"never worked: {self.errors}")
 
     def press(self, who: UUID, name: str, subject: Subject, answer: Answer) -> None:
@@ -93,8 +97,10 @@ class Rig:
     def _record(self, form: Asked) -> Recorded:
         return record_decision(self.database.web, self.database.keyring, form, clock())
 
-    def drain(self) -> None:
-        """Sequencer and senders until every store is told of all; new senders each time, as after a restart."""
+    def drain(self, lying: str = "") -> None:
+        """Sequencer and senders until every store is told of all; new senders each time, as after a restart. The store
+        `lying` says an error in a 200 to each message with events until one of them is parked and was tried again."""
+        self.tries_parked = 0
         while self.until(lambda: sequence_once(self.database.worker, clock())):
             pass
         for store in self.stores.values():
@@ -102,14 +108,23 @@ class Rig:
             pace = Pace(first_seconds=0, longest_seconds=0, split_after=2, batch=self.batch)
             sender = Sender(self.database.worker, self.database.keyring, adapter, clock, pace, chance=lambda: 0.0)
             for _ in range(30):
-                if self.until(partial(sender.step, onward=self.onward)) is Step.IDLE and not self._parked(store.id):
+                step = self.until(partial(self._step, sender, lying == store.id))
+                if step is Step.IDLE and not self._tries(store.id):
                     break
             else:
                 raise AssertionError(f"{store.id} not drained")
 
-    def _parked(self, store: str) -> int:
-        rows = self.sql(f"SELECT 1 FROM parked_item WHERE resolved_at IS NULL AND store_id = '{store}'")
-        return len(rows)
+    def _step(self, sender: Sender, lying: bool) -> Step:
+        if lying:
+            tries = self._tries(sender.store.id)
+            self.tries_parked = self.tries_parked or tries
+            self.misbehave(sender.store.id, "lie" if tries == self.tries_parked else "none", times=1)
+        return sender.step(onward=self.onward)
+
+    def _tries(self, store: str) -> int:
+        """How often the store was told of what is parked there; 0 when nothing is."""
+        items = f"SELECT coalesce(max(attempts), 0) FROM parked_item WHERE resolved_at IS NULL AND store_id = '{store}'"
+        return int(self.sql(items)[0][0])
 
     def misbehave(self, store: str, kind: str, **values: Any) -> None:
         requests.post(f"{self.running[store].url}/sandbox/faults", json={"kind": kind, **values}, timeout=10)
@@ -135,6 +150,13 @@ class Rig:
         names = {"subjects": [{"system": system, "value": value} for system, value in self.people]}
         contents = requests.get(f"{url}/contents", timeout=10).json()
         return seen(store, subject, contents, requests.post(f"{url}/sandbox/lookup", json=names, timeout=10).json())
+
+
+def _cause(error: BaseException) -> str:
+    """The first line of what came first."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).partition("\n")[0]
 
 
 @contextmanager

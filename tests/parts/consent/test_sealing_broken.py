@@ -22,7 +22,7 @@ from database.unit_of_work import sqlalchemy_url
 from tests.parts.consent.conftest import World
 from tests.parts.consent.people import NOW, later, person
 from tests.parts.consent.receiver import Receiver
-from tests.parts.consent.test_failing_statements import SETUP
+from tests.parts.consent.test_failing_statements import BREAKABLE, SETUP
 from tests.pure.consent.decisions import decided
 from tests.support.postgres import TestDatabase
 from tests.tampering.ledger import grow_ledger
@@ -58,22 +58,18 @@ def test_each_write_of_sealing_fails_once(database: TestDatabase, mode: str) -> 
         before = superuser.exec_driver_sql("SELECT count(*) FROM tree_head").scalar_one()
         superuser.exec_driver_sql(SETUP)
         for table in SEALED:
-            superuser.exec_driver_sql(
-                f"CREATE TRIGGER break_statement BEFORE INSERT ON {table} FOR EACH ROW"
-                " EXECUTE FUNCTION maybe_break('statement');"
-                f"CREATE CONSTRAINT TRIGGER break_commit AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED"
-                " FOR EACH ROW EXECUTE FUNCTION maybe_break('commit')"
-            )
+            superuser.exec_driver_sql(BREAKABLE.format(table=table))
         writes = 3  # two complete tiles and the head
         for k in range(1, writes + 1):
-            superuser.exec_driver_sql(f"UPDATE broken SET mode = '{mode}', k = {k}; ALTER SEQUENCE broken_at RESTART")
+            superuser.exec_driver_sql(f"UPDATE broken SET mode = '{mode}', place = {k}")
             with pytest.raises((DBAPIError, PortalError)):
                 Sealer(database.worker, database.keyring).seal_once(NOW)
             for table, there in (("tree_head", before), ("ledger_tile", 0)):
                 assert superuser.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == there
-        superuser.exec_driver_sql("UPDATE broken SET k = 0; ALTER SEQUENCE broken_at RESTART")
+        superuser.exec_driver_sql("UPDATE broken SET place = 0")
         head = Sealer(database.worker, database.keyring).seal_once(NOW)
-        assert superuser.exec_driver_sql("SELECT last_value FROM broken_at").scalar_one() == writes
+        stood = "SELECT count(*) FROM seen_writes WHERE mode = 'statement'"
+        assert superuser.exec_driver_sql(stood).scalar_one() == writes
     assert head is not None
     assert head.size == 2 * WIDTH + 20
     assert head.root == root_now(database, head.size)
