@@ -76,16 +76,22 @@ COLUMNS: Sequence[str] = [
 
 
 def edit(session: Session, chance: random.Random, count: int, column: str | None = None) -> Done:
-    """One value of one decision; an effort's name where there is one."""
+    """One value of one decision; an effort's name where there is one. A choice changes with its effort: an opt-out
+    becomes a word about a donation, or the other way."""
     at = chance.randrange(count)
     row = _row(session, at)
-    column = column or chance.choice([*COLUMNS, "effort_id"])
+    column = column or chance.choice([*COLUMNS, "effort_id", "choice"])
     if column == "effort_id" and row["effort_id"] is None:
         column = "reason"
-    if row["actor_kind"] == "care-team" and column == "answer":
+    if row["actor_kind"] == "care-team" and column in ("answer", "choice"):
         column = "language"
-    value = "another-effort" if column == "effort_id" else other_value(chance, column, row[column])
-    session.execute(text(f"UPDATE decision SET {column} = :value WHERE id = :id"), {"id": row["id"], "value": value})
+    if column == "choice":
+        other = {"choice": "cancerlinq", "effort_id": None}
+        values = other if row["effort_id"] else {"choice": "donation", "effort_id": "living-well"}
+    else:
+        values = {column: "another-effort" if column == "effort_id" else other_value(chance, column, row[column])}
+    changes = ", ".join(f"{name} = :{name}" for name in values)
+    session.execute(text(f"UPDATE decision SET {changes} WHERE id = :row"), {"row": row["id"], **values})
     return Done(f"edit of {column}", (at,), (row["id"],))
 
 
