@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,10 @@ class AuditEventRow(Base):
     actor_account: Mapped[UUID | None]
     actor_reference: Mapped[str | None]
     detail: Mapped[dict[str, Any]]
+
+
+LOOKED_AT_WITHIN = timedelta(days=3)
+"""What family is told of their news and their paper ("within 3 days"), and so the deadline of the task."""
 
 
 class StaffTask(Base):

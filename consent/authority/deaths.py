@@ -18,7 +18,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
-from consent.audit_tables import StaffTask
+from consent.audit_tables import LOOKED_AT_WITHIN, StaffTask
 from consent.authority.tables import DeathReport
 from consent.authority.typed import one_line
 from consent.tables import Person
@@ -113,7 +113,7 @@ def report_is_about(
 def _open_task(session: Session, kind: str, person: UUID | None, detail: Mapping[str, str], now: datetime) -> None:
     row = {
         "id": uuid4(), "person_id": person, "practice_id": None, "store_id": None, "kind": kind,
-        "detail": dict(detail), "opened_at": now, "closed_at": None,
+        "detail": dict(detail), "opened_at": now, "due_at": now + LOOKED_AT_WITHIN, "closed_at": None,
     }  # fmt: skip
     session.execute(insert(StaffTask).values(row))
 

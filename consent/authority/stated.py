@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
-from consent.audit_tables import StaffTask
+from consent.audit_tables import LOOKED_AT_WITHIN, StaffTask
 from consent.authority.rules import OF_MINORS, Authority, May, Relation, Step, acting, was_turned_away
 from consent.authority.tables import AuthorityRow, AuthorityStep
 from consent.authority.typed import one_line
@@ -60,15 +60,23 @@ class Stated:
     reach: str = field(default="", repr=False)
 
 
+def check_words(name: str, document: str, reach: str) -> dict[str, str]:
+    """What is wrong with the words of a statement, by field."""
+    least_and_most = {
+        "name": (name, 2, LONGEST_NAME),
+        "document": (document, 2, LONGEST_DOCUMENT),
+        "reach": (reach, 5, LONGEST_REACH),
+    }
+    return {
+        field: "missing"
+        for field, (words, least, most) in least_and_most.items()
+        if not least <= len(one_line(words)) <= most
+    }
+
+
 def check_statement(statement: Statement, today: date) -> None:
     """Invalid names each field that does not hold. An authority for an adult names its last day (HIP-15)."""
-    wrong: dict[str, str] = {}
-    if not 2 <= len(one_line(statement.name)) <= LONGEST_NAME:
-        wrong["name"] = "missing"
-    if not 2 <= len(one_line(statement.document)) <= LONGEST_DOCUMENT:
-        wrong["document"] = "missing"
-    if not 5 <= len(one_line(statement.reach)) <= LONGEST_REACH:
-        wrong["reach"] = "missing"
+    wrong = check_words(statement.name, statement.document, statement.reach)
     if statement.relation not in OF_MINORS and statement.ends_on is None:
         wrong["ends_on"] = "missing"
     if statement.ends_on is not None and statement.ends_on < max(today, statement.begins_on):
@@ -119,7 +127,7 @@ def state_authority(
     _step(session, made, actor.person, Step.STATED, actor.kind, actor.account_id, None, now)
     task = {
         "id": uuid4(), "person_id": actor.person, "practice_id": None, "store_id": None, "kind": REVIEW,
-        "detail": {"authority": str(made)}, "opened_at": now, "closed_at": None,
+        "detail": {"authority": str(made)}, "opened_at": now, "due_at": now + LOOKED_AT_WITHIN, "closed_at": None,
     }  # fmt: skip
     session.execute(insert(StaffTask).values(task))
     _audit(session, actor.person, "authority.stated", actor.kind.value, actor.account_id, now, statement.relation)

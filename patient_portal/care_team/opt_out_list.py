@@ -79,6 +79,12 @@ def read_list(content: bytes, now: datetime) -> tuple[list[ListRow], list[BadRow
     return rows, sorted([*bad, *_twice(rows)], key=lambda one: one.line)
 
 
+def askable(rows: Sequence[ListRow], bad: Sequence[BadRow]) -> list[ListRow]:
+    """The rows of which the hospital can be asked: their number and birth date are there and can be read."""
+    wrong = {one.line for one in bad if one.column in ("record_number", "birth_date")}
+    return [row for row in rows if row.line not in wrong]
+
+
 def match(
     rows: Sequence[ListRow], found: Mapping[str, Sequence[Resource]], own: Collection[str]
 ) -> tuple[dict[int, Resource], list[BadRow]]:

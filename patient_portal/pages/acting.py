@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from consent.authority.majority import of_age_on
 from consent.authority.rules import Relation, Step
-from consent.authority.stated import Statement, named, settle, state_authority, statements_of
+from consent.authority.stated import Statement, check_words, named, settle, state_authority, statements_of
 from database.context import as_persons
 from fhir_bridge.reading.dates import read_date
 from patient_portal.choices.choosing import new_form
@@ -70,22 +70,22 @@ def end(authority: UUID) -> AnyResponse:
 
 
 def _statement(begins_on: date) -> Statement:
+    """What the form says; Invalid names at once everything that is missing or cannot be read."""
+    form = request.form
+    name, document, reach = (form.get(each, "") for each in ("name", "document", "reach"))
+    relation = next((one for one in Relation if one.value == form.get("relation")), None)
+    ends = form.get("ends_on", "").strip()
     try:
-        relation = Relation(request.form.get("relation", ""))
+        ends_on, unreadable = date.fromisoformat(ends) if ends else None, {}
     except ValueError:
-        raise Invalid("statement", {"relation": "missing"}) from None
-    ends = request.form.get("ends_on", "").strip()
-    try:
-        ends_on = date.fromisoformat(ends) if ends else None
-    except ValueError:
-        raise Invalid("statement", {"ends_on": "unreadable"}) from None
-    key = request.form.get("form", "")
+        ends_on, unreadable = None, {"ends_on": "unreadable"}
+    if relation is None or unreadable:
+        missing = {"relation": "missing"} if relation is None else {}
+        raise Invalid("statement", missing | check_words(name, document, reach) | unreadable)
+    key = form.get("form", "")
     if not 8 <= len(key) <= 64:
         raise Invalid("form")
-    return Statement(
-        relation, request.form.get("name", ""), request.form.get("document", ""), begins_on, ends_on, _of_age_on(), key,
-        request.form.get("reach", ""),
-    )  # fmt: skip
+    return Statement(relation, name, document, begins_on, ends_on, _of_age_on(), key, reach)
 
 
 def _of_age_on() -> date | None:
@@ -108,4 +108,5 @@ def _page(errors: dict[str, str], given: dict[str, str]) -> str:
         "family/acting.html", may=may, why=WHY.get(may.why) if may.why else None, stated=stated, errors=words,
         given=given, relations=[(one.value, say(said)) for one, said in RELATIONS.items()], steps=STEPS,
         names=RELATIONS, form=given.get("form") or new_form(), ended=Step.ENDED,
+        waits=any(one.authority.steps[-1] is Step.STATED for one in stated),
     )  # fmt: skip

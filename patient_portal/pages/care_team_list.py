@@ -26,7 +26,7 @@ from patient_portal.care_team.bulk import (
 )
 from patient_portal.care_team.chart import staff_text
 from patient_portal.care_team.hospital import RelationEnded, on_teams_of, patients_by_id
-from patient_portal.care_team.opt_out_list import COLUMNS, MOST_BYTES, MOST_ROWS, BadRow, read_list, template
+from patient_portal.care_team.opt_out_list import COLUMNS, MOST_BYTES, MOST_ROWS, BadRow, askable, read_list, template
 from patient_portal.care_team.panel import note_listed
 from patient_portal.care_team.session import asking, ended, has_panel, member
 from patient_portal.edge.page_context import language_code
@@ -39,7 +39,7 @@ from patient_portal.papers.typesetting import pdf_of
 from patient_portal.signing_in.hospital_patient import name_of, preferred_language
 from patient_portal.wiring import now, wiring
 from vocabulary.actor import ActorKind
-from vocabulary.errors import NotFound
+from vocabulary.errors import NotFound, Unavailable
 from vocabulary.resource import Resource
 
 blueprint = Blueprint("care_team_list", __name__, url_prefix="/care-team/list")
@@ -75,14 +75,19 @@ def empty() -> Response:
 @gate(Gate.CARE_TEAM)
 @limited("staff-list", per_minute=20)
 def send() -> AnyResponse:
-    """Look at the whole file, then ask the hospital about each row; a list with one bad row is not taken."""
+    """Look at the whole file, and ask the hospital about each row that names somebody; a list with one bad row is not
+    taken, and every one of them is named at once."""
     sent = request.files.get("file")
     content = sent.read(MOST_BYTES + 1) if sent is not None else b""
     rows, bad = read_list(content, now())
-    if not bad:
-        _, bad = checked_with_hospital(asking(), rows, now())
-    if bad:
-        return make_response(_overview(bad), 422)
+    try:
+        _, unknown = checked_with_hospital(asking(), askable(rows, bad), now())
+    except Unavailable:
+        if not bad:  # what the file itself says is told all the same
+            raise
+        unknown = []
+    if bad or unknown:
+        return make_response(_overview(sorted([*bad, *unknown], key=lambda one: one.line)), 422)
     kept = keep_list(wiring(), member(), content, rows, now())
     return redirect(url_for("care_team_list.preview", list_id=kept), 303)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -164,7 +165,7 @@ def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
     me = account_of(actor)
     detail: dict[str, Any] = {}
     seen: Seen | None = None
-    about: list[tuple[Phrase, str | Phrase]] = []
+    about: list[tuple[Phrase, str | Phrase | date]] = []
     with wiring().database.begin(as_staff(actor.practices, me)) as database:
         found = read_case(database, case_no)
         mine = found.shows_names_to(me)
@@ -189,7 +190,7 @@ def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
 
 def _about(
     database: Session, actor: Actor, found: Case
-) -> tuple[dict[str, Any], Seen | None, list[tuple[Phrase, str | Phrase]]]:
+) -> tuple[dict[str, Any], Seen | None, list[tuple[Phrase, str | Phrase | date]]]:
     """What a case of the actor's own is about, and the line that says they looked."""
     row = database.execute(select(StaffTask).where(StaffTask.id == found.id)).scalar_one()
     person, detail = row.person_id, row.detail

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from flask_babel import force_locale, format_date
 
@@ -61,7 +61,7 @@ def completion_letter(about: Completed, to: str, language: str, now: datetime) -
         title = said(_TITLES[to])
         rows = [(said(phrase("Date")), format_date(now, "long"))]
         rows += [(said(phrase("Name")), about.name)] if about.name else []
-        rows += [(said(phrase("Born")), about.born)] if about.born else []
+        rows += [(said(phrase("Born")), _day(about.born))] if about.born else []
         rows += [(said(phrase("Clinics")), ", ".join(about.clinics))] if about.clinics else []
         rows += [
             (said(phrase("Asked on")), format_date(about.decision.asked_at, "long")),
@@ -77,6 +77,14 @@ def completion_letter(about: Completed, to: str, language: str, now: datetime) -
             paragraphs(f"{said(phrase('Questions? Call us:'))} {about.help_phone}"),
         ]
         return Paper(title, code, now, f"{title} · {reference_of(about.decision)}", parts)
+
+
+def _day(born: str) -> str:
+    """A birth date of lesser precision stands as the hospital keeps it."""
+    try:
+        return str(format_date(date.fromisoformat(born), "long"))
+    except ValueError:
+        return born
 
 
 def _stores(rows: Sequence[StoreStatus]) -> Part:

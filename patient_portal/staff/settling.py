@@ -120,7 +120,9 @@ def end_theirs(session: Session, wiring: Wiring, actor: Actor, person: UUID, aut
     end_standing(session, wiring.keyring, authority, whom, by=actor, now=now)
 
 
-def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context) -> list[tuple[Phrase, str | Phrase]]:
+def about_task(
+    session: Session, ring: KeyRing, row: StaffTask, context: Context
+) -> list[tuple[Phrase, str | Phrase | date]]:
     """What a member of staff must read to settle it, as terms and values; empty for other kinds."""
     if row.kind == REVIEW and row.person_id is not None and "authority" in row.detail:
         stated = named(statements_of(session, ring, (row.person_id,)), UUID(row.detail["authority"]))
@@ -130,7 +132,7 @@ def about_task(session: Session, ring: KeyRing, row: StaffTask, context: Context
             (phrase("What they are to the person"), SHORT[stated.authority.relation]),
             (phrase("Which paper shows it"), stated.authority.document),
             (phrase("How to reach them"), stated.reach),
-            (phrase("Until when"), ends.isoformat() if ends else ""),
+            (phrase("Until when"), ends or ""),
         ]
     if row.kind != DEATH or "report" not in row.detail:
         return []

@@ -99,8 +99,8 @@ def test_a_mother_states_reads_and_signs_until_her_child_is_of_age(portal: Porta
         mother.post("/choices/research", {"none": "yes", "confirm": "yes", "form": "the-mothers-all"}).status_code
         == 303
     )
-    tasks = portal.rows("SELECT kind FROM staff_task WHERE person_id = :p", p=mother.person)
-    assert [row.kind for row in tasks] == ["authority-review"]
+    tasks = portal.rows("SELECT kind, due_at - opened_at AS days FROM staff_task WHERE person_id = :p", p=mother.person)
+    assert [(row.kind, row.days.days) for row in tasks] == [("authority-review", 3)]  # as her page says
     assert "Hoa Tran" in mother.get("/activity").text
     assert kept_current(portal) == 1
     confirm(portal, mother.person, Step.REFUSED)
@@ -362,8 +362,10 @@ def test_a_death_reported_pauses_texts_and_is_no_withdrawal(portal: Portal) -> N
         assert is_silent(session, own.person)
         (report,) = waiting(session, portal.wiring.keyring, (own.person,))
         assert report.told["who"] == "wife"
-    tasks = portal.rows("SELECT person_id FROM staff_task WHERE kind = 'death-reported' ORDER BY opened_at")
-    assert [row.person_id for row in tasks] == [own.person, None]
+    tasks = portal.rows(
+        "SELECT *, due_at - opened_at AS d FROM staff_task WHERE kind = 'death-reported' ORDER BY case_no"
+    )
+    assert [(row.person_id, row.d.days) for row in tasks] == [(own.person, 3), (None, 3)]
     assert portal.rows("SELECT count(*) AS n FROM decision")[0].n == 0
     again = signed_in_client_location(portal, "rv-p01")
     assert again == "/someone-died/mistake"

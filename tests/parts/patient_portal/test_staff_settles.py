@@ -35,6 +35,7 @@ def test_staff_accept_a_mothers_paper(portal: Portal) -> None:
     assert "birth certificate" not in miguel.get(path).text
     mine = taken(miguel, path)
     assert "birth certificate" in mine
+    assert "September 5, 2028" in mine
     assert "617 555 0150" in mine  # without it nobody could ask her to show the paper
     assert mother.post("/choices/efforts/living-well", YES).status_code == 403
     assert miguel.post(path, do="close", outcome="death-confirmed").status_code == 422
