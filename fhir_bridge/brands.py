@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_bridge.reading.shape import obj, objects, text, texts
+from fhir_bridge.us_states import also_called
 from vocabulary.plain_text import folded
 from vocabulary.resource import Resource
 
@@ -46,8 +47,9 @@ class Brand:
 
     @property
     def searched(self) -> str:
-        """What a search looks in: folded words, each after a space."""
-        return " ".join(["", *folded(" ".join((self.name, *self.known_as, *self.part_of, self.place))).split()])
+        """What a search looks in: folded words, each after a space. People write a state out, or by its two letters."""
+        words = (self.name, *self.known_as, *self.part_of, self.place, also_called(self.state))
+        return " ".join(["", *folded(" ".join(words)).split()])
 
     @property
     def place(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,14 @@ def test_a_brand_with_places_logo_and_names() -> None:
     ]
     assert " leominster" in found[1].searched
     assert all(f" {word}" in found[1].searched for word in wanted_words("LAKE leo mylake"))
+
+
+@pytest.mark.parametrize(("state", "typed"), [("MA", "massachu fitch"), ("Massachusetts", "ma"), ("NY", "new york")])
+def test_a_state_is_found_by_its_name_and_by_its_letters(state: str, typed: str) -> None:
+    """SMART-06: whichever of the two stands in the bundle; nothing is found by a state that is not there."""
+    brand = Brand("https://x.example", "A Clinic", city="Fitchburg", state=state)
+    assert all(f" {word}" in brand.searched for word in wanted_words(typed))
+    assert " texas" not in brand.searched
 
 
 def test_what_cannot_be_signed_in_at_is_no_brand() -> None:
