@@ -13,6 +13,8 @@ from benchmarks.harness.postgres import BenchServer
 from benchmarks.harness.say import say
 from benchmarks.scale.world import STORES
 from consent.feed.run import note_stores, utc_now
+from consent.kept_receipts import kept
+from consent.receipts import State, StoreReceipt
 
 FILLED = (
     "person", "person_alias", "decision", "position", "audit_event", "store_batch", "receipt", "store_subject",
@@ -103,8 +105,8 @@ def statements(people: int, uuid: Ids) -> list[tuple[str, str]]:
 
 
 def _store_statements() -> list[tuple[str, str]]:
-    """One operations store has every batch it would have and the receipts of the newest thousand batches: what the
-    others would take follows from the bytes per event."""
+    """One operations store has every batch that it would have: what the others would take follows from the bytes per
+    event."""
     return [
         (
             "store_batch",
@@ -113,15 +115,6 @@ def _store_statements() -> list[tuple[str, str]]:
             " FROM (SELECT q.position, row_number() OVER (ORDER BY q.position) AS number"
             " FROM position q JOIN decision d ON d.id = q.decision_id WHERE d.choice = 'cancerlinq') n"
             " GROUP BY number / 1000",
-        ),
-        (
-            "receipt",
-            "INSERT INTO receipt (store_id, batch_id, state, removed, detail, signature, received_at)"
-            " SELECT store_id, id, 'applied', 0, jsonb_build_object('receipts', (SELECT jsonb_agg(jsonb_build_object("
-            "'event', e, 'version', 1, 'state', 'applied', 'removed', 3, 'stopped', true, 'keeps', 'suppression-key',"
-            " 'reference', 'ref-' || e, 'at', '2026-11-22T04:17:59Z') ORDER BY e)"
-            " FROM generate_series(first_event, last_event) e)), repeat('s', 44), now()"
-            " FROM (SELECT * FROM store_batch ORDER BY first_event DESC LIMIT 1000) b",
         ),
         (
             "store_subject",
@@ -149,6 +142,33 @@ def _contact_statements(uuid: Ids) -> list[tuple[str, str]]:
     ]
 
 
+def fill_receipts(connection: psycopg.Connection[Any]) -> None:
+    """The receipts of the newest thousand batches, in the form in which the product keeps them."""
+    batches = connection.execute(
+        "SELECT id, store_id, first_event, last_event FROM store_batch ORDER BY first_event DESC LIMIT 1000"
+    ).fetchall()
+    columns = "store_id, batch_id, state, removed, detail, signature, received_at"
+    with connection.cursor() as cursor, cursor.copy(f"COPY receipt ({columns}) FROM STDIN") as copy:
+        for batch, store, first, last in batches:
+            receipts = kept([_receipt(event) for event in range(first, last + 1)])
+            values = (store, batch, "applied", receipts.removed, receipts.as_json(), "s" * 44, utc_now())
+            copy.write_row(values)
+
+
+def _receipt(event: int) -> StoreReceipt:
+    """One decision of six is a person's second; each receipt has a reference of its own, as random as a kit's."""
+    return StoreReceipt(
+        event,
+        1 + (event % 6 == 0),
+        State.APPLIED,
+        removed=3,
+        stopped=True,
+        keeps="suppression-key",
+        reference=f"REF-{event * 2_654_435_761 % 2**32:08x}",
+        at="2026-11-22T04:17:59Z",
+    )
+
+
 def fill(bench: BenchServer, name: str, people: int, uuid: Ids = random_uuid) -> dict[str, Any]:
     """Make and fill the database `name`; the seconds it took by table. The server should run with LOADING."""
     urls = bench.migrated(name)
@@ -169,6 +189,7 @@ def fill(bench: BenchServer, name: str, people: int, uuid: Ids = random_uuid) ->
             say(f"  {name}: {table} filled in {took[table]:.1f} s")
             if table == "person":
                 connection.execute("ALTER TABLE person ADD CONSTRAINT pk_person PRIMARY KEY (id)")
+        fill_receipts(connection)
         began = time.monotonic()
         for statement in later:
             if "pk_person PRIMARY" not in statement:

@@ -17,7 +17,7 @@ from benchmarks.scale.fill import fill
 from benchmarks.scale.paths import KINDS, as_rows, decide, decide_plans, feed, feed_plans, page_plans, pages, sequence
 from benchmarks.scale.report import as_markdown
 from benchmarks.scale.schema_arms import ARMS, run_arm
-from benchmarks.scale.sets import all_donors, in_own_process, policy, sizes, whole_snapshot
+from benchmarks.scale.sets import all_donors, event_bytes, in_own_process, policy, sizes, whole_snapshot
 from benchmarks.scale.site import Site
 
 Figures = dict[str, Any]
@@ -40,6 +40,7 @@ def run(people: int, reps: int, folder: Path | None, out: Path, *, filled: bool 
         result: Figures = {"sizes": wanted, "filled": made, "probes": [probe(bench.folder)]}
         keep = _keeper(out, result)
         result["tables"] = {site.name: sizes(site) for site in sites}
+        result["event_bytes"] = {site.name: event_bytes(site) for site in sites}
         result["paths"] = _in_turns(sites, _paths(people), reps, keep)
         result["plans"] = {site.name: _plans(site) for site in sites}
         keep()

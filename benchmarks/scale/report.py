@@ -44,4 +44,6 @@ def as_markdown(result: Mapping[str, Any]) -> str:
     ]
     for row in result.get("tables", {}).get(names[-1], []):
         said.append(f"| {row['name']} | {row['bytes'] / 1e6:,.1f} | {row['bytes'] / max(row['rows'], 1):.0f} |")
+    said += ["", "A decision told to a store takes this many bytes there:"]
+    said += [f"- {name} people: {took}" for name, took in result.get("event_bytes", {}).items()]
     return "\n".join(said) + "\n"

@@ -108,3 +108,15 @@ def sizes(site: Site) -> list[Figures]:
         {"name": name, "table": table, "index": index, "bytes": size, "scans": scans, "rows": rows}
         for name, table, index, size, scans, rows in site.sql(SIZES)
     ]
+
+
+EVENT_BYTES = """
+SELECT round(pg_table_size('store_batch') / (SELECT sum(last_event - first_event + 1) FROM store_batch), 1)::float8,
+ round(pg_table_size('receipt') / (SELECT sum(last_event - first_event + 1) FROM receipt r
+  JOIN store_batch b ON b.id = r.batch_id), 1)::float8
+"""
+
+
+def event_bytes(site: Site) -> Figures:
+    """What an event of one store takes: in its batch, and in the receipt for that (both with their overflow)."""
+    return dict(zip(("batch", "receipt"), site.sql(EVENT_BYTES)[0], strict=True))
