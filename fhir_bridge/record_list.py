@@ -7,7 +7,7 @@ newest first, WINDOW entries at a time: a list says how far it looked, and goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from fhir_bridge.named_in_entry import code_of
+from fhir_bridge.reading.delicate import Delicate
 from fhir_bridge.reading.kinds import TYPES_OF_KIND, Kind
 from fhir_bridge.reading.line import LineView, read_line
 from fhir_bridge.reading.said import Said
@@ -120,7 +121,7 @@ def page_of(record: OwnRecord, asked: Asked, now: datetime) -> tuple[EntryPage, 
     rows = rows[::-1] if backwards else rows
     if beside.several and rows and not medicines:
         others = list(_of_the_same_days(record, asked.kind, rows))
-    lines, groups = _read(record, rows, others if beside.several else [])
+    lines, groups = _read(record, rows, others if beside.several else [], beside.own.later)
     has_newer = more if backwards else asked.older_than is not None
     has_older = bool(rows) if backwards else more
     total, withdrawn = (int(rows[0].total), int(rows[0].withdrawn)) if rows else (0, 0)
@@ -141,12 +142,14 @@ def found_in(record: OwnRecord, asked: Asked, say: Say, now: datetime) -> tuple[
             codes = [*named, NO_CODE]
     *rows, alone = _paged(record, asked, now, codes=codes)
     beside = aside_from(record, now, alone.beside)
-    medicines = asked.kind is Kind.MEDICINES
+    medicines, topics = asked.kind is Kind.MEDICINES, beside.own.later
     opened = [record.opened(row) for row in rows[:WINDOW]]
-    lines = _lines(record, opened) if medicines else None
+    lines = _lines(record, opened, topics) if medicines else None
     found: list[ListedEntry] = []
     for place, entry in enumerate(opened):
-        one = lines[place] if lines else ListedEntry(entry.id, entry.provider_id, read_line(entry.resource))
+        one = (
+            lines[place] if lines else ListedEntry(entry.id, entry.provider_id, read_line(entry.resource, None, topics))
+        )
         if says(one.line, entry.resource, asked.words, say):
             found.append(one)
         if len(found) == PAGE_SIZE:
@@ -202,10 +205,10 @@ def _paged(
 
 
 def _read(
-    record: OwnRecord, rows: Sequence[Row[Any]], others: Sequence[Row[Any]]
+    record: OwnRecord, rows: Sequence[Row[Any]], others: Sequence[Row[Any]], topics: Collection[Delicate]
 ) -> tuple[tuple[ListedEntry, ...], tuple[Folded[ListedEntry], ...]]:
     """The page's lines, and its groups out of everything that can be alike: `others` are of the same days."""
-    lines = _lines(record, [record.opened(row) for row in [*rows, *others]])
+    lines = _lines(record, [record.opened(row) for row in [*rows, *others]], topics)
     mine = lines[: len(rows)]
     if not others:
         return mine, tuple(folded(mine))
@@ -227,7 +230,7 @@ def _of_the_same_days(record: OwnRecord, kind: Kind, rows: Sequence[Row[Any]]) -
     return record.session.execute(beside.order_by(*order).limit(MOST_BESIDE)).all()
 
 
-def _lines(record: OwnRecord, entries: Sequence[StoredEntry]) -> tuple[ListedEntry, ...]:
+def _lines(record: OwnRecord, entries: Sequence[StoredEntry], topics: Collection[Delicate]) -> tuple[ListedEntry, ...]:
     read = [(entry, entry.resource) for entry in entries]
     wanted = {entry.id: medication_reference(resource) for entry, resource in read}
     keys = {name: key_of(reference).partition("/") for name, reference in wanted.items() if reference}
@@ -236,7 +239,7 @@ def _lines(record: OwnRecord, entries: Sequence[StoredEntry]) -> tuple[ListedEnt
     for entry, resource in read:
         kind, _, identity = keys.get(entry.id, ("", "", ""))
         medicine = found.get((entry.person, f"{entry.provider_id}/{kind}", identity))
-        lines.append(ListedEntry(entry.id, entry.provider_id, read_line(resource, medicine)))
+        lines.append(ListedEntry(entry.id, entry.provider_id, read_line(resource, medicine, topics)))
     return tuple(lines)
 
 

@@ -6,7 +6,7 @@ long people live with an illness is never shown unasked.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -50,27 +50,38 @@ _RESULTS = frozenset({"Observation", "DiagnosticReport", "ImagingStudy"})
 _RESULT_KINDS = frozenset({Kind.TEST_RESULTS, Kind.SCANS, Kind.GENOMICS, Kind.NOTES_AND_REPORTS})
 
 
-def topics_of(resource: Resource) -> frozenset[Delicate]:
-    """What an entry is about; NEW_RESULTS means that it is a result, which is new for a while. Never raises."""
-    found = set()
-    kind, type_name = kind_of(resource), text(resource.get("resourceType"))
-    code = codes(resource.get("code")) | codes(resource.get("type"))
-    if kind is Kind.GENOMICS:
-        found.add(Delicate.GENOMICS)
-    if type_name == "Observation" and (stage_of(resource, {}) is not None or part_of(resource) is not None):
-        found.add(Delicate.STAGE)
-    if type_name == "Condition" and any(one.get("summary") for one in objects(resource.get("stage"))):
-        found.add(Delicate.STAGE)
-    if code & _PATHOLOGY_CODES or codes(resource.get("category")) & _PATHOLOGY_CATEGORIES:
-        found.add(Delicate.PATHOLOGY)
-    if type_name == "Observation" and tumor_marker(resource) is not None:
-        found.add(Delicate.PATHOLOGY)
-    if type_name in _RESULTS and kind in _RESULT_KINDS:
-        found.add(Delicate.NEW_RESULTS)
+def topics_of(resource: Resource, asked: Collection[Delicate] = CHOOSABLE) -> frozenset[Delicate]:
+    """What an entry is about, of the topics `asked` and an outlook; NEW_RESULTS means that it is a result, which is new
+    for a while. Never raises."""
+    found = {topic for topic in asked if topic in _IS_ABOUT and _IS_ABOUT[topic](resource)}
     words = f"{searchable(resource.get('code'))} {searchable(resource.get('type'))}"
     if any(one in words for one in _OUTLOOK_WORDS):
         found.add(Delicate.OUTLOOK)
     return frozenset(found)
+
+
+def _is_stage(resource: Resource) -> bool:
+    type_name = text(resource.get("resourceType"))
+    if type_name == "Observation":
+        return stage_of(resource, {}) is not None or part_of(resource) is not None
+    return type_name == "Condition" and any(one.get("summary") for one in objects(resource.get("stage")))
+
+
+def _is_pathology(resource: Resource) -> bool:
+    code = codes(resource.get("code")) | codes(resource.get("type"))
+    if code & _PATHOLOGY_CODES or codes(resource.get("category")) & _PATHOLOGY_CATEGORIES:
+        return True
+    return text(resource.get("resourceType")) == "Observation" and tumor_marker(resource) is not None
+
+
+_IS_ABOUT: dict[Delicate, Callable[[Resource], bool]] = {
+    Delicate.STAGE: _is_stage,
+    Delicate.PATHOLOGY: _is_pathology,
+    Delicate.GENOMICS: lambda resource: kind_of(resource) is Kind.GENOMICS,
+    Delicate.NEW_RESULTS: lambda resource: (
+        text(resource.get("resourceType")) in _RESULTS and kind_of(resource) in _RESULT_KINDS
+    ),
+}
 
 
 def is_new(when: FhirDate | None, now: datetime) -> bool:

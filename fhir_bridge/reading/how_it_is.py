@@ -18,6 +18,7 @@ from fhir_bridge.reading.shape import (
     key,
     obj,
     objects,
+    profile_names,
     references,
     searchable,
     text,
@@ -81,18 +82,18 @@ def disease_status(observation: Resource) -> Finding | None:
 def performance(observation: Resource) -> Finding | None:
     """What an Observation says about how active the person can be, None when it is not about that."""
     code = observation.get("code")
-    found = codes(code)
+    found, claimed = codes(code), profile_names(observation)
     kind, given = value_of(observation)
     value = number(obj(given).get("value") if kind == "Quantity" else given)
     if value is None or not value.is_integer():
         return None
     said: Phrase | None = None
-    if "89247-1" in found or has_profile(observation, "mcode-ecog-performance-status"):
+    if "89247-1" in found or "mcode-ecog-performance-status" in claimed:
         said = _ECOG.get(int(value))
-    elif "89243-0" in found or has_profile(observation, "mcode-karnofsky-performance-status"):
+    elif "89243-0" in found or "mcode-karnofsky-performance-status" in claimed:
         said = phrase("%(score)s of 100 (Karnofsky score; 100 is fully active)", score=int(value))
-    elif any(one.code == "C38144" and one.system in (NCIT, "") for one in codings(code)) or has_profile(
-        observation, "mcode-lansky-play-performance-status"
+    elif "mcode-lansky-play-performance-status" in claimed or (
+        "C38144" in found and any(one.code == "C38144" and one.system in (NCIT, "") for one in codings(code))
     ):
         said = phrase("%(score)s of 100 (Lansky play score; 100 is fully active)", score=int(value))
     if said is None:

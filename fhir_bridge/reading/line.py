@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fhir_bridge.reading.answers import answer_said, result_said
 from fhir_bridge.reading.dates import FhirDate, Precision, date_of
-from fhir_bridge.reading.delicate import Delicate, topics_of
+from fhir_bridge.reading.delicate import CHOOSABLE, Delicate, topics_of
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, value_said
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.shape import concept_text, key, obj, objects, text, without_tag
@@ -47,8 +48,11 @@ class LineView:
         return self.key.partition("/")[0] not in WITHOUT_A_DAY
 
 
-def read_line(resource: Resource, medication: Resource | None = None) -> LineView:
-    """The line for one entry; `medication` as in `title_of`. Total: any JSON object gives a line."""
+def read_line(
+    resource: Resource, medication: Resource | None = None, topics: Collection[Delicate] = CHOOSABLE
+) -> LineView:
+    """The line for one entry; `medication` as in `title_of`. Total: any JSON object gives a line. Of `topics` it says
+    which the entry is about: a list asks for those only that its reader set."""
     title = title_of(resource, medication)
     when = date_of(resource)
     flag = flag_of(resource)
@@ -66,7 +70,7 @@ def read_line(resource: Resource, medication: Resource | None = None) -> LineVie
         status=status_words(resource),
         warning=warnings[0] if warnings else None,
         mistake=is_mistake(resource),
-        topics=topics_of(resource),
+        topics=topics_of(resource, topics),
     )
 
 

@@ -63,6 +63,10 @@ _RECEPTOR_WORDS: tuple[tuple[str, str], ...] = (
     (r"her-?2|erbb2", "her2"), (r"ki-?67", "ki67"), (r"pd-?l1", "pd-l1"), (r"microsatellite", "msi"),
     (r"oncotype", "oncotype"), (r"epidermal growth factor receptor (?!2)", "egfr"),
 )  # fmt: skip
+_RECEPTOR_NAMES = re.compile(r"her-?2|ki-?67|pd-?l1|oncotype")
+_ANY_BLOOD_WORD, _ANY_RECEPTOR_WORD = (
+    re.compile("|".join(pattern for pattern, _ in patterns)) for patterns in (_BLOOD_WORDS, _RECEPTOR_WORDS)
+)
 
 GENOMIC_CODES = frozenset({"69548-6", "55233-1", "81247-9", "94076-7", "51963-7", "47998-0"})
 
@@ -95,7 +99,7 @@ def blood_marker_of(observation: Resource) -> str | None:
     words = searchable(concept)
     if any(other in words for other in ("urine", "fluid", "tissue", "pericardial", "free", "ratio", "semen")):
         return None
-    return next((marker for pattern, marker in _BLOOD_WORDS if re.search(pattern, words)), None)
+    return _first(_BLOOD_WORDS, _ANY_BLOOD_WORD, words)
 
 
 def receptor_of(observation: Resource) -> str | None:
@@ -105,9 +109,16 @@ def receptor_of(observation: Resource) -> str | None:
         if coding.code in _RECEPTOR_CODES:
             return _RECEPTOR_CODES[coding.code]
     words = searchable(concept)
-    if "presence" not in words and "receptor" not in words and not re.search(r"her-?2|ki-?67|pd-?l1|oncotype", words):
+    if "presence" not in words and "receptor" not in words and not _RECEPTOR_NAMES.search(words):
         return None
-    return next((receptor for pattern, receptor in _RECEPTOR_WORDS if re.search(pattern, words)), None)
+    return _first(_RECEPTOR_WORDS, _ANY_RECEPTOR_WORD, words)
+
+
+def _first(patterns: tuple[tuple[str, str], ...], any_of_them: re.Pattern[str], words: str) -> str | None:
+    """What the first pattern found in the words stands for; nearly all words hold none, which one look tells."""
+    if not any_of_them.search(words):
+        return None
+    return next((name for pattern, name in patterns if re.search(pattern, words)), None)
 
 
 def is_other_marker(observation: Resource) -> bool:

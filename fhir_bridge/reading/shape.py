@@ -55,14 +55,18 @@ def texts(value: Any) -> list[str]:
 
 def codings(concept: Any) -> list[Coding]:
     """The codings of a CodeableConcept, of several, or a bare Coding."""
+    if isinstance(concept, dict) and isinstance(listed := concept.get("coding"), list):  # as nearly all are written
+        return [_coding(one) for one in listed if isinstance(one, dict)]
     found = []
     for one in objects(concept):
         for coding in objects(one.get("coding")) or ([one] if "code" in one and "coding" not in one else []):
-            system = text(coding.get("system"))
-            found.append(
-                Coding(_SYSTEM_NAMES.get(system, system), text(coding.get("code")), text(coding.get("display")))
-            )
+            found.append(_coding(coding))
     return found
+
+
+def _coding(coding: dict[str, Any]) -> Coding:
+    system = text(coding.get("system"))
+    return Coding(_SYSTEM_NAMES.get(system, system), text(coding.get("code")), text(coding.get("display")))
 
 
 def codes(concept: Any) -> set[str]:
