@@ -28,12 +28,12 @@ from patient_portal.pages.other_clinic import clinic_of
 from patient_portal.staff import cases, work
 from patient_portal.staff.cases import Case
 from patient_portal.staff.members import colleagues, names_of
-from patient_portal.staff.openings import findable
+from patient_portal.staff.openings import findable, unseen_by
 from patient_portal.staff.people import Seen, see_person
 from patient_portal.staff.queue import A_PAGE, NO_STORE, WHOSE, After, Wanted, counts, read_case, read_queue
 from patient_portal.staff.settling import SETTLED, Ending, about_task, endings
 from patient_portal.wiring import now, wiring
-from vocabulary.actor import Actor
+from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, Invalid
 from vocabulary.phrase import Phrase, phrase
 
@@ -56,6 +56,7 @@ def queue() -> str:
         found = read_queue(database, wanted, me, after, now())
         names = names_of(database, {each.assigned_to for each in found})
         open_now, standings = counts(database), store_standings(database)
+        unseen = unseen_by(database, me) if actor.kind is ActorKind.LEAD else None
         practices = [
             (row.id, row.name) for row in database.execute(select(Practice.id, Practice.name).order_by(Practice.name))
         ]
@@ -67,7 +68,8 @@ def queue() -> str:
         kinds=[(kind, cases.kind_words(kind), many) for kind, many in open_now],
         kind_options=options_of({kind: cases.kind_words(kind) for kind, _many in open_now}), standings=standings,
         stores=store_names(), practices=practices, practice_called=dict(practices), whose=options_of(WHOSE_WORDS),
-        no_store=NO_STORE, narrowed=bool(narrowed), first=url_for("staff.queue", **narrowed) if after else "",
+        no_store=NO_STORE, unseen=unseen, narrowed=bool(narrowed),
+        first=url_for("staff.queue", **narrowed) if after else "",
         older=url_for("staff.queue", **narrowed, after=After.of(shown[-1])) if len(found) > A_PAGE else "",
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from consent.audit import Audited, write_audit
@@ -158,6 +158,12 @@ def read_openings(session: Session, ring: KeyRing) -> list[Opening]:
                 row.seen_at)
         for row in rows
     ]  # fmt: skip
+
+
+def unseen_by(session: Session, lead: UUID) -> int:
+    """How many of what others opened nobody has looked at yet; in a staff context."""
+    others = StaffOpening.by_account.not_in(logins_of(session, lead))
+    return session.scalar(select(func.count()).where(StaffOpening.seen_at.is_(None), others)) or 0
 
 
 def looked_at(wiring: Wiring, actor: Actor, opening: UUID, now: datetime) -> None:

@@ -116,6 +116,8 @@ def test_glass_is_broken_with_a_reason_and_seen(portal: Portal, maria: Client, m
     assert "Opened your page without a case of theirs" in maria.get("/activity/uses").text
     assert "Miguel Ortega" in maria.get("/activity").text
     assert [(row.channel, row.kind) for row in portal.rows("SELECT * FROM message")] == [("letter", "update")]
+    waits = '<a href="/staff/openings">Opened without a case</a></span><span class="number">{}<'
+    assert waits.format(1) in dana.get("/staff").text
     listed = dana.get("/staff/openings").text
     assert "She called about her letter." in listed
     assert NAME not in listed
@@ -127,6 +129,8 @@ def test_glass_is_broken_with_a_reason_and_seen(portal: Portal, maria: Client, m
     assert b"letter" not in bytes(row.why_sealed)
     assert dana.post(f"/staff/openings/{row.id}").status_code == 303
     assert dana.post(f"/staff/openings/{row.id}").status_code == 404
+    assert waits.format(0) in dana.get("/staff").text
+    assert "/staff/openings" not in miguel.get("/staff").text
     run(portal, "UPDATE staff_opening SET until = now() - interval '1 second'")
     assert miguel.get(opened.headers["Location"]).status_code == 404
     case = add_case(portal, person=maria.person)
