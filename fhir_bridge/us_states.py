@@ -1,4 +1,4 @@
-"""The states, districts and territories of the United States by their postal codes (USPS Publication 28, appendix B)."""
+"""The states, districts and territories of the United States by their postal codes (USPS Publication 28, app. B)."""
 
 from __future__ import annotations
 
