@@ -9,7 +9,10 @@ from fhir_bridge.retrieve.plan import Search
 from fhir_bridge.retrieve.ranges import EVER, Span
 from fhir_bridge.retrieve.states import Dropped, Notice
 
-UNKNOWN_LEFT = {"Observation": 12.0, "DiagnosticReport": 6.0, "DocumentReference": 6.0, "Provenance": 6.0}
+UNKNOWN_LEFT = {
+    "Observation": 12.0, "DiagnosticReport": 6.0, "DocumentReference": 6.0, "Encounter": 6.0, "Provenance": 6.0,
+    "MedicationRequest": 5.0, "Condition": 4.0, "Procedure": 3.0, "Immunization": 2.0,
+}  # fmt: skip
 """How many pages a search is thought to have before its first one says; 1 for the types not named."""
 
 

@@ -68,17 +68,18 @@ def split(days: Sequence[int], total: int, had: int, within: Span = EVER) -> tup
 
 
 def _beyond(first: int, last: int, pages: float, parts: int, within: Span, *, older: bool) -> tuple[Span, ...]:
-    """A page in order of time says how dense the days are; the rest lies on one side of it."""
+    """A page in order of time says how dense the days are; the rest lies on one side of it. Each part spans as many
+    days as its pages are thought to, the last what is left: equal parts would each end in a page that is not full."""
     reach = max(parts, ceil((last - first) * (pages - 1)))
     if older:
         end = max(first - reach, OLDEST if within.low is None else within.low)
-        step = max(1, (first - end) // parts)
+        step = max(PAGES_A_PART * (last - first), (first - end) // parts)
         cuts = [first + 1, *(first - step * n for n in range(1, parts))]
         cuts = [cut for cut in cuts if cut > (OLDEST if within.low is None else within.low)]
         # The last part is as open as the whole: what is older than thought is found there, and split again.
         return tuple(Span(low, high) for low, high in zip([*cuts[1:], within.low], cuts, strict=True))
     end = min(last + reach, NEWEST if within.high is None else within.high)
-    step = max(1, (end - last) // parts)
+    step = max(PAGES_A_PART * (last - first), (end - last) // parts)
     cuts = [last, *(last + step * n for n in range(1, parts))]
     cuts = [cut for cut in cuts if cut < (NEWEST if within.high is None else within.high)]
     return tuple(Span(low, high) for low, high in zip(cuts, [*cuts[1:], within.high], strict=True))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import ceil
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +61,17 @@ def test_short_searches_and_unknown_totals_are_not_split() -> None:
     assert len(split(days, 900, 50)) == 9
     assert EVER.parameters("date") == ""
     assert Span(738000, 738001).parameters("date") == "&date=ge2021-07-29&date=lt2021-07-30"
+
+
+@pytest.mark.parametrize("total", [277, 427, 872, 1600])
+@pytest.mark.parametrize("gap", [-9, -1, 1, 4])
+def test_parts_take_hardly_more_pages_than_one_after_the_other(total: int, gap: int) -> None:
+    """FHIR-05, G1.1: where entries come evenly, splitting costs one question more at most."""
+    days = [738000 + gap * number for number in range(total)]
+    spans = split(days[:50], total, 50)
+    held = [sum((one.low or 0) <= day < (one.high or day + 1) for day in days) for one in spans]
+    assert sum(held) == total - 49
+    assert 1 + sum(ceil(each / 50) for each in held) <= ceil(total / 50) + 1
 
 
 def test_simpler_ways_to_ask() -> None:
