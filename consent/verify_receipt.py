@@ -198,8 +198,15 @@ def check_out(document: dict[str, Any], public_key: Keys = None) -> str:
 
 def check_later(receipt: dict[str, Any], later: dict[str, Any], public_key: Keys = None) -> str:
     """One sentence: whether a later head holds all that the receipt's head holds."""
-    old = receipt["head"] if "decisions" in receipt else receipt.get("proof", receipt)["head"]
-    new = later["head"]
+    shown = receipt if "decisions" in receipt else receipt.get("proof", receipt)
+    if shown is None:
+        return "NOT CHECKED: there is no head on the receipt that a later one could continue."
+    old = shown["head"]
+    new, asked = later.get("head"), f"/ledger/consistency?first={old['size']}&second="
+    if later.get("first", old["size"]) != old["size"]:
+        return f"NOT CHECKED: the later file begins at size {later['first']}. For this receipt ask {asked}..."
+    if new is None:
+        return f"NOT CHECKED: the later file has no signed head. Ask {asked}... with a size of /ledger/heads."
     proof = [bytes.fromhex(step) for step in later["proof"]]
     sizes = int(old["size"]), int(new["size"])
     if not is_consistent(*sizes, proof, bytes.fromhex(old["root"]), bytes.fromhex(new["root"])):
@@ -212,14 +219,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("receipt", type=Path)
     parser.add_argument("old_style_key", nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--key", action="append", default=[], help="a public key of the service, 64 hexadecimal digits")
-    parser.add_argument("--later", type=Path, help="what /ledger/consistency answered")
+    parser.add_argument("--later", type=Path, help="what /ledger/consistency?first=<size on the receipt> answered")
     options = parser.parse_args(arguments)
-    receipt = json.loads(options.receipt.read_text(encoding="utf-8"))
     given = [*options.key, *([options.old_style_key] if options.old_style_key else [])]
-    keys = [bytes.fromhex(key) for key in given or receipt.get("head_keys", {}).values()] or None
-    said = [check(receipt, keys)]
-    if options.later:
-        said.append(check_later(receipt, json.loads(options.later.read_text(encoding="utf-8")), keys))
+    try:
+        receipt = json.loads(options.receipt.read_text(encoding="utf-8"))
+        keys = [bytes.fromhex(key) for key in given or receipt.get("head_keys", {}).values()] or None
+        said = [check(receipt, keys)]
+        if options.later:
+            said.append(check_later(receipt, json.loads(options.later.read_text(encoding="utf-8")), keys))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        said, keys = ["NOT PROVEN: a file or a key is not whole, or not of the service. Download it again."], None
     if keys and not given:
         said.append("Signatures were checked with the keys printed in the file. Compare them with /ledger/keys.")
     sys.stdout.write("\n".join(said) + "\n")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from consent import verify_receipt
 from consent.merkle import consistency_ranges, leaf_hash, root_hash
-from consent.verify_receipt import is_consistent, is_ed25519
+from consent.verify_receipt import check_later, is_consistent, is_ed25519, main
 from tests.support.draws import draws
 
 # RFC 8032 section 7.1, tests 1 to 3: public key, message, signature.
@@ -64,6 +64,23 @@ def test_consistency_as_the_service_proves_it(first: int, more: int) -> None:
     old, root = root_hash(leaves[:first]), root_hash(leaves)
     assert is_consistent(first, first + more, proof, old, root)
     assert not is_consistent(first, first + more, proof, leaf_hash(b"other"), root)
+
+
+def test_a_file_that_is_none_of_ours_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Issue 3: who asked for the consistency of other sizes reads what to ask for, not that history was changed; what
+    cannot be read is not proven, and no error."""
+    leaves = [leaf_hash(bytes([number])) for number in range(5)]
+    head = {"size": 3, "root": root_hash(leaves[:3]).hex()}
+    later = {"first": 2, "proof": [], "head": {"size": 5, "root": root_hash(leaves).hex()}}
+    asks = "/ledger/consistency?first=3&second="
+    assert asks in check_later({"proof": {"head": head}}, later)
+    assert asks in check_later({"proof": {"head": head}}, {**later, "first": 3, "head": None})
+    assert check_later({"proof": {"head": head}}, {**later, "first": 3}).startswith("NOT PROVEN")
+    assert check_later({"proof": None}, later).startswith("NOT CHECKED")
+    for number, text in enumerate(["", "[]", "{}", '{"proof": {"head": 7}}', '{"decisions": []}']):
+        (tmp_path / str(number)).write_text(text, encoding="utf-8")
+        assert main([str(tmp_path / str(number)), "--key", "00"]) == 1
+    assert capsys.readouterr().out.count("NOT PROVEN") == 5
 
 
 def test_it_needs_nothing_but_python() -> None:
