@@ -98,6 +98,11 @@ class Source:
         return tuple(one for one in self.types if one.state in bad)
 
     @property
+    def unshared(self) -> int:
+        """How many types the hospital did not let us have."""
+        return sum(1 for one in self.types if one.state is State.NOT_AUTHORIZED)
+
+    @property
     def still_to_come(self) -> tuple[str, ...]:
         """Types that the running fetch has not finished."""
         done = {one.type for one in self.types if one.retrieval == self.retrieval}

@@ -62,7 +62,8 @@ def overview() -> str:
     return render_template(
         "record/overview.html", story=story, told_by=told_by, tiles=tiles, none_there=none_there, sources=found.sources,
         progress=[progress_of(one, {}) for one in found.sources if one.under_way], names=provider_names(),
-        lacking=sum(len(one.lacking) for one in found.sources), has_entries=bool(counted), added=beside.added,
+        lacking=sum(len(one.lacking) - one.unshared for one in found.sources),
+        unshared=sum(one.unshared for one in found.sources), has_entries=bool(counted), added=beside.added,
         asks=asks_for(own.later),
         links=links_for([one.site for one in story.cancers], language_code()), site_names=SITE_NAMES,
         said=shown_statements(own), topics=TOPIC_NAMES, missing=missing_from(story) if story.cancers else (),

@@ -37,6 +37,11 @@ class Tile:
     def lacks(self) -> bool:
         return self.gap in (Gap.FAILED, Gap.NOT_SHARED, Gap.FETCHING)
 
+    @property
+    def is_not_shared(self) -> bool:
+        """Nothing of it is here, because nothing of it was shared."""
+        return self.gap is Gap.NOT_SHARED and not self.count and not self.withdrawn
+
 
 @dataclass(frozen=True)
 class TypeLine:

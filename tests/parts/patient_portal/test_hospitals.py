@@ -358,5 +358,6 @@ def test_what_is_not_shared_and_how_to_share_it(portal: Portal) -> None:
     assert portal.hospitals["riverside"].url in page  # manage at your provider
     assert 'name="add" value="yes"' in page
     assert "none" not in page.split("<main")[1].lower().split("share more")[0]
-    record = client.get("/record").text
-    assert "You did not share these" in record
+    for path in ("/record", "/record/kind/medicines"):
+        told = client.get(path).text.partition("You did not share these")[2]
+        assert 'href="/connection">What I share, and how to share more' in told, path
