@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
-from flask_babel import gettext
+from flask_babel import format_time, gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from notifications.preferences import Times, read_preferences, save_times
@@ -98,7 +98,7 @@ def _times_page(given: Given) -> str:
 
 
 def _clock(hour: int) -> str:
-    return f"{(hour - 1) % 12 + 1}:00 {'am' if hour < 12 else 'pm'}"
+    return str(format_time(time(hour), "short", rebase=False))
 
 
 def _person() -> UUID:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 
 import pytest
 import time_machine
@@ -165,6 +166,18 @@ def test_times_stand_in_the_readers_own_zone(post: Post) -> None:
     assert client.post("/notifications/times", form, page="/notifications/times").status_code == 303
     again = signed_in_client(post.portal, "rv-p01", record=False)
     assert set(said.findall(client.get("/activity").text)) == {"ChST"} == set(said.findall(again.get("/activity").text))
+
+
+def test_who_reads_a_language_without_messages_is_told_so(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 5, LANG-03: on each page where a way to reach them begins; an example in another language is marked."""
+    client, said = signed_in_client(post.portal, "rv-p01", record=False), "Todavía no podemos escribirle en su idioma."
+    pages = [f"/notifications{page}?lang=es" for page in ("", "/times", "/email", "/letters")]
+    assert not any(said in client.get(page).text for page in pages)
+    assert '<option value="20" selected>20:00</option>' in client.get("/notifications/times").text  # as Spanish says it
+    for place in ("reaching", "notifications"):
+        monkeypatch.setattr(import_module(f"patient_portal.pages.{place}"), "LANGUAGES", ("en",))
+    assert all(said in client.get(page).text for page in pages)
+    assert '<bdi lang="en">My Record Portal: You have an update.' in client.get("/notifications").text
 
 
 MIDNIGHTS = {
