@@ -102,7 +102,7 @@ def test_what_was_not_fetched_is_never_none(portal: Portal, monkeypatch: pytest.
     page = shown(client, "/record")
     assert "1 part could not be fetched" in page
     assert re.search(r"Weight, blood pressure and other measurements These could not be fetched", page)
-    assert "You did not share these, or your hospital does not let us see them: Shots (vaccines) . What I share" in page
+    assert "You did not share these, or your hospital does not let us see them: Shots (vaccines). What I share" in page
     assert "1 part is not shared" in page
     none_there = page.partition("none of these for you:")[2]
     assert "Allergies" in none_there
