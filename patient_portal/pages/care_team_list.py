@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
@@ -100,7 +101,7 @@ def preview(list_id: UUID) -> AnyResponse:
     if kept.applied_at is not None:
         waiting = letters_waiting(wiring(), member(), kept)
         return make_response(
-            render_template("care_team/list_done.html", listed=kept, waiting=len(waiting), spoken=_spoken())
+            render_template("care_team/list_done.html", listed=kept, waiting=len(waiting), spoken=_counted(waiting))
         )
     patients, bad = checked_with_hospital(asking(), kept.rows, now())
     return make_response(_preview(kept, patients, bad), 409 if bad else 200)
@@ -160,17 +161,29 @@ def _still_theirs(waiting: list[Made]) -> list[Made]:
     return [one for one in waiting if one.patient in theirs]
 
 
-def _letters(waiting: list[Made], language: str) -> list[Letter]:
-    """Read anew at the hospital, whose name and address nothing here keeps."""
+def _by_language(waiting: list[Made]) -> tuple[dict[str, Resource], dict[str, list[Made]]]:
+    """The patients, read anew at the hospital, whose name and address nothing here keeps; who reads which language."""
     waiting = _still_theirs(waiting)
     patients = patients_by_id(asking(), [one.patient for one in waiting])
-    theirs = [
-        one
-        for one in waiting
-        if one.patient in patients
-        and (preferred_language(patients[one.patient], wiring().settings.languages) or "en") == language
-    ]
-    settings, found = wiring().settings, []
+    readers: dict[str, list[Made]] = {}
+    for one in waiting:
+        if one.patient in patients:
+            language = preferred_language(patients[one.patient], wiring().settings.languages) or "en"
+            readers.setdefault(language, []).append(one)
+    return patients, readers
+
+
+def _counted(waiting: list[Made]) -> Mapping[str, int | None]:
+    """How many letters wait in each language; while the hospital does not answer, each language without a number."""
+    try:
+        return {language: len(some) for language, some in _by_language(waiting)[1].items()} if waiting else {}
+    except Unavailable:
+        return dict.fromkeys(_spoken())
+
+
+def _letters(waiting: list[Made], language: str) -> list[Letter]:
+    patients, readers = _by_language(waiting)
+    theirs, settings, found = readers.get(language, []), wiring().settings, list[Letter]()
     for start in range(0, len(theirs), A_BATCH):
         some = theirs[start : start + A_BATCH]
         with wiring().database.begin(as_persons(*(one.person for one in some))) as session:

@@ -256,6 +256,8 @@ def test_a_helper_reads_and_fills_in_and_never_signs(portal: Portal) -> None:
     assert kept.status_code == 303
     page = owner.get("/choices/efforts/living-well").text
     assert "filled in this form for you" in page
+    assert "Ana ticked these" in page
+    assert "Nothing is ticked for you" not in page
     assert re.search(r'id="categories-clinical"[^>]* checked', page)
     assert not re.search(r'id="categories-general"[^>]* checked', page)
     assert not re.search(r'id="sensitive-hiv"[^>]* checked', page)
