@@ -145,12 +145,12 @@ class _Run:
         return self._finish(FINISHED)
 
     def _retrieve(self, plan: Plan) -> Retrieved:
-        """Fetch, and keep what arrives in a thread of its own: many pages go into one transaction, and what can be done
-        without the database is done before, while it is at work on others (W1)."""
+        """Fetch; what arrives is sealed in a thread of its own and kept in another, many pages in one transaction: the
+        next page is asked for before the last is sealed, and sealed while the database is at work on others (W1)."""
         base = self.provider.fhir_base_url
-        behind = WriteBehind(self._keep)
+        behind = WriteBehind(self._made_ready, self._keep)
         sinks = Sinks(
-            on_page=lambda _kind, received: behind.put(self.keeper.sealed(received), len(received)),
+            on_page=lambda _kind, received: behind.put(received, len(received)),
             on_mark=lambda mark: behind.put(mark, 0),
             on_outcome=behind.put,
             on_file=lambda file: behind.put(file, FILE_WEIGHT),
@@ -164,6 +164,10 @@ class _Run:
             behind.close()
         OFFERED.note(base, retrieved.offered, self.parts.now())
         return retrieved
+
+    def _made_ready(self, item: Any) -> Any:
+        """What can be done of an item without the database."""
+        return self.keeper.sealed(item) if isinstance(item, list) else item
 
     def _keep(self, items: list[Any]) -> None:
         """Keep what waited, in one transaction: resources first, so that what is said of them is true."""
