@@ -13,9 +13,8 @@ from sqlalchemy import select, text
 
 from fhir_bridge.cancer_story import keep_summary, summary_of
 from fhir_bridge.keep_record import FILE_KIND, version_place
-from fhir_bridge.reading.dates import FhirDate
+from fhir_bridge.reading.dates import FhirDate, date_of
 from fhir_bridge.reading.kinds import Kind
-from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.summary_model import CancerSummary
 from fhir_bridge.record import OwnRecord
 from fhir_bridge.record_standing import Source, TypeStanding
@@ -150,7 +149,7 @@ def counts(record: OwnRecord) -> dict[Kind, KindCount]:
         if row.content_sealed is not None:
             place = version_place(row.type, row.fhir_id_index)
             raw = record.cipher(row.person_id, row.wrapped).open(row.content_sealed, place)
-            newest = read_line(orjson.loads(raw)).date
+            newest = date_of(orjson.loads(raw))
         before = found.get(kind, KindCount(0, None))
         count = before.count + row.total - row.withdrawn
         found[kind] = KindCount(count, newest or before.newest, before.withdrawn + row.withdrawn)
