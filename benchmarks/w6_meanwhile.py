@@ -11,7 +11,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -56,9 +56,10 @@ _GIVING_WAY = ("nice", "-n", str(BACKGROUND_NICE), sys.executable, "-m")
 
 @dataclass
 class Done:
-    """How often a store was filled, and how many records were released."""
+    """How often a store was filled to its end, how many changes it took in all, and how many records were released."""
 
     fillings: int = 0
+    told: int = 0
     releases: int = 0
     troubles: list[str] = field(default_factory=list)
 
@@ -108,12 +109,18 @@ def busy(ledger: Ledger) -> Iterator[Done]:
 def _fill_again(ledger: Ledger, done: Done, stop: threading.Event, begun: threading.Event) -> None:
     store = ledger.stores[0]
     given = pickle.dumps((ledger.database.urls.worker, ledger.ring_file, store))
+
+    def look() -> None:
+        if ledger.count(store.id):
+            begun.set()
+
     while not stop.is_set():
         begin_anew(ledger, store)
         with subprocess.Popen([*_GIVING_WAY, "benchmarks.w3_filler"], stdin=-1, stdout=-1) as filler:
-            begun.set()
-            if _ended(filler, given, stop, done):
+            if _ended(filler, given, stop, done, look):
                 done.fillings += 1
+        look()
+        done.told += ledger.count(store.id)
 
 
 def _release_again(ledger: Ledger, done: Done, stop: threading.Event, begun: threading.Event) -> None:
@@ -133,12 +140,15 @@ def _release_again(ledger: Ledger, done: Done, stop: threading.Event, begun: thr
             done.troubles.append("the release ended")
 
 
-def _ended(process: subprocess.Popen[bytes], given: bytes, stop: threading.Event, done: Done) -> bool:
-    """Whether a process came to its end by itself."""
+def _ended(
+    process: subprocess.Popen[bytes], given: bytes, stop: threading.Event, done: Done, look: Callable[[], object]
+) -> bool:
+    """Whether a process came to its end by itself; `look` is called again and again until then."""
     assert process.stdin is not None
     process.stdin.write(given)
     process.stdin.close()
     while process.poll() is None:
+        look()
         if stop.wait(0.1):
             process.terminate()
             process.wait(30)

@@ -81,8 +81,8 @@ def people(*, meanwhile: bool) -> Run:
             before = done.releases
             seen = drive(order)
             released = done.releases - before
-        assert released or not meanwhile, "no record was released meanwhile"
-        return _times(seen, fillings=float(done.fillings), released=float(released))
+        assert (released and done.told) or not meanwhile, f"{released} records released, {done.told} changes told"
+        return _times(seen, fillings=float(done.fillings), told=float(done.told), released=float(released))
 
     return run
 
