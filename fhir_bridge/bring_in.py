@@ -104,11 +104,12 @@ def bring_in(parts: Parts, provider: Provider, *, person: UUID, retrieval: UUID)
             return "gone" if row is None else row.state
         cipher = cipher_of(session, parts.ring, person)
         connection = connections.open_connection(session, cipher, row.connection_id)
+        held = connections.held_tokens(session, cipher, row.connection_id)
         course = course_of(session, Keeper(parts.ring, cipher, retrieval, provider.id), row)
         session.execute(
             update(Retrieval).where(Retrieval.id == retrieval).values(state=RUNNING, whole=not course.since)
         )  # fmt: skip
-    return _Run(parts, provider, cipher, connection, course, row.started_at).go()
+    return _Run(parts, provider, cipher, connection, course, row.started_at).go(held)
 
 
 class _Run:
@@ -131,8 +132,8 @@ class _Run:
         self.later: Unavailable | None = None
         self.strangers = 0
 
-    def go(self) -> str:
-        self.tokens = self._current_tokens()
+    def go(self, held: HeldTokens | None) -> str:
+        self.tokens = self._fresh(held)
         plan = plan_for(str(self.connection.binding.patient), granted(self.connection.scope))
         if self.tokens is None:
             return self._without_token(plan)
@@ -172,16 +173,16 @@ class _Run:
     def _keep(self, items: list[Any]) -> None:
         """Keep what waited, in one transaction: resources first, so that what is said of them is true."""
         now = self.parts.now()
-        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
-            self.keeper.keep_sealed(session, [item for item in items if isinstance(item, Sealed)], now)
+        with self.parts.database.begin_straight(as_persons(self.cipher.person)) as straight:
+            self.keeper.keep_sealed(straight, [item for item in items if isinstance(item, Sealed)], now)
             for item in items:
                 if isinstance(item, FetchedFile):
-                    self.keeper.keep_file(session, item, now)
+                    self.keeper.keep_file(straight, item, now)
             outcomes = [item for item in items if isinstance(item, TypeOutcome)]
-            keep_outcomes(self.keeper, session, outcomes, self.course.said)
+            keep_outcomes(self.keeper, straight, outcomes, self.course.said)
             marks = [item for item in items if isinstance(item, Mark)]
             if marks:
-                self.keeper.keep_marks(session, marks)
+                self.keeper.keep_marks(straight, marks)
 
     def _without_token(self, plan: Plan) -> str:
         """Ask the person to connect again. But a hospital whose sign-in is down has refused nothing: the tokens stay
@@ -212,12 +213,9 @@ class _Run:
         sent = {**headers, "Authorization": f"Bearer {self.tokens.access}"}
         return self.parts.http.request("GET", url, headers=sent, within=self.provider.fhir_base_url)
 
-    def _current_tokens(self) -> HeldTokens | None:
-        with self.parts.database.begin(as_persons(self.cipher.person)) as session:
-            held = connections.held_tokens(session, self.cipher, self.connection.id)
-        if held is None:
-            return None
-        if held.expires_at and held.expires_at - self.parts.now() < RENEW_BEFORE and held.refresh:
+    def _fresh(self, held: HeldTokens | None) -> HeldTokens | None:
+        """The tokens, renewed when they are about to end."""
+        if held and held.expires_at and held.expires_at - self.parts.now() < RENEW_BEFORE and held.refresh:
             return self._refreshed(held.turn)
         return held
 

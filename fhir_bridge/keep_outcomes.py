@@ -8,13 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import text
 
+from database.straight import Straight
 from fhir_bridge.keep_record import Keeper, version_place
 from fhir_bridge.retrieve.beside import FILE_TYPE
 from fhir_bridge.retrieve.states import State, TypeOutcome
-from fhir_bridge.tables import RecordEntry
 
 COMPLETE = {State.OK, State.EMPTY}
 MOST_NAMED = 200
@@ -34,6 +33,10 @@ _VANISHED = text(
     " row_number() OVER (PARTITION BY type ORDER BY version_id) AS n FROM gone) named"
     " JOIN resource_version v ON v.id = named.version_id WHERE named.n <= :most ORDER BY named.type, named.n"
 )
+_HELD = text(
+    "SELECT type, count(*) FROM record_entry WHERE person_id = :person AND provider_id = :provider"
+    " AND type = ANY (CAST(:types AS text[])) GROUP BY type"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ NOTHING_SAID = Said()
 
 
 def keep_outcomes(
-    keeper: Keeper, session: Session, outcomes: Iterable[TypeOutcome], earlier: Mapping[str, Said]
+    keeper: Keeper, straight: Straight, outcomes: Iterable[TypeOutcome], earlier: Mapping[str, Said]
 ) -> None:
     """Keep how some types fared; of the same type the last counts. Entries of a complete type that were not seen
     again are no longer shown, and named; of a type that was only asked for changes all others stand, with what was
@@ -56,8 +59,8 @@ def keep_outcomes(
     told = list({one.type: one for one in outcomes}.values())
     if not told:
         return
-    vanished = _vanished(keeper, session, [one.type for one in told if _takes_out(one)])
-    held = _held(keeper, session, [one.type for one in told if not one.whole and one.state in COMPLETE])
+    vanished = _vanished(keeper, straight, [one.type for one in told if _takes_out(one)])
+    held = _held(keeper, straight, [one.type for one in told if not one.whole and one.state in COMPLETE])
     columns: dict[str, list[Any]] = {name: [] for name in ("types", "states", "counts", "sealed", "ats")}
     for one in told:
         notices = [[notice.severity, notice.code, notice.text[:500], notice.incomplete] for notice in one.notices]
@@ -73,30 +76,25 @@ def keep_outcomes(
         sealed = keeper.cipher.seal(content, notices_place(keeper.retrieval, one.type))
         for name, value in zip(columns, (one.type, state.value, count, sealed, one.at), strict=True):
             columns[name].append(value)
-    session.execute(_OUTCOMES, columns | {"retrieval": keeper.retrieval, "person": keeper.cipher.person})
+    straight.execute(_OUTCOMES, columns | {"retrieval": keeper.retrieval, "person": keeper.cipher.person})
 
 
-def _vanished(keeper: Keeper, session: Session, types: list[str]) -> dict[str, list[str]]:
+def _vanished(keeper: Keeper, straight: Straight, types: list[str]) -> dict[str, list[str]]:
     """Take out what whole, complete types no longer hold; by type, the ids of the first of them."""
     found: dict[str, list[str]] = {}
     if types:
         named = keeper.own | {"types": types, "retrieval": keeper.retrieval, "most": MOST_NAMED}
-        for kind, index, sealed in session.execute(_VANISHED, named):
+        for kind, index, sealed in straight.rows(_VANISHED, named):
             entry = orjson.loads(keeper.cipher.open(sealed, version_place(kind, index)))
             found.setdefault(kind, []).append(str(entry.get("id")))
     return found
 
 
-def _held(keeper: Keeper, session: Session, types: list[str]) -> dict[str, int]:
+def _held(keeper: Keeper, straight: Straight, types: list[str]) -> dict[str, int]:
     """How many entries of some types are here."""
     if not types:
         return {}
-    here = (
-        RecordEntry.person_id == keeper.cipher.person, RecordEntry.provider_id == keeper.provider_id,
-        RecordEntry.type.in_(types),
-    )  # fmt: skip
-    rows = session.execute(select(RecordEntry.type, func.count()).where(*here).group_by(RecordEntry.type))
-    return dict.fromkeys(types, 0) | {kind: count for kind, count in rows}
+    return dict.fromkeys(types, 0) | dict(straight.rows(_HELD, keeper.own | {"types": types}))
 
 
 def _takes_out(outcome: TypeOutcome) -> bool:

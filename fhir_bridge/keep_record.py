@@ -18,6 +18,7 @@ import orjson
 from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
+from database.context import Runs
 from database.keyring import KeyRing
 from database.person_encryption import PersonCipher
 from fhir_bridge.named_in_entry import code_of, targets_of, writers_of
@@ -112,7 +113,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Writes one retrieval of one person; every method needs a session in that person's context."""
+    """Writes one retrieval of one person, in transactions in that person's context."""
 
     ring: KeyRing
     cipher: PersonCipher
@@ -131,24 +132,24 @@ class Keeper:
         ]
         return Sealed([self._of(one) for one in received], spoken_of)
 
-    def keep_sealed(self, session: Session, pages: Iterable[Sealed], now: datetime) -> None:
+    def keep_sealed(self, transaction: Runs, pages: Iterable[Sealed], now: datetime) -> None:
         """Keep pages: new versions, the manifest, the current entries, who wrote what."""
         pages = [page for page in pages if page.things]
         if not pages:
             return
-        self._keep((one for page in pages for one in page.things), session, now)
+        self._keep((one for page in pages for one in page.things), transaction, now)
         spoken_of = [one for page in pages for one in page.spoken_of]
         if spoken_of:
             targets, provenances = zip(*spoken_of, strict=True)
-            session.execute(
+            transaction.execute(
                 _PROVENANCE, self.own | {"targets": list(targets), "provenances": list(provenances)}
             )  # fmt: skip
 
-    def keep_page(self, session: Session, received: Sequence[Received], now: datetime) -> None:
+    def keep_page(self, transaction: Runs, received: Sequence[Received], now: datetime) -> None:
         """Seal and keep resources at once."""
-        self.keep_sealed(session, [self.sealed(received)], now)
+        self.keep_sealed(transaction, [self.sealed(received)], now)
 
-    def keep_file(self, session: Session, file: FetchedFile, now: datetime) -> None:
+    def keep_file(self, transaction: Runs, file: FetchedFile, now: datetime) -> None:
         """Keep an attached file (or why it is missing) under its address; it has no page of its own."""
         content = orjson.dumps(
             {
@@ -161,16 +162,16 @@ class Keeper:
             }
         )
         index = self.fhir_index(FILE_TYPE, file.link.url)
-        self._keep([self._sealed(FILE_TYPE, index, content, FILE_KIND, "", False)], session, now)
+        self._keep([self._sealed(FILE_TYPE, index, content, FILE_KIND, "", False)], transaction, now)
 
-    def keep_marks(self, session: Session, marks: Iterable[Mark]) -> None:
+    def keep_marks(self, transaction: Runs, marks: Iterable[Mark]) -> None:
         """Keep how far searches are; of the same search the last counts."""
         newest = {mark.query: mark for mark in marks}
         rows = {
             "searches": [self._search_index(query) for query in newest],
             "sealed": [self.cipher.seal(orjson.dumps(mark), self._mark_place) for mark in newest.values()],
         }
-        session.execute(_MARKS, rows | {"retrieval": self.retrieval, "person": self.cipher.person})
+        transaction.execute(_MARKS, rows | {"retrieval": self.retrieval, "person": self.cipher.person})
 
     def opened_mark(self, sealed: bytes) -> bytes:
         """A mark as it was kept."""
@@ -232,7 +233,7 @@ class Keeper:
                 self._kinds[written] = known
         return known
 
-    def _keep(self, things: Iterable[_Kept], session: Session, now: datetime) -> None:
+    def _keep(self, things: Iterable[_Kept], transaction: Runs, now: datetime) -> None:
         """New versions, the current entries, and the manifest; of the same thing twice the last counts."""
         page = list({(one.type, one.index): one for one in things}.values())
         at, rows = 1, []
@@ -250,8 +251,8 @@ class Keeper:
             "macs": b"".join(one.mac for one in page),
             "codes": b"".join(one.code or _NO_CODE for one in page),
         }
-        session.execute(_VERSIONS, values | {"sealed": b"".join(one.sealed for one in page), "now": now})
-        session.execute(_ENTRIES, values | {"sealed": b"", "retrieval": self.retrieval})
+        transaction.execute(_VERSIONS, values | {"sealed": b"".join(one.sealed for one in page), "now": now})
+        transaction.execute(_ENTRIES, values | {"sealed": b"", "retrieval": self.retrieval})
 
 
 def code_index(ring: KeyRing, person: UUID, code: str) -> bytes:
