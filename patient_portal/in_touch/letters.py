@@ -75,7 +75,7 @@ def letter_pdf(texting: Texting, person: UUID, letter: UUID, now: datetime) -> b
     mail = render_mail(
         kind, language, texting.programme, message=letter, to="", at=now, unsubscribe=None, more=more
     )  # fmt: skip
-    return pdf_of(message_letter(mail, Addressed(lines), texting.programme.name, now))
+    return pdf_of(message_letter(mail, Addressed(lines), texting.programme.name, now, texting.programme.contact))
 
 
 def print_letters(texting: Texting, folder: Path, now: datetime) -> int:

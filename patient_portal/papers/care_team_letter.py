@@ -14,7 +14,19 @@ from flask_babel import force_locale, format_date, gettext
 from consent.decision import Decision, Means
 from fhir_bridge.reading.shape import objects, text, texts
 from patient_portal.choices.receipts import reference_of
-from patient_portal.papers.typesetting import Paper, Part, blanks, facts, heading, new_page, paragraphs, small, ticks
+from patient_portal.papers.typesetting import (
+    Paper,
+    Part,
+    address,
+    blanks,
+    facts,
+    heading,
+    new_page,
+    paragraphs,
+    small,
+    ticks,
+)
+from patient_portal.papers.words import help_in_languages
 from patient_portal.signing_in.hospital_patient import name_of
 from vocabulary.resource import Resource
 
@@ -74,7 +86,7 @@ def care_team_letter(letter: Letter, language: str, now: datetime) -> Paper:
         )
         other = gettext("No. I want to be out of CancerLinQ.") if taken_back else gettext("No. Put me back in.")
         parts = [
-            paragraphs(letter.name, *letter.address) if letter.address else paragraphs(letter.name),
+            address(letter.name, *letter.address),
             heading(1, title),
             paragraphs(format_date(now, "long")),
             paragraphs(said, gettext("Your care stays the same.")),
@@ -95,5 +107,6 @@ def care_team_letter(letter: Letter, language: str, now: datetime) -> Paper:
             ticks(gettext("Yes, that is right."), other),
             blanks(gettext("Signature and date")),
             small(gettext("Your clinic sent you this because no other way to reach you was known.")),
+            help_in_languages(gettext("Free help in your language:"), language, letter.help_phone),
         ]  # fmt: skip
         return Paper(title, language, now, f"{letter.clinic} · {reference_of(decision)}", parts)

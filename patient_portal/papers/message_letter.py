@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from notifications.mail import Fact, Link, Mail
-from patient_portal.papers.typesetting import Paper, blanks, facts, heading, paragraphs
+from patient_portal.papers.typesetting import Paper, address, blanks, facts, heading, paragraphs
+from patient_portal.papers.words import help_in_languages
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class Addressed:
     lines: tuple[str, ...] = field(repr=False)
 
 
-def message_letter(mail: Mail, to: Addressed, sender: str, dated: datetime) -> Paper:
+def message_letter(mail: Mail, to: Addressed, sender: str, dated: datetime, help_phone: str) -> Paper:
     """The letter of one message; `mail` holds its words, without a link that ends mail. `dated` on the clock of the
     place where it is read: its day stands under the words."""
-    place = [paragraphs(*to.lines)] if to.lines else [blanks(*_TO[mail.language])]
+    place = [address(*to.lines)] if to.lines else [blanks(*_TO[mail.language])]
     words = [
         facts([(part.words, part.url)]) if isinstance(part, Link)
         else facts([(part.term, part.value)]) if isinstance(part, Fact)
@@ -31,9 +32,11 @@ def message_letter(mail: Mail, to: Addressed, sender: str, dated: datetime) -> P
         for part in mail.parts
     ]  # fmt: skip
     day = dated.date().isoformat()
+    more = help_in_languages(_HELP[mail.language], mail.language, help_phone)
     return Paper(
-        mail.subject, mail.language, dated, sender, [*place, heading(1, mail.subject), *words, paragraphs(day)]
+        mail.subject, mail.language, dated, sender, [*place, heading(1, mail.subject), *words, paragraphs(day), more]
     )
 
 
+_HELP = {"en": "Free help in your language:", "es": "Ayuda gratis en su idioma:"}
 _TO = {"en": ("Name", "Address"), "es": ("Nombre", "Dirección")}

@@ -55,6 +55,19 @@ def small(*lines: str) -> Part:
     return {"kind": "small", "text": list(lines)}
 
 
+def address(*lines: str) -> Part:
+    """A postal address for a window envelope: at the left and from left to right in every language, or its house number
+    would move behind the street."""
+    return {"kind": "address", "text": list(lines)}
+
+
+def in_tongues(before: str, words: Sequence[tuple[str, str]], number: str) -> Part:
+    """A small line: words of the paper's language, then some each in a language of its own (BCP 47 tag, words), then a
+    phone number."""
+    tongues = [[code.split("-")[0], direction_of(code), each] for code, each in words]
+    return {"kind": "tongues", "before": before, "words": tongues, "number": number}
+
+
 def facts(rows: Sequence[tuple[str, str]], *, exact: frozenset[str] = frozenset()) -> Part:
     """Labels with their values; labels in `exact` have a code or number for a value, read from left to right."""
     return {"kind": "facts", "rows": [[label, value, label in exact] for label, value in rows]}

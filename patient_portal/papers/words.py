@@ -8,6 +8,9 @@ from __future__ import annotations
 from flask_babel import gettext
 
 from consent.decision import DataCategory, SensitiveClass
+from patient_portal.papers.glyphs import showable
+from patient_portal.papers.typesetting import Part, in_tongues
+from patient_portal.words.language_help import notices
 from vocabulary.phrase import Phrase, phrase
 
 # "information" and what follows it are shown under a heading; "key_information" stands first and has none.
@@ -39,6 +42,13 @@ PRIVATE: dict[SensitiveClass, Phrase] = {
     SensitiveClass.GENETIC: phrase("Genetic tests"),
     SensitiveClass.VIOLENCE: phrase("Violence at home"),
 }
+
+
+def help_in_languages(before: str, language: str, phone: str) -> Part:
+    """Where help in other languages is free (LANG-02): the names of those but the paper's own that our fonts can show,
+    for signs that stand for letters would help nobody. `before` says it in the paper's language."""
+    others = [(one.code, one.name) for one in notices() if one.code != language]
+    return in_tongues(before, [(code, name) for code, name in others if "[U+" not in showable(name)], phone)
 
 
 def said(words: Phrase) -> str:

@@ -71,6 +71,10 @@ def test_the_letter(language: str, means: Means) -> None:
     letter = letter_to(PATIENT, decision(means), clinic="Riverside", link="https://p.example/choices", help_phone="1-2")
     paper = care_team_letter(letter, language, NOW)
     assert list(paper.parts[0]["text"]) == ["Rosa Martinez", "12 Alder Street", "Denver, CO 80205"]
+    assert paper.parts[0]["kind"] == "address"  # the number before the street, in Arabic too
+    named = {words for _code, _direction, words in paper.parts[-1]["words"]}
+    assert {"Tiếng Việt", "Русский"} < named
+    assert not {"简体中文", {"en": "English", "es": "Español", "ar": "العربية"}[language]} & named
     said = Pdf(pdf_of(paper))
     assert len(said.pages) == 1
     assert "https://p.example/choices" in said.text
