@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from database.unit_of_work import Database
 from vocabulary.errors import Conflict
 
 PATIENCE = 600.0
+LOOK_SECONDS = 1.0
+"""So often it is looked how far it is, while batches are told."""
 _STOPS = (Step.WAITING, Step.FAILED, Step.PAUSED)
 
 
@@ -33,9 +36,9 @@ def backfill(
     taking it, or is paused. Called again it goes on there; so does the feed. Killed at any point nothing is lost: at
     most one batch is told twice, under the same numbers.
 
-    `progress` is called after each batch; `order` is who asked for it, for the audit. Conflict("feed-is-sending") while
-    a feed process holds the store's lease: begin it then, and the feed does it. Memory is that of one batch, whatever
-    the number of people.
+    `progress` is called once a second and at the end; `order` is who asked for it, for the audit.
+    Conflict("feed-is-sending") while a feed process holds the store's lease: begin it then, and the feed does it.
+    Memory is that of a few batches, whatever the number of people.
     """
     leases, ahead = Leases(database), ReadAhead(database, ring, clock, patience=PATIENCE)
     try:
@@ -43,9 +46,12 @@ def backfill(
             raise Conflict("feed-is-sending")
         found = begin_backfill(database, adapter.store, clock(), order)
         sender = Sender(database, ring, adapter, clock, pace or Pace(), ahead=ahead)
+        looked_at = time.monotonic()
         while not found.is_done:
             step = sender.step(onward=True)
-            found = _now(database, found)
+            if step is Step.SENT and time.monotonic() - looked_at < LOOK_SECONDS:
+                continue
+            found, looked_at = _now(database, found), time.monotonic()
             progress(found)
             if step in _STOPS:
                 break

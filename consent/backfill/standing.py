@@ -8,6 +8,7 @@ before. It may be given up at any time: who asks then reads for itself.
 
 from __future__ import annotations
 
+import sys
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,9 @@ GIVEN_UP_SECONDS = 60.0
 FLOWING_SECONDS = 5.0
 AT_ONCE = 5
 """So many parts are found together, once the first is there."""
+SWITCH_SECONDS = 0.0002
+"""So long a thread of Python waits for one that computes, while names are opened: who tells the store waits for a
+database a dozen times in each batch, and each time would wait for that thread too."""
 # What a set of keys finds is joined by hash, whatever the planner believes of a set that it cannot see.
 _BY_HASH = text("SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '32MB', true)")
 _Part = tuple[int, int, Lines]
@@ -92,6 +96,8 @@ class Standing:
         self._given_up.set()
 
     def _read(self) -> None:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             for part in self._stream():
                 deadline = time.monotonic() + GIVEN_UP_SECONDS
@@ -100,6 +106,8 @@ class Standing:
                         return
         except Exception as error:  # noqa: BLE001 - the sender reads by keys, and meets what is wrong
             log.warning("feed.not-read-ahead", store=self._store.id, error=type(error).__name__)
+        finally:
+            sys.setswitchinterval(before)
 
     def _put(self, part: _Part) -> bool:
         with suppress(Full):
@@ -138,22 +146,23 @@ class Standing:
 @cache
 def _standing(*, rows: bool) -> TextClause:
     """A person's versions have rising positions, so what they decided later is a higher version; there is none above
-    the first of most people, and so much the index says by itself."""
+    the first of most people, and so much the index says by itself. Who decided later is told of there, so no name of
+    theirs is looked for."""
     recorded = (AS_STAMP if rows else AS_INSTANT).replace("d.", "")
     return text(
         "WITH p AS MATERIALIZED (SELECT position, decision_id, person_id, version FROM position"  # noqa: S608 - constants; values are bound
         "  WHERE position >= :start AND position < :stop),"
-        " who AS MATERIALIZED (SELECT array_agg(person_id ORDER BY person_id) AS persons FROM p)"
+        " later AS MATERIALIZED (SELECT e.person_id, max(e.version) AS newest FROM decision e"
+        "  WHERE e.person_id = ANY (ARRAY(SELECT person_id FROM p ORDER BY person_id)) AND e.version > 1"
+        f"  AND {CONCERNS.replace('d.', 'e.')} AND EXISTS (SELECT FROM position l WHERE l.decision_id = e.id"
+        "   AND l.position < :whole OFFSET 0) GROUP BY e.person_id),"
+        " s AS MATERIALIZED (SELECT p.* FROM p LEFT JOIN later USING (person_id)"
+        "  WHERE coalesce(newest <= version, true))"
         f" SELECT position / :most AS part, {NAMED_COLUMNS} FROM (SELECT position, version, person_id, alias,"
-        f" created_at, system, value_sealed, answer, {recorded} AS recorded FROM p JOIN (SELECT d.id AS decision_id,"
-        "  d.answer, d.recorded_at FROM decision d WHERE d.id = ANY (ARRAY(SELECT decision_id FROM p))"
+        f" created_at, system, value_sealed, answer, {recorded} AS recorded FROM s JOIN (SELECT d.id AS decision_id,"
+        "  d.answer, d.recorded_at FROM decision d WHERE d.id = ANY (ARRAY(SELECT decision_id FROM s))"
         f"  AND (NOT :only_no OR d.answer = 'no') AND {CONCERNS} OFFSET 0) d USING (decision_id)"
         " JOIN (SELECT id AS alias, person_id, created_at, system, value_sealed FROM person_alias"
-        f"  WHERE person_id = ANY (CAST((SELECT persons FROM who) AS uuid[])) AND {REACHES} OFFSET 0) a"
-        " USING (person_id)"
-        " WHERE NOT EXISTS (SELECT FROM (SELECT e.person_id, e.version FROM decision e"
-        "  WHERE e.person_id = ANY (CAST((SELECT persons FROM who) AS uuid[])) AND e.version > 1"
-        f"  AND {CONCERNS.replace('d.', 'e.')} AND EXISTS (SELECT FROM position l WHERE l.decision_id = e.id"
-        "   AND l.position < :whole OFFSET 0) OFFSET 0) later"
-        "  WHERE later.person_id = p.person_id AND later.version > p.version)) t GROUP BY part ORDER BY part"
+        "  WHERE person_id = ANY (ARRAY(SELECT person_id FROM s ORDER BY person_id))"
+        f"  AND {REACHES} OFFSET 0) a USING (person_id)) t GROUP BY part ORDER BY part"
     )

@@ -17,7 +17,7 @@ from consent.feed.read_ahead import ReadAhead, run_end
 from consent.feed.read_events import Told, read_events, up_to_unreadable
 from consent.feed.read_lines import is_told_by_lines, read_lines
 from consent.feed.rebuild import Events, number, rebuild
-from consent.feed.retelling import Purpose, Retold, leave_behind, next_of_backfill, next_repair
+from consent.feed.retelling import Purpose, Retold, leave_behind, most_at_once, next_of_backfill, next_repair
 from consent.store_config import Store
 from consent.stores.lines import LineEvents, Lines
 from database.keyring import KeyRing
@@ -31,9 +31,9 @@ ADVANCE = text(
     "UPDATE store_cursor SET position = :after, event_number = :event, failures = 0, last_error = NULL,"
     " next_try_at = NULL, updated_at = :now WHERE store_id = :store AND position = :before"
 )
-_NUMBERED = text(
+NUMBERED = text(
     "UPDATE store_cursor SET event_number = :event, failures = 0, last_error = NULL, next_try_at = NULL,"
-    " updated_at = :now WHERE store_id = :store AND event_number = :before"
+    " updated_at = :now WHERE store_id = :store AND event_number = :event_before"
 )
 ANSWERED = text("UPDATE store_batch SET told_at = :now, answered_at = :now WHERE id = :id AND answered_at IS NULL")
 # Until the transaction ends nobody else makes a batch of this store or begins a backfill.
@@ -155,17 +155,21 @@ def _read(
     return ahead.head(store, *run, lambda start, stop: read_lines(session, ring, store, start, stop, now))
 
 
-def following(store: Store, made: MadeBatch, most: int, ahead: ReadAhead) -> MadeBatch | None:
-    """The batch of the stream that comes after `made`, when its run was read ahead and is as it most often is: there is
-    something to tell, and each name can be opened."""
+def following(store: Store, made: MadeBatch, pace: Pace, ahead: ReadAhead) -> MadeBatch | None:
+    """The batch of the stream or of a backfill that comes after `made`, when what it tells was read ahead and is as it
+    most often is: there is something to tell, and each name can be opened."""
     start = made.last_position + 1
-    stop = run_end(start, most)
-    told = ahead.take(store, start, stop) if made.purpose is Purpose.STREAM else None
+    if made.purpose is Purpose.BACKFILL:
+        told, stop = ahead.take_standing(store, start, most_at_once(store, pace)) or (None, start)
+    else:
+        stop = run_end(start, pace.batch)
+        told = ahead.take(store, start, stop) if made.purpose is Purpose.STREAM else None
     if not told or up_to_unreadable(told, stop) != (told, stop):
         return None
-    ahead.begin(store, stop, most)
+    if made.purpose is Purpose.STREAM:
+        ahead.begin(store, stop, pace.batch)
     first = made.last_event + 1
-    return MadeBatch(uuid4(), first, start, stop - 1, LineEvents(first, told))
+    return MadeBatch(uuid4(), first, start, stop - 1, LineEvents(first, told), made.purpose)
 
 
 def _retold(session: Session, store: Store, cursor: Cursor, found: Retold | None, now: datetime) -> MadeBatch | None:
@@ -219,8 +223,8 @@ def _leave_behind(session: Session, store: Store, made: MadeBatch, now: datetime
     if made.purpose is Purpose.STREAM:
         _advance(session, store, start, stop, made.last_event, now)
         return
-    bound = {"store": store.id, "before": made.first_event - 1, "event": made.last_event, "now": now}
-    if _count(session.execute(_NUMBERED, bound)) != 1 or not leave_behind(
+    bound = {"store": store.id, "event_before": made.first_event - 1, "event": made.last_event, "now": now}
+    if _count(session.execute(NUMBERED, bound)) != 1 or not leave_behind(
         session, store, made.purpose, start, stop, made.positions, now
     ):
         raise LostCursor

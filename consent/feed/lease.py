@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +14,7 @@ from database.unit_of_work import Database
 LOCK_SPACE = 7_015
 SEEN_SECONDS = 1.0
 _TAKE = text("SELECT pg_try_advisory_lock(:space, hashtext(:store))")
+_FREE = text("SELECT pg_advisory_unlock_all()")
 _ALIVE = text("SELECT 1")
 
 
@@ -53,7 +55,11 @@ class Leases:
             self._seen_at = time.monotonic()
 
     def close(self) -> None:
+        """Give the leases back: who asks after this has them."""
         with self._lock:
+            if self._connection is not None:
+                with suppress(SQLAlchemyError):
+                    self._connection.execute(_FREE)
             self._drop()
 
     def _drop(self) -> None:

@@ -34,7 +34,7 @@ _REPAIRED = text("DELETE FROM store_retelling WHERE store_id = :store AND positi
 _BACKFILL = text(
     "SELECT next_position, stop_position, only_no FROM store_backfill WHERE store_id = :store AND finished_at IS NULL"
 )
-_FILLED = text(
+FILLED = text(
     "UPDATE store_backfill SET next_position = :after, told = told + :told,"
     " finished_at = CASE WHEN :after >= stop_position THEN CAST(:now AS timestamptz) END"
     " WHERE store_id = :store AND next_position = :before AND finished_at IS NULL"
@@ -73,13 +73,11 @@ def next_repair(session: Session, ring: KeyRing, store: Store, now: datetime) ->
 def next_of_backfill(
     session: Session, ring: KeyRing, store: Store, now: datetime, pace: Pace, ahead: ReadAhead | None = None
 ) -> Retold | None:
-    """The next part of an unfinished backfill: what stood at its position, by rising position of the decision. A store
-    of lines is told of twice as many as in the stream, which has found out how quick it is."""
+    """The next part of an unfinished backfill: what stood at its position, by rising position of the decision."""
     row = session.execute(_BACKFILL, {"store": store.id}).one_or_none()
     if row is None:
         return None
-    part = min(pace.backfill, _LARGEST[store.transport])
-    most = min(part, 2 * pace.batch) if store.transport is Transport.NDJSON else part
+    part, most = _part(store, pace), most_at_once(store, pace)
     streams = is_told_by_lines(store) and store.basis is Basis.OPERATIONS  # a donor's code is made where it is read
     told: Sequence[Told] | Lines
     found = ahead.take_standing(store, row.next_position, most) if ahead is not None and streams else None
@@ -94,6 +92,17 @@ def next_of_backfill(
     if not told:
         move_backfill(session, store, row.next_position, stop, 0, now)
     return Retold(Purpose.BACKFILL, row.next_position, stop, told)
+
+
+def most_at_once(store: Store, pace: Pace) -> int:
+    """How many decisions are told in one batch of a backfill. A store of lines is told of twice as many as in the
+    stream, which has found out how quick it is."""
+    part = _part(store, pace)
+    return min(part, 2 * pace.batch) if store.transport is Transport.NDJSON else part
+
+
+def _part(store: Store, pace: Pace) -> int:
+    return min(pace.backfill, _LARGEST[store.transport])
 
 
 def _read_standing(
@@ -126,6 +135,6 @@ def leave_behind(
 
 def move_backfill(session: Session, store: Store, before: int, after: int, told: int, now: datetime) -> bool:
     bound: dict[str, Any] = {"store": store.id, "before": before, "after": after, "told": told, "now": now}
-    changed = session.execute(_FILLED, bound)
+    changed = session.execute(FILLED, bound)
     assert isinstance(changed, CursorResult)
     return changed.rowcount == 1

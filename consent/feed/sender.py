@@ -30,7 +30,7 @@ from consent.feed.read_ahead import ReadAhead
 from consent.feed.settle import settle
 from consent.feed.state import ToDo, read_state
 from consent.store_config import Store
-from consent.stores.adapter import Batch, BatchAnswer, NotDelivered, StoreAdapter, batch_of
+from consent.stores.adapter import Batch, BatchAnswer, NotDelivered, Prepares, StoreAdapter, batch_of
 from database.context import as_propagation
 from database.keyring import KeyRing
 from database.unit_of_work import Database
@@ -118,7 +118,10 @@ class Sender:
             if self.flow.is_idle() and onward:
                 return Step.IDLE
             made = self.flow.take()
-            return self._send(made, 0, onward) if made is not None else self._step(onward)
+            if made is not None:
+                return self._send(made, 0, onward)
+            self._prepare(None)
+            return self._step(onward)
         except LostCursor:
             log.warning("feed.lost-cursor", store=self.store.id)
             return Step.FAILED
@@ -155,8 +158,10 @@ class Sender:
 
     def _make(self, session: Session, cursor: Cursor, now: datetime) -> MadeBatch | None:
         """The batch to send now."""
-        pace = replace(self.pace, batch=self.flow.batch)
-        return next_batch(session, self.ring, self.store, cursor, now, pace, self.ahead)
+        return next_batch(session, self.ring, self.store, cursor, now, self._pace(), self.ahead)
+
+    def _pace(self) -> Pace:
+        return replace(self.pace, batch=self.flow.batch)
 
     def _make_next(self, session: Session, seen: ToDo, now: datetime) -> None:
         """The next batch, in the transaction that keeps the receipts of the last; not when something comes first."""
@@ -221,7 +226,8 @@ class Sender:
         then: MadeBatch | None = None
         if onward and self.ahead is not None:
             self.ahead.wait(self.store)
-            then = following(self.store, made, self.flow.batch, self.ahead)
+            then = following(self.store, made, self._pace(), self.ahead)
+            self._prepare(then)
         self.flow.alone = onward
         try:
             with self.database.begin(as_propagation()) as session:
@@ -230,11 +236,22 @@ class Sender:
                 if is_made:
                     self.flow.made, self.flow.made_at = then, time.monotonic()
                 elif onward:
+                    self._prepare(None)
                     self._make_next(session, to_do or read_state(session, self.store, now), now)
         except BaseException:
             self.flow.made, self.flow.idle_at = None, float("-inf")
+            self._prepare(None)
             raise
         self.flow.alone = False
+
+    def _prepare(self, then: MadeBatch | None) -> None:
+        """Have the store begin with this batch where it can, or take back what it began with: it is not delivered
+        before the transaction has ended that makes it."""
+        if isinstance(self.adapter, Prepares):
+            if then is not None:
+                self.adapter.prepare(batch_of(str(then.id), then.events, self._headers()))
+            else:
+                self.adapter.take_back()
 
     def _failed(self, made: MadeBatch, failures: int, error: NotDelivered) -> Step:
         now = self.clock()

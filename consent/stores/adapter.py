@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consent.kept_receipts import Kept, kept
 from consent.receipts import StoreReceipt
@@ -73,4 +73,18 @@ class StoreAdapter(Protocol):
 
     def is_well(self) -> bool:
         """Whether the store answers a message without events: then a batch that fails is itself the trouble."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A store that can be told a batch so far that nothing of it holds before it is delivered."""
+
+    def prepare(self, batch: Batch) -> None:
+        """Begin to tell it, beside what the caller does meanwhile; `deliver` of the same message ends it, and of
+        another takes it back. What goes wrong shows when it is delivered."""
+        ...
+
+    def take_back(self) -> None:
+        """It is not delivered now."""
         ...

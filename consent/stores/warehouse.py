@@ -2,6 +2,8 @@
 
 COPY into a temporary table, one upsert by version, the cursor, then what stands there now: so a batch told twice has
 the effect of one, and a receipt says what was read in the very transaction that wrote it. Nobody signs it.
+
+A batch may be prepared: its transaction is open and all but committed, and a kill takes it back whole.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -21,7 +24,7 @@ from consent.stores import warehouse_tables as tables
 from consent.stores.adapter import Batch, BatchAnswer, NotDelivered
 from consent.stores.checked_host import CheckedHost, checked_host
 from consent.stores.comparable import Counts, Digest, Fact, Span, read_counts, read_digests, read_facts
-from consent.stores.warehouse_fill import UNSIGNED, fill
+from consent.stores.warehouse_fill import UNSIGNED, House, fill
 from consent.wire import StoreEvent
 
 CONNECT_SECONDS = 5
@@ -30,19 +33,51 @@ _SERVER_LIMITS = "-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_tr
 # The fault may lie in what we sent: data exception, integrity, a check of theirs (SQLSTATE classes 22, 23, 44, P0).
 _CONTENT = ("22", "23", "44", "P0")
 _ENDED = (None, "57P01", "57P02", "57P03")  # no answer at all, or "the server is going away"
+_Told = tuple[Sequence[StoreReceipt], ExitStack]
 
 
 class WarehouseStore:
-    """Delivers batches into one PostgreSQL database; one connection, kept between batches, used by one thread."""
+    """Delivers batches into one PostgreSQL database; one connection, kept between batches, used by one thread at a
+    time."""
 
     def __init__(self, store: Store, *, total_seconds: float = TOTAL_SECONDS) -> None:
         self.store = store
         self._total_seconds = total_seconds
         self._connection: psycopg.Connection[Any] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._prepared: tuple[str, Future[_Told]] | None = None
 
     def deliver(self, batch: Batch) -> BatchAnswer:
-        receipts = self._within_limits(lambda connection: _tell(connection, self.store.id, batch))
+        receipts = self._committed(batch.message_id) or self._within_limits(lambda it: _tell(it, self.store.id, batch))
         return BatchAnswer(receipts, f"unsigned: {receipts[0].reference}")
+
+    def prepare(self, batch: Batch) -> None:
+        """Begin to write the batch that is delivered next, by a thread of its own; see `adapter.Prepares`."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, f"prepare-{self.store.id}")
+        told = self._thread.submit(self._open, lambda it: _tell(it, self.store.id, batch))
+        self._prepared = batch.message_id, told
+
+    def take_back(self) -> None:
+        """Nothing is left of what was prepared."""
+        if self._prepared is not None:
+            self._committed("")
+
+    def _committed(self, message_id: str) -> Sequence[StoreReceipt] | None:
+        """The receipts of the batch when it was prepared, now that it is committed; whatever else was prepared, or went
+        wrong with it, is taken back, and who delivers begins anew."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is None:
+            return None
+        with suppress(psycopg.Error, NotDelivered, TypeError, ValueError, AttributeError):
+            receipts, transaction = prepared[1].result()
+            if prepared[0] == message_id:
+                transaction.close()
+                return receipts
+            self.close()
+            transaction.close()
+        self.close()
+        return None
 
     def is_well(self) -> bool:
         try:
@@ -97,11 +132,19 @@ class WarehouseStore:
         raise AssertionError("a new connection works or fails")
 
     def _once(self, work: Any) -> Any:
+        done, transaction = self._open(work)
+        transaction.close()
+        return done
+
+    def _open(self, work: Any) -> tuple[Any, ExitStack]:
+        """What comes of `work`, and its transaction, which commits when it is closed."""
         if self._connection is None:
             self._connection = _connect(self.store, checked_host(self.store))
         connection = self._connection
-        with _cut_off_after(self._total_seconds, connection.fileno()), connection.transaction():
-            return work(connection)
+        with ExitStack() as transaction:
+            transaction.enter_context(_cut_off_after(self._total_seconds, connection.fileno()))
+            transaction.enter_context(connection.transaction())
+            return work(connection), transaction.pop_all()
 
 
 def _broke(error: psycopg.Error) -> bool:
@@ -159,11 +202,14 @@ def _tell(connection: psycopg.Connection[Any], store_id: str, batch: Batch) -> S
     """The batch, in the transaction that is open, and its receipts; a doubt rolls all of it back."""
     last = batch.lines[-1] if batch.lines else batch.events[-1]
     bound = {"store": store_id, "event": last.number, "position": last.position, "message": batch.message_id}
+    with connection.pipeline():
+        connection.execute(tables.FIRST_CURSOR, bound)
+        connection.execute(tables.LOCK_CURSOR, bound)
+        says = connection.execute(tables.SAYS)
+    house = House(*(says.fetchone() or ()))
     with connection.cursor() as cursor:
-        cursor.execute(tables.FIRST_CURSOR, bound)
-        cursor.execute(tables.LOCK_CURSOR, bound)
         if batch.lines:
-            receipts = fill(cursor, batch.lines)
+            receipts = fill(cursor, batch.lines, house)
             cursor.execute(tables.MOVE_CURSOR, bound)
             return receipts
         cursor.execute(tables.INCOMING)
@@ -172,8 +218,7 @@ def _tell(connection: psycopg.Connection[Any], store_id: str, batch: Batch) -> S
                 copy.write_row(row)
         cursor.execute(tables.UPSERT)
         cursor.execute(tables.MOVE_CURSOR, bound)
-        holds = cursor.execute(tables.HAS_HOLDS).fetchone()
-        cursor.execute(tables.READ_BACK_HOLDS if holds and holds[0] else tables.READ_BACK)
+        cursor.execute(tables.READ_BACK_HOLDS if house.holds else tables.READ_BACK)
         rows = {row[0]: row for row in cursor.fetchmany(len(batch.events) + 1)}
     return tuple(_receipt(event, rows.get(event.number)) for event in batch.events)
 

@@ -7,7 +7,8 @@ the upsert of every batch. Either way what is read back, in the same transaction
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -19,17 +20,25 @@ from consent.stores.lines import LineEvent, LineEvents, rows_body
 UNSIGNED = "not signed by the store"
 
 
-def fill(cursor: psycopg.Cursor[Any], events: LineEvents) -> Sequence[StoreReceipt]:
+class House(NamedTuple):
+    """What a warehouse says of itself in a transaction: whether it tells what it holds of a person, whether a copied
+    row is what stands then, the transaction's number and when it began."""
+
+    holds: bool
+    plain: bool | None
+    transaction: str
+    at: datetime
+
+
+def fill(cursor: psycopg.Cursor[Any], events: LineEvents, house: House) -> Sequence[StoreReceipt]:
     """Write the rows of `events` in the open transaction, and their receipts; NotDelivered when one is not believed."""
     body = rows_body(events)
-    holds = bool(_one(cursor, tables.HAS_HOLDS))
     otherwise: dict[int, Any] = {}
-    if holds or not _one(cursor, tables.IS_PLAIN) or not _copied(cursor, body, len(events)):
+    if house.holds or not house.plain or not _copied(cursor, body, len(events)):
         _upsert(cursor, body)
-        found = cursor.execute(tables.OTHERWISE_HOLDS if holds else tables.OTHERWISE)
+        found = cursor.execute(tables.OTHERWISE_HOLDS if house.holds else tables.OTHERWISE)
         otherwise = {row[0]: row for row in found.fetchmany(len(events) + 1)}
-    reference, at = cursor.execute("SELECT 'transaction ' || pg_current_xact_id(), now()").fetchone() or ("", None)
-    stamp = at.isoformat(timespec="seconds") if at else None
+    reference, stamp = f"transaction {house.transaction}", house.at.isoformat(timespec="seconds")
     says = StoreReceipt(events.first, events.versions[0], State.APPLIED, reference=reference, reason=UNSIGNED, at=stamp)
     alike = AlikeReceipts(events.numbers, events.versions, says)
     if not otherwise:
@@ -39,11 +48,6 @@ def fill(cursor: psycopg.Cursor[Any], events: LineEvents) -> Sequence[StoreRecei
         place = number - events.first
         receipts[place] = _otherwise(events[place], row, receipts[place])
     return receipts
-
-
-def _one(cursor: psycopg.Cursor[Any], statement: str) -> Any:
-    row = cursor.execute(statement.encode()).fetchone()
-    return row[0] if row else None
 
 
 def _copied(cursor: psycopg.Cursor[Any], body: bytes, count: int) -> bool:

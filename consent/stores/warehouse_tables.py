@@ -52,11 +52,13 @@ INCOMING = """
 """
 COPY = f"COPY portal_incoming ({_NAMES}) FROM STDIN"
 COPY_STRAIGHT = f"COPY portal_consent_state ({_NAMES}) FROM STDIN"
-# Whether a copied row is what stands then: a plain table, and no trigger, rule or policy of theirs.
-IS_PLAIN = """
-    SELECT c.relkind = 'r' AND NOT (c.relhastriggers OR c.relhasrules OR c.relrowsecurity)
-    FROM pg_class c WHERE c.oid = to_regclass('portal_consent_state')
-"""
+# What `warehouse_fill.House` is made of. `plain`: a copied row is what stands then, for it is a plain table, and has no
+# trigger, rule or policy of theirs.
+HAS_HOLDS = "SELECT to_regclass('portal_holds') IS NOT NULL"
+SAYS = f"""
+    {HAS_HOLDS}, (SELECT c.relkind = 'r' AND NOT (c.relhastriggers OR c.relhasrules OR c.relrowsecurity)
+    FROM pg_class c WHERE c.oid = to_regclass('portal_consent_state')), pg_current_xact_id()::text, now()
+"""  # noqa: S608 - constants
 FIRST_CURSOR = """
     INSERT INTO portal_cursor (store, event, position, message_id) VALUES (%(store)s, 0, 0, '')
     ON CONFLICT (store) DO NOTHING
@@ -75,7 +77,6 @@ MOVE_CURSOR = """
     UPDATE portal_cursor SET event = %(event)s, position = %(position)s, message_id = %(message)s, moved_at = now()
     WHERE store = %(store)s AND event < %(event)s
 """
-HAS_HOLDS = "SELECT to_regclass('portal_holds') IS NOT NULL"
 READ_BACK = """
     SELECT i.event, s.version, s.answer, NULL::bigint, pg_current_xact_id()::text, now()
     FROM portal_incoming i JOIN portal_consent_state s USING (system, value, choice, effort)

@@ -94,9 +94,10 @@ def test_a_decision_does_not_wait_for_a_backfill(world: World) -> None:
     ]
 
 
-def test_killed_anywhere_it_goes_on(world: World, tmp_path: Path) -> None:
+def test_killed_anywhere_it_goes_on(world: World, tmp_path: Path, monkeypatch: Any) -> None:
     """G3.9: killed by -9 after the store took a batch, cut off after and between batches: nothing is lost, doubled or
     given another number."""
+    monkeypatch.setattr("consent.backfill.run.LOOK_SECONDS", 0)
     decide(world)
     receiver = world.add(NEW)
     begin_backfill(world.database.worker, world.stores["new-store"], world.clock())

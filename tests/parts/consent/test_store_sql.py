@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from consent.backfill.begin import Backfill
 from consent.backfill.run import backfill
@@ -93,6 +94,11 @@ def joined(world: World, warehouse: Warehouse) -> Warehouse:
     world.stores["tempus"] = warehouse.store
     note_stores(world.database.worker, [warehouse.store], world.clock())
     return warehouse
+
+
+def alter(world: World, how: str) -> None:
+    with world.database.maintenance.engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE store_batch {how}"))
 
 
 def drain(world: World, warehouse: Warehouse) -> list[Step]:
@@ -196,6 +202,32 @@ def test_rows_of_a_backfill_do_what_events_do(warehouse: Warehouse) -> None:
     warehouse.run("CREATE TRIGGER lie BEFORE INSERT ON portal_consent_state FOR EACH ROW EXECUTE FUNCTION lie()")
     with pytest.raises(NotDelivered, match="answers-other-events"):
         adapter.deliver(rows(event(9, 1, who=9)))
+
+
+def test_what_is_prepared_holds_when_it_is_delivered(warehouse: Warehouse) -> None:
+    """SUB-08: a batch begun early is nothing to the warehouse until then; taken back, left for another or cut off it is
+    told anew."""
+    adapter = warehouse.adapter()
+    batches = [replace(rows(event(n, 1, who=n)), message_id=f"m-{n}") for n in range(1, 6)]
+    standing = "SELECT event FROM portal_consent_state ORDER BY event"
+    adapter.prepare(batches[0])
+    assert adapter._prepared is not None
+    adapter._prepared[1].result(30)
+    assert warehouse.run(standing) == [], "written, and not committed"
+    adapter.take_back()
+    adapter.take_back()
+    for number, prepared, told in ((1, 0, 0), (2, 2, 1), (3, 2, 2)):
+        adapter.prepare(batches[prepared])
+        assert [(r.event, r.state) for r in adapter.deliver(batches[told]).receipts] == [(number, State.APPLIED)]
+        assert warehouse.run(standing) == [(n,) for n in range(1, number + 1)]
+    adapter.prepare(batches[3])
+    adapter._prepared[1].result(30)
+    warehouse.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'patient-portal'")
+    adapter.deliver(batches[3])
+    adapter.prepare(replace(batches[4], lines=as_rows([event(5, 1, who="a\0b")])))
+    adapter.deliver(batches[4])
+    assert warehouse.run(standing) == [(n,) for n in range(1, 6)]
+    assert warehouse.run("SELECT event, message_id FROM portal_cursor") == [(5, "m-5")]
 
 
 @pytest.mark.parametrize("lie", ["NULL", "OLD"])
@@ -319,6 +351,11 @@ def test_a_warehouse_is_backfilled(
         pace = Pace(backfill=4)
         return backfill(world.database.worker, world.database.keyring, joined.adapter(), world.clock, pace)
 
+    alter(world, "ADD CONSTRAINT broken CHECK (first_event <> 5) NOT VALID")
+    with pytest.raises(IntegrityError):
+        fill()
+    assert [value for value, _, _ in joined.run(HELD)] == [f"MRN-{number}" for number in range(4)], "and none begun"
+    alter(world, "DROP CONSTRAINT broken")
     assert fill().told == 8
     before = joined.run(HELD)
     assert [value for value, _, _ in before] == [f"MRN-{number}" for number in range(8)]
