@@ -51,7 +51,7 @@ def add_mail(
             session, texting, person, "code", f"code:{contact.id}:{uuid4()}", now,
             contact=contact, way="email", code=code, expires_at=now + LIFETIME,
         )  # fmt: skip
-        log.info("address_added", contact=str(contact.id))
+        log.info("address_added", contact_id=str(contact.id))
         return contact.id
 
 
@@ -89,7 +89,7 @@ def end_by_link(texting: Texting, token: str, now: datetime) -> bool:
         if texts_wanted(session, contact.id):
             proof = f'{{"means": "mail-link", "at": "{now.isoformat()}"}}'
             record_wish(session, texting, contact, "no", "mail", proof.encode(), now)
-            log.info("mail_ended", contact=str(contact.id))
+            log.info("mail_ended", contact_id=str(contact.id))
         return True
 
 

@@ -84,7 +84,7 @@ def add_number(
         session.flush()
         key = f"code:{contact.id}:{uuid4()}"
         intend(session, texting, person, "code", key, now, contact=contact, code=code, expires_at=now + LIFETIME)
-        log.info("number_added", contact=str(contact.id))
+        log.info("number_added", contact_id=str(contact.id))
         return contact.id
 
 
@@ -142,7 +142,7 @@ def confirm_number(
         record_wish(session, texting, contact, "yes", "web", proof.sealed_form(), now)
         key = f"opted-in:{contact.id}:{now.isoformat()}"
         intend(session, texting, person, "opted-in", key, now, contact=contact, way=way)
-        log.info("number_confirmed", contact=str(contact.id))
+        log.info("number_confirmed", contact_id=str(contact.id))
         return verdict
 
 
@@ -159,7 +159,7 @@ def set_texts(
             check_opt_in(proof, box_ticked=agreement.box_ticked)
         if texts_wanted(session, contact.id) != wanted:
             record_wish(session, texting, contact, "yes" if wanted else "no", "web", proof.sealed_form(), now)
-            log.info("texts_set", contact=str(contact.id), wanted=wanted)
+            log.info("texts_set", contact_id=str(contact.id), wanted=wanted)
         return True
 
 
@@ -177,7 +177,7 @@ def remove_number(texting: Texting, person: UUID, *, agreement: Agreement, now: 
             record_wish(session, texting, contact, "no", "web", proof.sealed_form(), now)
         put_aside(session, person, way)
         texting.note(session, person, _EVENTS[way == "sms"][0], "web", now)
-        log.info("number_removed", contact=str(contact.id))
+        log.info("number_removed", contact_id=str(contact.id))
         return True
 
 

@@ -26,4 +26,4 @@ def apply_remedy(session: Session, texting: Texting, message: Message, remedy: R
         event: Event = "number.removed" if contact.channel == "sms" else "address.removed"
         texting.note(session, contact.person_id, event, "network", now)
     if remedy in (Remedy.ALERT, Remedy.STOP_ALL):
-        log.error("text_alarm", message=str(message.id), code=message.error_code, remedy=remedy.value)
+        log.error("text_alarm", message_id=str(message.id), code=message.error_code, remedy=remedy.value)

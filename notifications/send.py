@@ -124,7 +124,7 @@ def put_off(session: Session, texting: Texting, message: Message, held: Held, no
         message.send_after = held.until or message.send_after
         return
     message.state, message.state_at = held.state, now
-    log.info("text_ended", message=str(message.id), state=held.state)
+    log.info("text_ended", message_id=str(message.id), state=held.state)
     if held.state == status.SUPPRESSED and message.topic and TOPICS[message.topic].must_reach:
         tell_by_another_way(session, texting, message, now)
 
@@ -159,14 +159,14 @@ def _look_up(texting: Texting, channel: Channel, claimed: Claimed) -> Accepted |
 
 def _accepted(message: Message, outcome: Accepted, now: datetime) -> None:
     if message.sid is not None and message.sid != outcome.sid:
-        log.warning("text_repeated", message=str(message.id))
+        log.warning("text_repeated", message_id=str(message.id))
         return
     message.sid = outcome.sid
     message.state, message.state_at = status.higher(message.state, outcome.status), now
     message.sent_at = message.sent_at or now
     message.error_code = None
     message.body_sealed = None  # a code has left; nobody needs to read it here any more
-    log.info("text_sent", message=str(message.id), kind=message.kind, attempts=message.attempts)
+    log.info("text_sent", message_id=str(message.id), kind=message.kind, attempts=message.attempts)
 
 
 def _not_accepted(
@@ -187,7 +187,7 @@ def _not_accepted(
         message.state = status.DOUBTFUL if failed.code == "in-doubt" else "failed"
         report.failed += 1
     message.state_at = now
-    log.warning("text_not_sent", message=str(message.id), code=failed.code, state=message.state)
+    log.warning("text_not_sent", message_id=str(message.id), code=failed.code, state=message.state)
     apply_remedy(session, texting, message, remedy, now)
     if message.state == "failed":
         tell_by_another_way(session, texting, message, now)

@@ -52,7 +52,7 @@ def receive_reports(texting: Texting, reports: Sequence[StatusReport], now: date
 
 def _take(session: Session, texting: Texting, message: Message, report: StatusReport, now: datetime) -> bool:
     if message.sid not in (None, report.sid):
-        log.warning("text_report_other_sid", message=str(message.id))
+        log.warning("text_report_other_sid", message_id=str(message.id))
         return False
     if message.sid is None:
         # The report outran the answer, or the answer was lost in a crash: now we know that it was sent.

@@ -125,7 +125,7 @@ def tell_by_another_way(session: Session, texting: Texting, message: Message, no
         Message.state.in_(status.NOT_DELIVERED),
     )
     tried = {way, *(as_way(each) for each in session.scalars(failed))}
-    log.info("message_by_another_way", message=str(message.id))
+    log.info("message_by_another_way", message_id=str(message.id))
     return tell_in(
         session, texting, person, topic, reference, now,
         essential=message.essential, expires_at=message.expires_at, but_not=tried,
@@ -176,5 +176,5 @@ def _joined_to_a_waiting_one(session: Session, person: UUID, topic: Topic, way: 
     if waiting is None or session.scalar(select(Message.id).where(Message.dedupe_key == key)):
         return False
     waiting.covers = [*waiting.covers, key]
-    log.info("message_joined", message=str(waiting.id))
+    log.info("message_joined", message_id=str(waiting.id))
     return True

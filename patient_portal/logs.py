@@ -19,7 +19,9 @@ ALLOWED = frozenset(
         "event", "level", "timestamp", "logger", "request", "method", "endpoint", "status", "ms", "kind", "provider",
         "store", "type", "state", "count", "attempt", "reason", "error", "position", "size", "process", "job", "gate",
         "actor", "retry_after", "first", "last", "revision", "part", "pid", "bytes", "dropped", "code", "channel",
-        "batch", "connection", "retrieval", "delivery", "message_id", "key", "host_kind", "parked", "seconds",
+        "batch", "connection", "retrieval", "delivery", "message_id", "key", "host_kind", "parked", "seconds", "loop",
+        "failures", "outcome", "counted", "differing", "repaired", "contact_id", "campaign", "reminder", "remedy",
+        "attempts", "wanted", "meaning", "sid",
     }
 )  # fmt: skip
 OWN = ("patient_portal", "research", "consent", "fhir_bridge", "notifications", "database", "outbound", "sandbox")
@@ -31,7 +33,7 @@ def only_allowed(_logger: object, _method: str, event: MutableMapping[str, Any])
     kept: dict[str, Any] = {}
     for key, value in event.items():
         if key in ALLOWED:
-            kept[key] = value if isinstance(value, int | float | bool) else _plain(str(value))
+            kept[key] = value if isinstance(value, int | float | bool | None) else _plain(str(value))
     left_out = len(event) - len(kept)
     if left_out:
         kept["dropped"] = left_out

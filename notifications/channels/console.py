@@ -19,7 +19,7 @@ class ConsoleChannel:
 
     def send(self, text: OutgoingText) -> Accepted | Failed:
         self.sent.append(text)
-        log.info("text_not_sent_console", message=str(text.message))
+        log.info("text_not_sent_console", message_id=str(text.message))
         return Accepted(f"console-{text.message}", "delivered")
 
     def sent_to(self, to: str, since: datetime) -> list[FoundText] | None:

@@ -99,4 +99,4 @@ def mark_posted(texting: Texting, person: UUID, letter: UUID, now: datetime) -> 
         message = session.get_one(Message, letter, with_for_update=True)
         if message.channel == "letter" and message.state == status.INTENDED:
             message.state, message.state_at, message.sent_at = "sent", now, now
-            log.info("letter_printed", message=str(letter))
+            log.info("letter_printed", message_id=str(letter))
