@@ -76,10 +76,10 @@ def run_worker_process(settings: Settings, concurrency: int) -> None:
 def run_feed_process(settings: Settings) -> None:
     """Sequence and deliver until SIGTERM."""
     end_with_parent()
+    os.nice(settings.background_nice)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    os.nice(settings.background_nice)
     wiring = wire(settings, settings.database_url_worker, application_name="portal-feed", pool_size=20)
     write_catalogue(wiring, now())
     log.info("started", part="feed")

@@ -100,6 +100,7 @@ def _environment(folder: DemoFolder, urls: DatabaseUrls, outside: Outside, base_
         "TWILIO_API_BASE": outside.urls["phone"],
         "SMTP_URL": outside.smtp,
         "SMTP_FROM": "no-reply@portal.example",
+        "PORTAL_BACKGROUND_NICE": "0",  # one person looks on, and waits for worker and feed alone
     }
 
 

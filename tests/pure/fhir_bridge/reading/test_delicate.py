@@ -45,3 +45,17 @@ def test_no_survival_figure_unasked() -> None:
     told = observation("s", "x") | {"code": {"text": "5-year survival estimate"}}
     assert "how long" in str(folded_as(topics_of(told), None, (), NOW))
     assert not topics_of(condition("c", words="Breast cancer"))
+
+
+@pytest.mark.parametrize(
+    "name", ["Observation-tnm-pathologic-stage-group-jenny-m", "Observation-tumor-marker-test-er-jenny-m"]
+)
+def test_only_what_is_asked_for_is_looked_for(name: str) -> None:
+    """FHIR-19, G6.1: of the topics that a reader set each is told as among all, and no other; an outlook always."""
+    told = example(name) | {"type": {"text": "Prognosis"}}
+    everything = topics_of(told)
+    assert Delicate.OUTLOOK in everything
+    assert len(everything) > 1
+    for topic in CHOOSABLE:
+        assert topics_of(told, {topic}) == everything & {topic, Delicate.OUTLOOK}
+    assert topics_of(told, ()) == {Delicate.OUTLOOK}
