@@ -12,13 +12,14 @@ from fhir_bridge.reading.delicate import Delicate
 from fhir_bridge.reading.minimum import TOPIC_NAMES, Topic
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.summary_model import Cancer, CancerSummary, Treatment
+from patient_portal.edge.languages import direction_of
 from patient_portal.pages.record_words import plain_day
-from patient_portal.papers.typesetting import Paper, Part, facts, heading, new_page, paragraphs, small, ticks
+from patient_portal.papers.typesetting import Paper, Part, facts, heading, new_page, room, small, ticks
 from vocabulary.phrase import Phrase, phrase
 
 OTHER_LANGUAGE = "en"
-MOST_TREATMENTS, MOST_OWN = 8, 6
-LONGEST = 220
+MOST_TREATMENTS, MOST_OWN, MOST_CANCERS = 8, 6, 3
+LONGEST, LONGEST_VALUE = 220, 1600
 
 QUESTIONS = (
     phrase("What do we know about my cancer now, and what do we not know yet?"),
@@ -42,21 +43,21 @@ def appointment_pack(
     tongues = tuple(dict.fromkeys((language, OTHER_LANGUAGE)))
     with force_locale(language):
         title, dated = gettext("For my appointment"), format_date(now, "long")
-    rows = [row for cancer in story.cancers for row in _cancer(cancer, later, tongues)]
+    rows = [row for cancer in story.cancers[:MOST_CANCERS] for row in _cancer(cancer, later, tongues)]
     rows += _person(story, later, tongues)
-    questions = [_both(one, tongues) for one in QUESTIONS]
+    questions = [_between(tongues).join(dict.fromkeys(_in(code, one) for code in tongues)) for one in QUESTIONS]
     if missing:
-        questions.append(" / ".join(_asked(missing, code) for code in tongues))
+        questions.append(_between(tongues).join(_asked(missing, code) for code in tongues))
     questions += [words[:LONGEST] for words in own if words.strip()][:MOST_OWN]
     parts: list[Part] = [
         heading(1, _both(phrase("For my appointment"), tongues)),
         heading(2, _both(phrase("My story"), tongues)),
-        facts(rows or [(_both(phrase("What cancer I have or had"), tongues), "-")]),
+        facts(rows or [(_both(phrase("What cancer I have or had"), tongues), "-")], one_page=True),
         small(_both(phrase("From what my hospital sent. It may not be complete."), tongues)),
         new_page(),
         heading(2, _both(phrase("What I want to ask"), tongues)),
-        ticks(*questions),
-        paragraphs(_both(phrase("What I want to remember:"), tongues)),
+        ticks(*questions, one_page=True),
+        room(_both(phrase("What I want to remember:"), tongues)),
     ]
     return Paper(title, language, now, f"{title} · {dated}", parts)
 
@@ -96,21 +97,25 @@ def _found_out(
 def _person(story: CancerSummary, later: Collection[Delicate], tongues: Sequence[str]) -> list[tuple[str, str]]:
     apart = "; ".join(f"{one.clinical} ({_both(one.text, tongues)})" for one in story.told_apart)
     rows = [*_found_out(story, later, tongues), (phrase("Also written down"), apart)]
-    rows += [(phrase("Treatment"), _treatment(one, tongues)) for one in story.treatments[-MOST_TREATMENTS:]]
+    treatments = (_treatment(one, tongues) for one in story.treatments[-MOST_TREATMENTS:])
+    rows.append((phrase("Treatment"), "\n".join(treatments)))
     status = story.disease_status or next((one.disease_status for one in story.cancers if one.disease_status), None)
     if status is not None and Delicate.NEW_RESULTS not in later:
         rows.append((phrase("Now"), f"{_both(status.text, tongues)} ({_day(status.date, tongues)})"))
     if story.performance is not None:
         rows.append((phrase("Daily life"), _both(story.performance.text, tongues)))
-    return [(_both(label, tongues), value[:300]) for label, value in rows if value]
+    return [(_both(label, tongues), value[:LONGEST_VALUE]) for label, value in rows if value]
 
 
 def _treatment(one: Treatment, tongues: Sequence[str]) -> str:
+    """One line; one a language where they run in different directions, since a number would join the wrong one."""
+    if len({direction_of(code) for code in tongues}) > 1:
+        return "\n".join(_treatment(one, [code]) for code in tongues)
     names = ", ".join(one.names)
     spans = (dict.fromkeys((_day(one.start, [code]), _day(one.end, [code]))) for code in tongues)
     when = " / ".join(dict.fromkeys(" – ".join(filter(None, span)) for span in spans))
     told = _both(one.told, tongues) if one.told else ""
-    return " · ".join(filter(None, (_both(one.title, tongues), names, when, told)))
+    return " · ".join(filter(None, (when, _both(one.title, tongues), names[:80], told)))
 
 
 def _asked(missing: Sequence[Topic], code: str) -> str:
@@ -121,6 +126,11 @@ def _asked(missing: Sequence[Topic], code: str) -> str:
 def _both(said: Said, tongues: Sequence[str]) -> str:
     """In each language, once where they say the same; the hospital's own words stay as they are."""
     return " / ".join(dict.fromkeys(_in(code, said) for code in tongues))
+
+
+def _between(tongues: Sequence[str]) -> str:
+    """Whole sentences stand on lines of their own where one runs to the left: its last sign would leave the other."""
+    return " / " if len({direction_of(code) for code in tongues}) == 1 else "\n"
 
 
 def _in(code: str, said: Said) -> str:

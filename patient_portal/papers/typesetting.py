@@ -68,9 +68,13 @@ def in_tongues(before: str, words: Sequence[tuple[str, str]], number: str) -> Pa
     return {"kind": "tongues", "before": before, "words": tongues, "number": number}
 
 
-def facts(rows: Sequence[tuple[str, str]], *, exact: frozenset[str] = frozenset()) -> Part:
-    """Labels with their values; labels in `exact` have a code or number for a value, read from left to right."""
-    return {"kind": "facts", "rows": [[label, value, label in exact] for label, value in rows]}
+def facts(
+    rows: Sequence[tuple[str, str]], *, exact: frozenset[str] = frozenset(), one_page: bool = False
+) -> Part:  # fmt: skip
+    """Labels with their values, whose lines are kept; labels in `exact` have a code or number for a value, read from
+    left to right. `one_page`: with as much room as a page has, and no more than one."""
+    rows_of = [[label, value, label in exact] for label, value in rows]
+    return {"kind": "facts", "rows": rows_of, "one-page": one_page}
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> Part:
@@ -78,13 +82,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequenc
     return {"kind": "table", "columns": list(columns), "rows": [list(row) for row in rows], "widths": list(widths)}
 
 
-def ticks(*lines: str) -> Part:
-    return {"kind": "ticks", "text": list(lines)}
+def ticks(*lines: str, one_page: bool = False) -> Part:
+    """Boxes to tick; `one_page` as for `facts`."""
+    return {"kind": "ticks", "text": list(lines), "one-page": one_page}
 
 
 def blanks(*labels: str) -> Part:
     """Lines to write on."""
     return {"kind": "blanks", "text": list(labels)}
+
+
+def room(label: str) -> Part:
+    """What is left of the page, as lines to write on."""
+    return {"kind": "room", "text": label}
 
 
 def new_page() -> Part:
