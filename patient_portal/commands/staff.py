@@ -20,6 +20,7 @@ from patient_portal.staff.members import colleagues, join_logins, part_logins
 from patient_portal.staff.passkeys import CODE_LIFE, forget_passkeys
 from patient_portal.staff.passkeys import invite as make_code
 from patient_portal.staff.tables import StaffMember
+from patient_portal.staff.work import give_back_all
 from patient_portal.wiring import Wiring, now, wire
 from vocabulary.errors import NotFound
 
@@ -78,11 +79,13 @@ def list_staff() -> None:
 @click.argument("account", type=click.UUID)
 @BY
 def end(account: UUID, who: str) -> None:
-    """Sign ACCOUNT out everywhere, and let them in no more."""
+    """Sign ACCOUNT out everywhere, and let them in no more; their cases go back to the queue."""
     with _changed(account, who, "ended") as session:
         session.execute(update(StaffMember).where(StaffMember.account_id == account).values(ended_at=now()))
         many = end_all_of_account(session, account, now())
-    click.echo(f"Signed out of {many} sessions. Take their group away at the identity provider too.")
+        cases = give_back_all(session, account, now())
+    click.echo(f"Signed out of {many} sessions, {cases} cases given back.")
+    click.echo("Take their group away at the identity provider too.")
 
 
 @staff.command()

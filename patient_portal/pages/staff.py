@@ -109,6 +109,7 @@ def _deeds(case_no: int, words: str) -> dict[str, tuple[Callable[[], None], str]
     here = (wiring(), actor, name, case_no)
     return {
         "take": (lambda: work.take(*here, now()), gettext("This case is yours now.")),
+        "take-over": (lambda: work.take(*here, now(), over=True), gettext("This case is yours now.")),
         "note": (lambda: work.note(*here, words, now()), gettext("Your note is kept.")),
         "give-back": (lambda: work.give_back(*here, now()), gettext("The case is back in the queue.")),
         "pass-on": (
@@ -181,6 +182,7 @@ def _case_page(case_no: int, wrong: dict[str, str], typed: str = "") -> str:
         "staff/case.html", case=found, mine=mine, seen=seen, history=history, people=people, people_here=people_here,
         practice=practice.get(found.practice_id or "", found.practice_id),
         store=store_names().get(found.store_id or "", found.store_id), now=now(), may_take=found.may_take(me),
+        may_take_over=actor.kind is ActorKind.LEAD and found.closed_at is None,
         words=cases.kind_words(found.kind), events=cases.EVENTS, what_to_do=cases.WHAT_TO_DO.get(found.kind),
         why=cases.WHY.get(str(detail.get("why"))), clinic=clinic_of(wiring().keyring, found.id, detail),
         outcomes={**cases.OUTCOMES, **SETTLED}, typed=typed, about=about,

@@ -23,7 +23,7 @@ from patient_portal.staff.openings import person_by_number
 from patient_portal.staff.settling import Ending, end_theirs, endings, settle_task
 from patient_portal.staff.tables import StaffMember, StaffTaskEvent
 from patient_portal.wiring import Wiring
-from vocabulary.actor import Actor
+from vocabulary.actor import Actor, ActorKind
 from vocabulary.errors import Conflict, Invalid, NotFound, Refused
 
 
@@ -49,14 +49,26 @@ class Deed:
     words: str = ""
 
 
-def take(wiring: Wiring, actor: Actor, name: str, case_no: int, now: datetime) -> None:
-    """Assign it to the actor; Conflict when it is another's, or closed."""
+def take(wiring: Wiring, actor: Actor, name: str, case_no: int, now: datetime, *, over: bool = False) -> None:
+    """Assign it to the actor; Conflict when it is another's, or closed. `over`: a lead takes it from a colleague who is
+    not there; Refused for anybody else."""
     me = _account(actor)
+    if over and actor.kind is not ActorKind.LEAD:
+        raise Refused("not-a-lead")
     with wiring.database.begin(as_staff(actor.practices, me)) as session:
         row = _locked(session, case_no)
-        if row.closed_at is not None or (row.assigned_to not in (None, me) and row.escalated_to != me):
+        if row.closed_at is not None or (row.assigned_to not in (None, me) and row.escalated_to != me and not over):
             raise Conflict("not-free")
         _change(session, wiring.keyring, actor, name, row, Deed("taken"), now, assigned_to=me, assigned_at=now)
+
+
+def give_back_all(session: Session, account: UUID, now: datetime) -> int:
+    """Whoever leaves leaves no case behind: each of theirs is nobody's again; how many. In a staff context."""
+    mine = (StaffTask.assigned_to == account, StaffTask.closed_at.is_(None))
+    freed = update(StaffTask).where(*mine).values(assigned_to=None, assigned_at=None).returning(StaffTask.id)
+    tasks = session.scalars(freed).all()
+    session.add_all(StaffTaskEvent(task_id=task, kind="given-back", by_account=account, at=now) for task in tasks)
+    return len(tasks)
 
 
 def note(wiring: Wiring, actor: Actor, name: str, case_no: int, words: str, now: datetime) -> None:

@@ -75,6 +75,14 @@ def test_a_case_from_the_queue_to_its_end(portal: Portal, maria: Client, miguel:
     dana.post(path, do="take")
     assert "A colleague was faster" in dana.get(path).text
     assert NAME not in dana.get(path).text
+    away = add_case(portal, person=maria.person)
+    miguel.post(f"/staff/case/{away}", do="take")
+    assert "Take it over from" not in miguel.get(f"/staff/case/{case}").text
+    assert "Take it over from Miguel Ortega" in dana.get(f"/staff/case/{away}").text
+    assert dana.post(f"/staff/case/{away}", do="take-over").status_code == 303  # a lead, for whoever is not there
+    assert NAME in dana.get(f"/staff/case/{away}").text
+    assert NAME not in miguel.get(f"/staff/case/{away}").text
+    assert miguel.post(f"/staff/case/{away}", do="take-over").status_code == 403
     assert miguel.post(path, do="note", words="Left a message for Alvarez").status_code == 303
     assert "Left a message" not in dana.get(path).text
     (to,) = re.findall(r'<option value="([0-9a-f-]{36})"', miguel.get(path).text)

@@ -8,17 +8,20 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 from werkzeug.test import TestResponse
 
+from consent.audit_tables import StaffTask
 from database.context import as_staff
 from database.keyring import KeyRing
 from patient_portal.cli import portal as command
 from patient_portal.commands import keys
+from patient_portal.wiring import now
 from sandbox.staff_identity.server import STAFF, Colleague
 from tests.support import browser
 from tests.support.browser import Visit, Visitor
@@ -230,13 +233,18 @@ def test_a_forged_token_signs_nobody_in(portal: Portal, outside: Outside, monkey
 def test_who_left_is_out_everywhere(portal: Portal, environment: None) -> None:
     """SEC-20, V7.4.2: `portal staff end` ends the sessions at once and refuses the next sign-in; `back` undoes it."""
     worker = at_work(portal)
+    with portal.wiring.database.begin(as_staff(("*",), uuid4())) as session:
+        task = {"id": uuid4(), "kind": "store-drift", "detail": {}, "opened_at": now()}
+        session.execute(insert(StaffTask).values(task))
+    assert worker.post("/staff/case/1", do="take").status_code == 303
     (listed,) = run("list").splitlines()
     assert "Miguel Ortega" in listed
     halfway, key = AtWork(portal, portal.app.test_client()), SoftKey()
     come_back(portal, halfway.browser, callback_of(portal, halfway.browser, WORKER, "password"))
     halfway.post("/staff/passkey/code", code=run("invite", "cancerlinq").split()[0])
     made = key.make(options_on(halfway.get("/staff/passkey").text), portal.url)
-    run("end", listed.split()[0])
+    assert "1 cases given back" in run("end", listed.split()[0])
+    assert portal.rows("SELECT assigned_to FROM staff_task")[0].assigned_to is None
     assert halfway.post("/staff/passkey", credential=made).status_code == 403  # the second factor came too late
     assert halfway.get("/staff").status_code == 303
     assert worker.get("/staff").status_code == 303
