@@ -25,8 +25,9 @@ ROLES = ("covered-entity", "business-associate", "consumer-app")
 LANGUAGES_SHIPPED = ("en", "es")
 LANGUAGES_KNOWN = (*LANGUAGES_SHIPPED, "ar")
 SECRET_MIN = 32
-BACKGROUND_NICE = 10
-"""How worker and feed give way to the pages on a busy machine (nice(2)): at 10 they get a tenth of a page's share."""
+BACKGROUND_NICE = 5
+"""How worker and feed give way to the pages on a busy machine (nice(2)): at 5 each has a third of a web process's
+share, so that a no still reaches the stores when the pages need all there is."""
 TEXT_NAME_MAX = 30
 REFUSED_SECRETS = {"secret", "changeme", "change-me", "dev", "password", "test"}
 
