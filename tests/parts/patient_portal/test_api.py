@@ -340,6 +340,7 @@ def test_decisions_over_http(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(ways.keys() <= served[path] for path, ways in described["paths"].items()), "each described way is served"
     flow = described["components"]["securitySchemes"]["backend"]["flows"]["clientCredentials"]
     assert flow["tokenUrl"] in served
+    assert set(flow["scopes"]) == {"system/decision.r"}, "what a pipeline may have, and what these ways ask for"
 
 
 def asks_as_a_pipeline_does(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
