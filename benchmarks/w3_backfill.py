@@ -31,16 +31,24 @@ STANDING = (
     " ORDER BY version DESC LIMIT 1) d ON true"
 )
 
+# The same in the order of the ledger, as the rows of a backfill come: that in which the decisions stand. Told to sort
+# by it PostgreSQL takes half as long again.
+LEDGER = (
+    "FROM decision d JOIN person p ON p.id = d.person_id WHERE NOT EXISTS (SELECT FROM decision e"
+    " WHERE e.person_id = d.person_id AND e.version > d.version)"
+)
+_BACKWARDS = "SELECT count(*) FROM (SELECT at < lag(at) OVER (ORDER BY ctid) AS back FROM raw) t WHERE back"
+
 
 def value(people: int) -> str:
     """SQL of the record number of `p`, one of so many people."""
     return f"'MRN-' || lpad(p.person_no::text, {max(7, len(str(people)))}, '0')"
 
 
-def _raw(people: int) -> str:
+def _raw(people: int, standing: str) -> str:
     return (
         f"COPY (SELECT 'urn:oid:2.16.840.1.113883.19.5', {value(people)}, d.version, d.answer, d.recorded_at"
-        f" {STANDING}) TO STDOUT (FORMAT binary)"
+        f" {standing}) TO STDOUT (FORMAT binary)"
     )
 
 
@@ -61,13 +69,23 @@ def filled_warehouse(world: World, _turn: int) -> Outcome:
 
 
 def raw_copy(world: World, _turn: int) -> Outcome:
-    """COPY out of one database into a table with a primary key in another; no names to open, no receipts."""
+    """COPY out of one database into a table with a primary key in another; no names to open, no receipts. The rows come
+    in the order of the key, for record numbers count up with people here."""
     with warehouse(world.filling, "w3raw") as (_, url):
         took = copy_raw(world.filling, url)
         return _house_outcome(world, url, RAW_HELD, took)
 
 
-def copy_raw(filling: World, url: str) -> float:
+def raw_in_order(world: World, _turn: int) -> Outcome:
+    """The same in the ledger's order, which is nobody's order of birth."""
+    with warehouse(world.filling, "w3raw") as (_, url):
+        took = copy_raw(world.filling, url, LEDGER)
+        with psycopg.connect(url) as connection:
+            assert connection.execute(_BACKWARDS.encode()).fetchone() == (0,), "in another order"
+        return _house_outcome(world, url, RAW_HELD, took)
+
+
+def copy_raw(filling: World, url: str, standing: str = STANDING) -> float:
     """Seconds it takes, the commit at the end with it."""
     with psycopg.connect(url, autocommit=True) as target:
         target.execute(
@@ -78,7 +96,7 @@ def copy_raw(filling: World, url: str) -> float:
     with (
         psycopg.connect(filling.database.superuser_url) as source,
         psycopg.connect(url) as target,
-        source.cursor().copy(_raw(filling.people).encode()) as out,
+        source.cursor().copy(_raw(filling.people, standing).encode()) as out,
         target.cursor().copy("COPY raw FROM STDIN (FORMAT binary)") as into,
     ):
         for block in out:

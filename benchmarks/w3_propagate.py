@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.harness.arms import Arm, Benchmark, Goal
-from benchmarks.w3_backfill import filled_lines, filled_warehouse, raw_copy, sql_lines
+from benchmarks.w3_backfill import filled_lines, filled_warehouse, raw_copy, raw_in_order, sql_lines
 from benchmarks.w3_live import hundred, soon
 from benchmarks.w3_mass import all_end, built_transactions, filled_fhir, raw_statement
 from benchmarks.w3_ours import build_bundles, bundles, many_stores, one_store
@@ -12,6 +12,7 @@ from benchmarks.w3_world import world
 
 ONE, FAR, EIGHT = "one store", "one store, 20 ms", "8 stores, 20 ms"
 SEVEN, HANGS, FAILS = "7 stores, 20 ms", "7 beside one that hangs", "7 beside one that answers 503"
+KEYED, ORDERED = "warehouse by raw COPY", "warehouse by raw COPY in the ledger's order"
 RATE = "per_second"
 
 BENCHMARK = Benchmark(
@@ -32,7 +33,8 @@ BENCHMARK = Benchmark(
         Arm("100 changes among few", hundred(lambda world: world.few)),
         Arm("100 changes among all", hundred(lambda world: world)),
         Arm("100 a second", soon),
-        Arm("raw COPY to COPY", raw_copy),
+        Arm(KEYED, raw_copy),
+        Arm(ORDERED, raw_in_order),
         Arm("warehouse filled", filled_warehouse),
         Arm("SQL-built lines", sql_lines),
         Arm("lines filled", filled_lines),
@@ -52,7 +54,8 @@ BENCHMARK = Benchmark(
         Goal("G3.3 one answers 503", FAILS, RATE, 0.9, over=SEVEN),
         Goal("G3.7", "100 changes among all", "seconds", 1.2, over="100 changes among few", at_most=True),
         Goal("G3.7 idle", "100 changes among all", "ledger_rows_when_idle", 0, at_most=True),
-        Goal("G3.4", "warehouse filled", RATE, 0.5, over="raw COPY to COPY"),
+        Goal("G3.4 in the ledger's order", "warehouse filled", RATE, 0.5, over=ORDERED),
+        Goal("G3.4 in the key's order", "warehouse filled", RATE, 0.5, over=KEYED),
         Goal("G3.5 lines", "lines filled", RATE, 0.5, over="SQL-built lines"),
         Goal("G3.5 FHIR", "FHIR server filled", RATE, 0.5, over="transactions built"),
         Goal("G3.6", "everyone's yes ends", "seconds", 1.3, over="raw set statement", at_most=True),
