@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from fhir_bridge.reading.answers import answer_said, result_said
-from fhir_bridge.reading.dates import FhirDate, Precision, date_of
+from fhir_bridge.reading.dates import FhirDate, Precision, date_of, read_date
 from fhir_bridge.reading.delicate import CHOOSABLE, Delicate, topics_of
 from fhir_bridge.reading.quantity import NOT_RECORDED, flag_of, out_of_range, value_said
 from fhir_bridge.reading.said import Said
@@ -115,8 +115,8 @@ def _value(resource: Resource) -> Said:
         return ", ".join(
             filter(None, (without_tag(concept_text(one.get("code"))) for one in objects(resource.get("condition"))))
         )
-    if type_name == "Patient":
-        return ""
+    if type_name == "Patient" and (born := read_date(resource.get("birthDate"))) is not None:
+        return phrase("Born %(day)s", day=born.text)
     return ""
 
 

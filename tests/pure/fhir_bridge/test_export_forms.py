@@ -131,7 +131,9 @@ def test_no_cell_is_a_formula() -> None:
 def test_no_line_of_text_is_wider_than_eighty(words: str) -> None:
     """DL-02: sections of 80 columns, whatever the words."""
     odd = CANCER | {"code": {"text": words}}
-    told = b"".join(text_pieces([entry(odd), entry(weight(1))], {}, facts(), str)).decode()
+    patient = entry(PATIENT | {"birthDate": "1961-03-04"})
+    told = b"".join(text_pieces([patient, entry(odd), entry(weight(1))], {}, facts(), str)).decode()
+    assert "Born 1961-03-04" in told
     assert max(len(line) for line in told.split("\r\n")) <= WIDE
     assert "Riverside" in told
     assert "What is not complete:" in told
