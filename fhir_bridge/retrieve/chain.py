@@ -12,8 +12,15 @@ from fhir_bridge.retrieve.states import Dropped, Notice
 UNKNOWN_LEFT = {
     "Observation": 12.0, "DiagnosticReport": 6.0, "DocumentReference": 6.0, "Encounter": 6.0, "Provenance": 6.0,
     "MedicationRequest": 5.0, "Condition": 4.0, "Procedure": 3.0, "Immunization": 2.0,
+    "AllergyIntolerance": 0.5, "BodyStructure": 0.5, "CarePlan": 0.5, "CareTeam": 0.5, "Coverage": 0.5, "Device": 0.5,
+    "FamilyMemberHistory": 0.5, "Goal": 0.5, "MedicationStatement": 0.5, "QuestionnaireResponse": 0.5,
+    "RelatedPerson": 0.5, "SupplyDelivery": 0.5,
 }  # fmt: skip
-"""How many pages a search is thought to have before its first one says; 1 for the types not named."""
+"""How many pages a search is thought to have before its first one says; 1 for the types not named. Less for what most
+people have few of: it comes after the known pages of others, which take time to keep, too."""
+LONG_CATEGORIES = {"laboratory": 12.0, "vital-signs": 12.0}
+OTHER_CATEGORY = 3.0
+"""The same for measurements that are asked for category by category."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class Chain:
 def chain_of(search: Search, base: str, marks: Mapping[str, Mark]) -> tuple[Chain, bool]:
     """A search to be asked for, from where an earlier run left it; and whether anything is left of it to ask."""
     whole = "&_lastUpdated=" not in search.query
-    chain = Chain(search, f"{base.rstrip('/')}/{search.query}", left=UNKNOWN_LEFT.get(search.type, 1.0), whole=whole)
+    chain = Chain(search, f"{base.rstrip('/')}/{search.query}", left=_unknown_left(search), whole=whole)
     mark = marks.get(search.query)
     if mark is None:
         return chain, True
@@ -111,3 +118,9 @@ def chain_of(search: Search, base: str, marks: Mapping[str, Mark]) -> tuple[Chai
     if mark.next is not None:
         chain.url, chain.resumed, chain.splits = mark.next, True, False
     return chain, mark.next is not None
+
+
+def _unknown_left(search: Search) -> float:
+    if search.type == "Observation" and search.category is not None:
+        return LONG_CATEGORIES.get(search.category.rpartition("|")[2], OTHER_CATEGORY)
+    return UNKNOWN_LEFT.get(search.type, 1.0)

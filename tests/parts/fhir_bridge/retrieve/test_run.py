@@ -29,12 +29,14 @@ __all__ = ["hospital"]
 
 
 def test_three_pages_with_relative_next(hospital: Hospital) -> None:
-    """FHIR-05: three pages, absolute then relative next, the total ignored; the patient is read first."""
+    """FHIR-05: three pages, absolute then relative next, the total ignored; no search before what the server offers."""
     hospital.answers[CONDITIONS] = searchset(condition("c1"), next=hospital.base + "/Condition?page=2")
     hospital.answers["Condition?page=2"] = searchset(condition("c2"), next="?page=3")
     hospital.answers["Condition?page=3"] = searchset(condition("c3"))
     done, kept = run(hospital)
-    assert {path for path, _ in hospital.asked[:2]} == {"Patient/p1", "metadata"}
+    asked = [path for path, _ in hospital.asked]
+    assert asked.index("metadata") <= 1
+    assert "Patient/p1" in asked
     found = outcome(done, "Condition")
     assert (found.state, found.count, found.pages, found.stopped_by) == (State.OK, 3, 3, None)
     assert kept.ids == ["Condition/c1", "Condition/c2", "Condition/c3", "Patient/p1"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fhir_bridge.retrieve.chain import chain_of
 from fhir_bridge.retrieve.offered import NOTHING, Offered, read_offered
 from fhir_bridge.retrieve.plan import CORE_TYPES, EXTRA_TYPES, REFERENCED_TYPES, plan_for, with_provenance
 from fhir_bridge.smart.scopes import Restriction, granted
@@ -124,6 +125,21 @@ def test_the_patient_id_cannot_add_parameters() -> None:
     """FHIR-17: an id with reserved characters stays one value."""
     plan = plan_for("p1&patient=p2/..", Everything())
     assert all("patient=p1%26patient%3Dp2%2F.." in one.query for each in plan.types for one in each.first)
+
+
+def test_what_is_usually_long_is_asked_for_first() -> None:
+    """FHIR-10, G1.1: the longest lists begin first, known pages come before what most people have few of; measurements
+    by category are told apart, in whatever words the scope names the category."""
+    system = "http://terminology.hl7.org/CodeSystem/observation-category"
+    scopes = (
+        f"patient/Goal.rs patient/Specimen.rs patient/Condition.rs patient/Observation.rs?category={system}|laboratory"
+    )
+    plan = plan_for("p1", granted(f"{scopes} patient/Observation.rs?category=survey"))
+    chains = [chain_of(one, "https://h", {})[0] for each in plan.types for one in each.first]
+    chains.sort(key=lambda one: -one.left)
+    asked = [one.search.category or one.search.type for one in chains]
+    assert asked == [f"{system}|laboratory", "Condition", "survey", "Specimen", "Goal"]
+    assert chains[-2].left == 1.0 > chains[-1].left  # 1: as much as the last page of a search that is under way
 
 
 def test_referenced_types_are_never_searched() -> None:
