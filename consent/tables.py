@@ -243,11 +243,9 @@ class StoreCursor(Base):
 
 
 class StoreBatch(Base):
-    """A run of dense event numbers made for one store. `positions[i]` is the position of event `first_event + i`.
-
-    The batch is written before it is sent, so that a retry carries the same events and the same message id. `purpose`:
-    the stream, or something told again (`consent/feed/retelling.py`).
-    """
+    """A run of dense event numbers made for one store, written before it is sent, so that a retry carries the same
+    events and message id. `positions[i]` is the position of event `first_event + i`. `purpose`: the stream, or
+    something told again (`consent/feed/retelling.py`)."""
 
     __tablename__ = "store_batch"
     __table_args__ = (
