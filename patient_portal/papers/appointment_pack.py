@@ -91,6 +91,9 @@ def _found_out(
         rows.append((phrase("Has spread to"), "; ".join(_both(one.title, tongues) for one in about.spread)))
     if Delicate.GENOMICS not in later:
         rows.append((phrase("Genes"), "; ".join(f"{_both(g.name, tongues)} {g.clinical}" for g in about.genes[:4])))
+    status = about.disease_status
+    if status is not None and Delicate.NEW_RESULTS not in later:
+        rows.append((phrase("Now"), f"{_both(status.text, tongues)} ({_day(status.date, tongues)})"))
     return rows
 
 
@@ -99,9 +102,6 @@ def _person(story: CancerSummary, later: Collection[Delicate], tongues: Sequence
     rows = [*_found_out(story, later, tongues), (phrase("Also written down"), apart)]
     treatments = (_treatment(one, tongues) for one in story.treatments[-MOST_TREATMENTS:])
     rows.append((phrase("Treatment"), "\n".join(treatments)))
-    status = story.disease_status or next((one.disease_status for one in story.cancers if one.disease_status), None)
-    if status is not None and Delicate.NEW_RESULTS not in later:
-        rows.append((phrase("Now"), f"{_both(status.text, tongues)} ({_day(status.date, tongues)})"))
     if story.performance is not None:
         rows.append((phrase("Daily life"), _both(story.performance.text, tongues)))
     return [(_both(label, tongues), value[:LONGEST_VALUE]) for label, value in rows if value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -68,12 +69,14 @@ def test_two_pages_in_two_languages(app: Flask, story: CancerSummary, language: 
 
 
 def test_what_cannot_be_tied_to_one_cancer_stands_apart(app: Flask) -> None:
-    """MC-04: a stage that names neither of two cancers is told once, under none of them; what is to be opened with the
-    doctor stays out."""
+    """MC-04, MC-07: a stage that names neither of two cancers is told once, under none of them, and how one cancer is
+    doing is told under that one; what is to be opened with the doctor stays out."""
     one = Cancer(("Condition/c",), "breast", "Breast cancer", None, "", DAY, "", "", "", False)
-    story = CancerSummary((one, one), stages=(Stage("IV", "TNM", None, DAY, (), "", "Observation/s"),))
+    other = replace(one, title="Bladder cancer", disease_status=Finding("No sign of cancer", "", DAY, "Observation/d"))
+    story = CancerSummary((other, one), stages=(Stage("IV", "TNM", None, DAY, (), "", "Observation/s"),))
     with app.test_request_context():
         open_ = Pdf(pdf_of(appointment_pack(story, (), (), (), "en", NOW))).text
         closed = Pdf(pdf_of(appointment_pack(story, (), (), (Delicate.STAGE,), "en", NOW))).text
     assert open_.count("IV") == 1
+    assert open_.index("Bladder cancer") < open_.index("No sign of cancer") < open_.index("Breast cancer")
     assert "IV" not in closed
