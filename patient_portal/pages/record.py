@@ -32,9 +32,9 @@ from patient_portal.pages.own_record import entry_named, own_record, own_session
 from patient_portal.pages.record_find import shown_list
 from patient_portal.pages.record_later import asks_for, asks_of_line
 from patient_portal.pages.record_tiles import progress_of, tiles_of
-from patient_portal.pages.record_words import FILTERS
 from patient_portal.signing_in.sign_in import defer_bring_in
 from patient_portal.wiring import now, wiring
+from patient_portal.words.record_words import FILTERS
 from patient_portal.words.trusted_links import links_for
 from vocabulary.errors import NotFound
 

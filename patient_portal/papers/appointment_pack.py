@@ -13,8 +13,8 @@ from fhir_bridge.reading.minimum import TOPIC_NAMES, Topic
 from fhir_bridge.reading.said import Said
 from fhir_bridge.reading.summary_model import Cancer, CancerSummary, Treatment
 from patient_portal.edge.languages import direction_of
-from patient_portal.pages.record_words import plain_day
 from patient_portal.papers.typesetting import Paper, Part, facts, heading, new_page, room, small, ticks
+from patient_portal.words.record_words import plain_day
 from vocabulary.phrase import Phrase, phrase
 
 OTHER_LANGUAGE = "en"
