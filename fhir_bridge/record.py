@@ -131,6 +131,15 @@ class OwnRecord:
             found[row.person_id, f"{row.provider_id}/{row.type}", identity] = resource
         return found
 
+    def entry_beside(self, entry: StoredEntry, name: str) -> UUID | None:
+        """The entry that the same provider calls `Type/id` in the same person's record, None when there is none."""
+        kind, _, identity = name.partition("/")
+        query = select(RecordEntry.id).where(
+            self._own(RecordEntry), RecordEntry.person_id == entry.person, RecordEntry.provider_id == entry.provider_id,
+            RecordEntry.type == kind, RecordEntry.fhir_id_index == self._index(entry, kind, identity),
+        )  # fmt: skip
+        return self.session.scalar(query)
+
     def stored(self, *, files: bool = False) -> Select[*tuple[Any, ...]]:
         """The query that every reading of entries starts from: the owners' entries with content and key."""
         query: Select[*tuple[Any, ...]] = (

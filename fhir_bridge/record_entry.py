@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from fhir_bridge.reading.clinical_document import is_clinical_document
 from fhir_bridge.reading.entry import EntryView, read_entry
@@ -42,12 +43,14 @@ class KeptFile:
     """An attached file. `body` is None when it is not in the record, and `notes` then say why.
 
     `file_name` names nobody and no illness; `shown` is the text of a plain text file, cut at LONGEST_SHOWN characters.
+    `shown_with`: the entry that shows it, where that is another one (FHIR-12).
     """
 
     attachment: Attachment
     body: bytes | None
     content_type: str
     notes: tuple[Phrase, ...]
+    shown_with: UUID | None = None
 
     @property
     def file_name(self) -> str:
@@ -107,7 +110,9 @@ def whole_entry(record: OwnRecord, stored: StoredEntry, base: str | None) -> Who
 
     view = read_entry(resource, resolve)
     files = tuple(
-        _inline(resource, one) if one.inline else _kept(one, get(FILE_TYPE, links.get(one.where or "") or ""))
+        _inline(resource, one)
+        if one.inline
+        else _elsewhere(record, stored, view.key, one, get(FILE_TYPE, links.get(one.where or "") or ""))
         for one in view.attachments
     )
     spoken = (one for (_, of, _), one in found.items() if of == f"{stored.provider_id}/Provenance")
@@ -126,6 +131,13 @@ def one_file(record: OwnRecord, stored: StoredEntry, index: int, base: str | Non
             if kept.body is not None:
                 return kept
     raise NotFound("file")
+
+
+def _elsewhere(record: OwnRecord, stored: StoredEntry, key: str, one: Attachment, kept: Resource | None) -> KeptFile:
+    """A file that stands in a report and in a document is shown once, with the document, while that is there."""
+    owner = str((kept or {}).get("owner") or key)
+    with_what = None if same_thing(owner, key) else record.entry_beside(stored, owner)
+    return replace(_kept(one, kept), shown_with=with_what)
 
 
 def _kept(one: Attachment, kept: Resource | None) -> KeptFile:

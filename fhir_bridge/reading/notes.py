@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fhir_bridge.reading.promises import inline_data, problems_of
-from fhir_bridge.reading.shape import codings, key, obj, objects, text
+from fhir_bridge.reading.shape import codings, obj, objects, text
 from vocabulary.phrase import Phrase, phrase
 from vocabulary.resource import Resource
 
@@ -133,18 +132,3 @@ def safe_file_name(title: str, content_type: str, otherwise: str) -> str:
     stem = re.sub(r"\.[A-Za-z0-9]{1,8}$", "", last)
     stem = re.sub(r"[^\w \-]", "", stem, flags=re.UNICODE).strip(" .-_")[:80]
     return (stem or otherwise) + _ENDINGS.get(content_type, ".bin")
-
-
-def shown_once(resources: Iterable[Resource]) -> dict[str, str]:
-    """Which entry shows each attachment URL: URL to `Type/id`.
-
-    The same file may stand in a DiagnosticReport's presentedForm and in a DocumentReference; the DocumentReference,
-    which says what kind of note it is, shows it.
-    """
-    owner: dict[str, str] = {}
-    for resource in resources:
-        is_document = resource.get("resourceType") == "DocumentReference"
-        for one in attachments(resource):
-            if one.where is not None and (is_document or one.where not in owner):
-                owner[one.where] = key(resource)
-    return owner

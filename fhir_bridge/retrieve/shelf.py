@@ -97,5 +97,6 @@ class Shelf:
         self.known[name] = digest + updated
         self.references.note(one)
         for link in file_links_in(one.resource, self.base):
-            self.files.setdefault(link.url, link)
+            if link.url not in self.files or link.owner.startswith("DocumentReference/"):
+                self.files[link.url] = link  # what says which kind of note it is shows it (FHIR-12)
         return True

@@ -159,9 +159,19 @@ def test_files_are_saved_and_never_opened(portal: Portal) -> None:
 
 
 def test_fetched_files_are_the_hospitals_bytes(portal: Portal) -> None:
-    """FHIR-11: a PDF that stands behind a Binary address is kept and handed out byte for byte."""
+    """FHIR-11, FHIR-12: a PDF that stands behind a Binary address is kept and handed out byte for byte; one that stands
+    in a report too is shown once, with the document."""
     chart = portal.chart("rv-p01")
+    twice = next(one for one in chart.of_type("DocumentReference") if "url" in one["content"][0]["attachment"])
+    add(chart, {
+        "resourceType": "DiagnosticReport", "id": "same-file", "status": "final", "code": {"text": "Pathology"},
+        "subject": {"reference": "Patient/rv-p01"}, "presentedForm": [twice["content"][0]["attachment"]],
+    })  # fmt: skip
     client = signed_in_client(portal, "rv-p01")
+    report, document = (entry_saying(client, "notes-and-reports", one) for one in ("same-file", twice["id"]))
+    with_document = f'<a href="{document}">This file is shown with another entry</a>'
+    assert (with_document in client.get(report).text, f"{report}/file" in client.get(report).text) == (True, False)
+    assert f"{document}/file/0" in client.get(document).text
     checked = 0
     for line in lines_of(client, "notes-and-reports"):
         resource = client.get(line + "/fhir?save=1").get_json(force=True)

@@ -15,7 +15,7 @@ from fhir_bridge.reading.entry import EntryView, read_entry
 from fhir_bridge.reading.line import read_line
 from fhir_bridge.reading.model_reading import ReadAs
 from fhir_bridge.reading.narrative import safe_html
-from fhir_bridge.reading.notes import attachments, safe_file_name, shown_once
+from fhir_bridge.reading.notes import attachments, safe_file_name
 from fhir_bridge.reading.summary import summarise
 from fhir_bridge.retrieve.json_body import Unreadable, parse
 from tests.support.testdata import testdata
@@ -169,20 +169,10 @@ def test_s09_truncated_is_a_clear_error() -> None:
     assert parse(testdata("hostile-fhir/s09-truncated.json").read_bytes()) == Unreadable("truncated")
 
 
-def test_the_same_file_is_shown_once() -> None:
-    """FHIR-12: a file in a report and in a document is shown with the document; twice in one entry, once."""
-    report = {
-        "resourceType": "DiagnosticReport",
-        "id": "r",
-        "presentedForm": [{"url": "Binary/1"}, {"url": "Binary/2"}],
-    }
-    document = {
-        "resourceType": "DocumentReference", "id": "d",
-        "content": [{"attachment": {"url": "Binary/1"}}, {"attachment": {"url": "Binary/1"}}],
-    }  # fmt: skip
-    assert [one.where for one in attachments(document)] == ["Binary/1"]
-    expected = {"Binary/1": "DocumentReference/d", "Binary/2": "DiagnosticReport/r"}
-    assert shown_once([report, document]) == shown_once([document, report]) == expected
+def test_a_file_named_twice_in_an_entry_is_one() -> None:
+    """FHIR-12: the same address twice is one file."""
+    content = [{"attachment": {"url": "Binary/1"}}, {"attachment": {"url": "Binary/1"}}]
+    assert [one.where for one in attachments({"resourceType": "DocumentReference", "content": content})] == ["Binary/1"]
 
 
 @pytest.mark.parametrize(
