@@ -157,9 +157,13 @@ def _of_line(row: AuditEventRow) -> Use:
 
 
 def _signed(session: Session, persons: Sequence[UUID]) -> list[Use]:
-    """Every receipt about a decision of theirs: few, for decisions are."""
-    rows = session.execute(_RECEIPTS, {"persons": list(persons)})
-    return [
-        Use(row.received_at, By.STORE, "store.signed", row.store_id, row.detail or {}, False, row.id, row.position)
-        for row in rows
-    ]
+    """Every receipt about a decision of theirs: few, for decisions are. What a store signed twice counts when it was
+    first said."""
+    said: dict[tuple[str, int, str], Use] = {}
+    for row in session.execute(_RECEIPTS, {"persons": list(persons)}):
+        detail = row.detail or {}
+        words = repr(sorted((name, value) for name, value in detail.items() if name != "at"))
+        said[row.store_id, row.position, words] = Use(
+            row.received_at, By.STORE, "store.signed", row.store_id, detail, False, row.id, row.position
+        )
+    return list(said.values())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import psycopg
+
 from consent.decision import Answer
+from consent.kept_receipts import one_receipt
 from consent.uses import After, By, Use, read_uses
 from consent.uses_as_fhir import as_bundle
 from database.context import as_persons
@@ -10,15 +13,24 @@ from tests.parts.consent.conftest import World
 from tests.parts.consent.people import person
 from tests.parts.consent.receiver import Receiver
 
+SIGNED_AGAIN = (
+    "INSERT INTO receipt (store_id, batch_id, event_number, version, state, removed, detail, signature, received_at)"
+    f" SELECT r.store_id, r.batch_id, b.first_event, 1, r.state, 0, {one_receipt('r.detail', '0', 'b.first_event')},"
+    " r.signature, r.received_at FROM receipt r JOIN store_batch b ON b.id = r.batch_id"
+)
+
 
 def test_receipts_are_lines_about_their_decision(world: World, platform: Receiver, curator: Receiver) -> None:
-    """HIP-25: each store's receipt of each of the person's decisions once, newest first; nobody else's."""
+    """HIP-25: each store's receipt of each of the person's decisions once, newest first; nobody else's; what a store
+    signed again word for word is no second line."""
     ben, rosa = person(world.database, 1), person(world.database, 2)
     for who, answer in ((ben, Answer.NO), (rosa, Answer.NO), (rosa, Answer.YES)):
         world.press(who, answer=answer)
         world.clock.tick(1)
         for store in ("cancerlinq", "tempus"):
             world.drain(store)
+    with psycopg.connect(world.database.superuser_url) as connection:
+        assert connection.execute(SIGNED_AGAIN.encode()).rowcount > 0
 
     def page(after: After | None = None, by: By | None = None) -> tuple[Use, ...]:
         with world.database.web.begin(as_persons(rosa)) as session:
