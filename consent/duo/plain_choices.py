@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from consent.duo.match import Request, Terms, match
+from consent.duo.match import Terms
 from consent.duo.terms import CANCER, Code
 from vocabulary.phrase import Phrase, phrase
-
-SMALLEST_SHOWN = 11
 
 
 class Scope(StrEnum):
@@ -90,12 +88,3 @@ def terms_of(choice: PlainChoice) -> Terms:
         }[choice.scope],
         countries=frozenset({choice.country}) if choice.country else frozenset(),
     )
-
-
-def excluded_by_rule(pool: Iterable[Terms], request: Request) -> dict[Code, int | None]:
-    """For a request: how many donors each term excludes; None stands for a count too small to show (1 to 10)."""
-    counts: dict[Code, int] = {}
-    for terms in pool:
-        for code in match(terms, request).blocked_by:
-            counts[code] = counts.get(code, 0) + 1
-    return {code: count if count >= SMALLEST_SHOWN else None for code, count in sorted(counts.items())}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.duo.match import Aim, Request, Terms, match
-from consent.duo.plain_choices import SAYS, Limit, PlainChoice, Scope, excluded_by_rule, terms_of
+from consent.duo.plain_choices import SAYS, Limit, PlainChoice, Scope, terms_of
 from consent.duo.terms import CANCER, PERMISSIONS, Code, diseases, is_kind_of, terms
 from tests.support.testdata import testdata
 
@@ -197,11 +197,3 @@ def test_plain_words() -> None:
     assert follow(Scope.ANY_HEALTH, Limit.ETHICS_REVIEW) == follow(Scope.ANY_HEALTH, Limit.MY_COUNTRY)
     assert not match(terms_of(PlainChoice(Scope.MY_CANCER)), GOOD).fits
     assert set(SAYS) == {*Scope, *Limit}
-
-
-def test_excluded_donors_are_counted_coarsely() -> None:
-    """DUO-04: donors excluded by rule, small counts not shown."""
-    companies = PlainChoice(Scope.ANY_HEALTH, frozenset({Limit.NO_COMPANIES}))
-    pool = [terms_of(companies)] * 11 + [terms_of(PlainChoice(Scope.MY_CANCER))] * 10
-    found = excluded_by_rule(pool, replace(GOOD, for_profit_organization=True))
-    assert found == {Code.NPUNCU: 11, Code.DS: None}
