@@ -14,6 +14,7 @@ from consent.decide.snapshot import Snapshot
 MOST_QUESTIONS = 8
 WORTH_IT = 20
 """A set is made once a question was put about one person of so many: less is sooner looked up one by one."""
+MOST_WAITING = 50_000
 
 
 class Sieve:
@@ -24,9 +25,11 @@ class Sieve:
         self._asked: Counter[Question] = Counter()
         self._permitted: OrderedDict[Question, set[bytes]] = OrderedDict()
         self._code_of: dict[str, list[bytes | None]] = {}
+        self._touched: set[int] = set()
 
     def kept(self, question: Question, codes: Mapping[bytes, int], names: Sequence[bytes]) -> list[bytes] | None:
         """Those of `names` that are permitted, in order; None while it is not worth it."""
+        self._settle()
         permitted = self._permitted.get(question)
         if permitted is None:
             self._asked[question] += len(names)
@@ -36,11 +39,20 @@ class Sieve:
         return list(filter(permitted.__contains__, names))
 
     def note(self, persons: Iterable[int], coded: Iterable[tuple[int, str, str]] = ()) -> None:
-        """These persons may stand otherwise than before; `coded` have a new code."""
+        """These persons may stand otherwise than before; `coded` have a new code. Looked at before the next filter, for
+        whoever asks about one person does not wait for it."""
+        if not self._permitted:
+            return
+        self._touched.update(persons)
         for person, store, code in coded:
+            self._touched.add(person)
             if store in self._code_of:
                 _put(self._code_of[store], person, code.encode())
-        touched = {*persons, *(person for person, _, _ in coded)}
+        if len(self._touched) > MOST_WAITING:
+            self._settle()
+
+    def _settle(self) -> None:
+        touched, self._touched = self._touched, set()
         for question, permitted in self._permitted.items():
             column, shown = self._columns.column(question), self._snapshot.shown
             codes = self._code_of[question.store]
