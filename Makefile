@@ -74,7 +74,7 @@ imports: $(DEV_READY)
 	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
 
 pure: $(DEV_READY) $(CATALOGS:.po=.mo)
-	@PURE_ONLY=yes $(BIN)/pytest -p no:schemathesis -p no:playwright --hypothesis-profile=quick $(PARALLEL_TWO) tests/pure $(PYTEST_ARGS)
+	@PURE_ONLY=yes $(BIN)/pytest -p no:playwright --hypothesis-profile=quick $(PARALLEL_TWO) tests/pure $(PYTEST_ARGS)
 
 browser: $(DEV_READY)
 	@$(BIN)/python -m tests.support.browser_install
