@@ -230,6 +230,14 @@ def world(small: bool) -> Iterator[World]:
             made.http.close()
 
 
+def _read(pages: list[bytes]) -> tuple[list[Any], float]:
+    """The pages parsed, and how long that takes: of the processor, and the least of some times, for what else happened
+    meanwhile (other people's work, a look for garbage) is no part of the floor."""
+    began = time.process_time()
+    read = [plain_bundle(page) for page in pages]
+    return read, time.process_time() - began
+
+
 def _made(server: BenchServer, port: int, small: bool) -> World:
     server.migrated("w1")
     keys = server.folder / "keys.json"
@@ -237,9 +245,7 @@ def _made(server: BenchServer, port: int, small: bool) -> World:
     made.postgres = server.server.pid
     made.manner(latency_ms=0)
     pages = list(all_pages(made))
-    began = time.process_time()  # of a clock on the wall, other people's work would be a part of the floor
-    read = [plain_bundle(page) for page in pages]
-    made.parse_seconds = time.process_time() - began
+    read, made.parse_seconds = min((_read(pages) for _ in range(5)), key=lambda one: one[1])
     made.expected = digest((one[0] for page in read if page for one in page.entries), {})
     return made
 
